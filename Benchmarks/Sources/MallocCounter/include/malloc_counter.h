@@ -1,0 +1,1 @@
+// The counter is loaded with LD_PRELOAD; nothing links against it.

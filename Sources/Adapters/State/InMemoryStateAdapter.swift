@@ -1,0 +1,50 @@
+import Engine
+import OrderedCollections
+import Workers
+
+/// State in memory: lost when the process ends (state.md §6.3).
+public final class InMemoryStateAdapter: StateAdapter {
+    private var scopes: [Name: OrderedDictionary<Name, RawJSON>] = [:]
+
+    public init() {}
+
+    public func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<StateChange>) {
+        let stored = value.detached
+        let old = scopes[Name(scope), default: [:]].updateValue(stored, forKey: Name(key))
+        completion(.success(StateChange(old: old, new: stored)))
+    }
+
+    public func get(scope: String, key: String, completion: @escaping Completion<RawJSON?>) {
+        completion(.success(scopes[Name(scope)]?[Name(key)]))
+    }
+
+    public func delete(scope: String, key: String, completion: @escaping Completion<StateChange>) {
+        let old = scopes[Name(scope)]?.removeValue(forKey: Name(key))
+        if scopes[Name(scope)]?.isEmpty == true { scopes[Name(scope)] = nil }
+        completion(.success(StateChange(old: old, new: nil)))
+    }
+
+    public func update(
+        scope: String,
+        key: String,
+        operations: [UpdateOperation],
+        completion: @escaping Completion<StateUpdate>
+    ) {
+        let old = scopes[Name(scope)]?[Name(key)]
+        let (value, errors) = old.applying(operations)
+        scopes[Name(scope), default: [:]][Name(key)] = value
+        completion(.success(StateUpdate(change: StateChange(old: old, new: value), errors: errors)))
+    }
+
+    public func list(scope: String, completion: @escaping Completion<RawJSON>) {
+        var array = JSONArrayBuilder()
+        for value in scopes[Name(scope)]?.values ?? [:].values { array.append(value) }
+        completion(.success(array.finish()))
+    }
+
+    public func listGroups(completion: @escaping Completion<[String]>) {
+        completion(.success(scopes.keys.sorted().map(\.string)))
+    }
+
+    public func close() {}
+}

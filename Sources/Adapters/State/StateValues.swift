@@ -1,0 +1,38 @@
+import Engine
+import NIOCore
+import Workers
+
+extension RawJSON? {
+    /// The value after an update: the one place where stored text becomes a tree.
+    func applying(_ operations: [UpdateOperation]) -> (value: RawJSON, errors: [UpdateError]) {
+        let current = self.flatMap { try? $0.parse() }
+        let (value, errors) = UpdateOperation.apply(operations, to: current)
+        return (RawJSON(value), errors)
+    }
+}
+
+/// Joins stored texts to one JSON array.
+struct JSONArrayBuilder {
+    private var text = ByteBuffer(staticString: "[")
+    private var isEmpty = true
+
+    mutating func append(_ value: RawJSON) {
+        separate()
+        text.writeImmutableBuffer(value.buffer)
+    }
+
+    mutating func append(_ bytes: some Collection<UInt8>) {
+        separate()
+        text.writeBytes(bytes)
+    }
+
+    private mutating func separate() {
+        if !isEmpty { text.writeStaticString(",") }
+        isEmpty = false
+    }
+
+    consuming func finish() -> RawJSON {
+        text.writeStaticString("]")
+        return RawJSON(validated: text)
+    }
+}

@@ -1,0 +1,125 @@
+/// The members of a JSON object in the order of their first appearance, keys compared by bytes.
+///
+/// Lookup walks a small object and hashes in a big one. Setting a present key keeps its position.
+public struct JSONObject: Sendable {
+    public typealias Element = (key: String, value: JSON)
+
+    /// Most members that a lookup walks; more are indexed.
+    static let maximumUnindexed = 12
+
+    private var members: [Element] = []
+    /// Position of every key; nil while walking is faster.
+    private var index: [Key: Int]?
+
+    public init() {}
+
+    public var count: Int { members.count }
+    public var isEmpty: Bool { members.isEmpty }
+    public var keys: some Sequence<String> { members.lazy.map(\.key) }
+    public var values: some Sequence<JSON> { members.lazy.map(\.value) }
+
+    /// Nil when the key is absent; JSON null is `.null`. Setting nil removes the member, in linear time.
+    public subscript(key: String) -> JSON? {
+        get { position(of: key).map { members[$0].value } }
+        set {
+            if let newValue {
+                set(key, newValue)
+            } else {
+                remove(key)
+            }
+        }
+    }
+
+    public mutating func set(_ key: String, _ value: JSON) {
+        if let position = position(of: key) {
+            members[position].value = value
+        } else {
+            append(key, value)
+        }
+    }
+
+    @discardableResult
+    public mutating func remove(_ key: String) -> JSON? {
+        guard let position = position(of: key) else { return nil }
+        let removed = members.remove(at: position)
+        index = nil
+        reindex()
+        return removed.value
+    }
+
+    /// Changes one value in place; a missing key is added with what `body` makes of nil. What it leaves nil is removed.
+    ///
+    /// The value is taken out while `body` runs, so that changing it copies nothing.
+    public mutating func update<Result>(_ key: String, _ body: (inout JSON?) throws -> Result) rethrows -> Result {
+        let position = position(of: key)
+        var value: JSON?
+        if let position {
+            value = .null
+            swap(&members[position].value, &value!)
+        }
+        defer {
+            if let position, let value {
+                members[position].value = value
+            } else {
+                self[key] = value
+            }
+        }
+        return try body(&value)
+    }
+
+    private mutating func append(_ key: String, _ value: JSON) {
+        members.append((key, value))
+        if index != nil {
+            index?[Key(key)] = members.count - 1
+        } else {
+            reindex()
+        }
+    }
+
+    private mutating func reindex() {
+        guard index == nil, members.count > Self.maximumUnindexed else { return }
+        var positions = [Key: Int](minimumCapacity: members.count * 2)
+        for (position, member) in members.enumerated() { positions[Key(member.key)] = position }
+        index = positions
+    }
+
+    private func position(of key: String) -> Int? {
+        if let index { return index[Key(key)] }
+        return members.firstIndex { $0.key.holdsSameBytes(as: key) }
+    }
+
+    private struct Key: Hashable {
+        let text: String
+
+        init(_ text: String) { self.text = text }
+
+        static func == (left: Key, right: Key) -> Bool { left.text.holdsSameBytes(as: right.text) }
+
+        func hash(into hasher: inout Hasher) {
+            text.withBytes { hasher.combine(bytes: $0) }
+        }
+    }
+}
+
+extension JSONObject: RandomAccessCollection {
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { members.count }
+    public subscript(position: Int) -> Element { members[position] }
+}
+
+extension JSONObject: Equatable {
+    /// Same keys with equal values, in any order.
+    public static func == (left: JSONObject, right: JSONObject) -> Bool {
+        left.count == right.count && left.members.allSatisfy { right[$0.key] == $0.value }
+    }
+}
+
+extension JSONObject: ExpressibleByDictionaryLiteral {
+    public init(dictionaryLiteral elements: (String, JSON)...) {
+        for (key, value) in elements { set(key, value) }
+    }
+}
+
+extension JSONObject: CustomStringConvertible {
+    public var description: String { JSON.object(self).description }
+}

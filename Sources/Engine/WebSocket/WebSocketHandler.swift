@@ -1,0 +1,294 @@
+import DequeModule
+import NIOCore
+
+/// Who gets what a socket receives. All calls are made on the socket's event loop.
+protocol WebSocketDelegate: AnyObject {
+    func webSocket(_ socket: WebSocketHandler, didReceiveText text: ByteBuffer)
+    func webSocket(_ socket: WebSocketHandler, didReceiveBinary data: ByteBuffer)
+    func webSocketDidReceivePong(_ socket: WebSocketHandler)
+    /// Called exactly once, also when the socket is dropped from this side.
+    func webSocketDidClose(_ socket: WebSocketHandler, reason: String)
+    /// The outbound queue has drained below `congestionBytes` after having been above it.
+    func webSocketDidDrain(_ socket: WebSocketHandler)
+}
+
+extension WebSocketDelegate {
+    func webSocketDidReceivePong(_ socket: WebSocketHandler) {}
+}
+
+/// One WebSocket after its upgrade: frames in and out, control frames, keep-alive, and a bounded outbound queue.
+///
+/// Control frames are answered here and overtake queued data at frame boundaries, so that a Pong never waits behind
+/// a huge message (protocol.md §5.5).
+final class WebSocketHandler: ChannelInboundHandler, Flushable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Limits {
+        /// Queued bytes from which producers are asked to pause.
+        static let congestionBytes = 1 << 20
+        /// Queued bytes at which the connection is dropped: room for one largest message on top of another.
+        static let queuedBytes = 160 << 20
+        /// A peer that takes nothing for this long is dropped.
+        static let stuckSeconds: Int64 = 30
+        /// Silence after which the server pings.
+        static let pingSeconds: Int64 = 20
+        /// Total silence after which the peer counts as dead.
+        static let silenceSeconds: Int64 = 60
+        /// Unanswered pings of the peer's that may wait in the queue.
+        static let queuedControlFrames = 64
+    }
+
+    private enum State {
+        case waiting
+        case open(ChannelHandlerContext)
+        case closing(ChannelHandlerContext)
+        case closed
+    }
+
+    weak var delegate: (any WebSocketDelegate)?
+
+    private var state = State.waiting
+    private var parser: WebSocketFrameParser
+    private let flusher: FlushScheduler
+    private let maskKey: UInt32?
+    private var isFlushPending = false
+
+    private var dataFrames: Deque<[ByteBuffer]> = []
+    private var controlFrames: Deque<ByteBuffer> = []
+    private(set) var queuedBytes = 0
+    private var wasCongested = false
+
+    private var lastInbound: NIODeadline = .uptimeNanoseconds(0)
+    private var lastPing: NIODeadline = .uptimeNanoseconds(0)
+    /// When the peer's side stopped taking bytes; nil while it takes them.
+    private var blockedSince: NIODeadline?
+    private var pauses = 0
+
+    init(role: WebSocketFrameParser.Role, flusher: FlushScheduler, maskKey: UInt32? = nil) {
+        self.parser = WebSocketFrameParser(role: role)
+        self.flusher = flusher
+        self.maskKey = maskKey
+    }
+
+    var isOpen: Bool {
+        if case .open = state { true } else { false }
+    }
+
+    var isCongested: Bool { queuedBytes > Limits.congestionBytes }
+
+    // MARK: Inbound
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { open(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        open(context)
+        context.fireChannelActive()
+    }
+
+    private func open(_ context: ChannelHandlerContext) {
+        guard case .waiting = state else { return }
+        state = .open(context)
+        lastInbound = context.eventLoop.now
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var input = unwrapInboundIn(data)
+        lastInbound = context.eventLoop.now
+        do throws(WebSocketFrameParser.Violation) {
+            while case .open = state, let event = try parser.next(&input) {
+                handle(event)
+            }
+        } catch {
+            drop(reason: "protocol violation: \(error.description)")
+        }
+    }
+
+    private func handle(_ event: WebSocketFrameParser.Event) {
+        switch event {
+        case .text(let text):
+            delegate?.webSocket(self, didReceiveText: text)
+        case .binary(let data):
+            delegate?.webSocket(self, didReceiveBinary: data)
+        case .ping(let payload):
+            sendControl(WebSocketFrameWriter.control(.pong, payload, maskKey: maskKey))
+        case .pong:
+            delegate?.webSocketDidReceivePong(self)
+        case .close(let code):
+            let reply = code.map { WebSocketFrameWriter.close(code: $0, reason: "", maskKey: maskKey) }
+                ?? WebSocketFrameWriter.control(.close, ByteBuffer(), maskKey: maskKey)
+            finish(with: reply, reason: "peer closed" + (code.map { " with code \($0)" } ?? ""))
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        didClose(reason: "connection lost")
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        drop(reason: "connection failed: \(error)")
+    }
+
+    // MARK: Outbound
+
+    func send(_ message: WebSocketMessage) {
+        guard case .open(let context) = state else { return }
+        let count = message.byteCount
+        if message.segments.isEmpty, count <= WebSocketFrameWriter.fragmentThreshold, isIdle(context) {
+            context.write(wrapOutboundOut(WebSocketFrameWriter.frame(message, maskKey: maskKey)), promise: nil)
+            markDirty()
+            return
+        }
+        guard queuedBytes + count <= Limits.queuedBytes else {
+            drop(reason: "\(queuedBytes) bytes are queued and the peer doesn't read them")
+            return
+        }
+        queuedBytes += count
+        if isCongested { wasCongested = true }
+        dataFrames.append(contentsOf: WebSocketFrameWriter.fragments(message, maskKey: maskKey))
+        pump(context)
+    }
+
+    func sendControl(_ frame: ByteBuffer) {
+        guard case .open(let context) = state else { return }
+        guard controlFrames.count < Limits.queuedControlFrames else { return }
+        controlFrames.append(frame)
+        pump(context)
+    }
+
+    func ping() {
+        sendControl(WebSocketFrameWriter.control(.ping, ByteBuffer(), maskKey: maskKey))
+    }
+
+    private func isIdle(_ context: ChannelHandlerContext) -> Bool {
+        dataFrames.isEmpty && controlFrames.isEmpty && context.channel.isWritable
+    }
+
+    private func pump(_ context: ChannelHandlerContext) {
+        while context.channel.isWritable {
+            if let frame = controlFrames.popFirst() {
+                context.write(wrapOutboundOut(frame), promise: nil)
+            } else if let frame = dataFrames.popFirst() {
+                // The first buffer is the frame header, which isn't counted.
+                queuedBytes -= frame.dropFirst().reduce(0) { $0 + $1.readableBytes }
+                for buffer in frame { context.write(wrapOutboundOut(buffer), promise: nil) }
+            } else {
+                break
+            }
+            markDirty()
+        }
+        if wasCongested, !isCongested {
+            wasCongested = false
+            delegate?.webSocketDidDrain(self)
+        }
+    }
+
+    private func markDirty() {
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        flusher.mark(self)
+    }
+
+    func flushNow() {
+        isFlushPending = false
+        guard let context else { return }
+        context.flush()
+        noteWritability(context)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        noteWritability(context)
+        if context.channel.isWritable, case .open = state { pump(context) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func noteWritability(_ context: ChannelHandlerContext) {
+        blockedSince = context.channel.isWritable ? nil : blockedSince ?? context.eventLoop.now
+    }
+
+    // MARK: Back-pressure and keep-alive
+
+    /// Stops reading from the peer until as many `resumeReading` calls have been made.
+    func pauseReading() {
+        pauses += 1
+        if pauses == 1 { setAutoRead(false) }
+    }
+
+    func resumeReading() {
+        precondition(pauses > 0, "resumeReading without pauseReading")
+        pauses -= 1
+        if pauses == 0 { setAutoRead(true) }
+    }
+
+    private func setAutoRead(_ value: Bool) {
+        guard case .open(let context) = state else { return }
+        context.channel.setOption(.autoRead, value: value).whenFailure { _ in }
+    }
+
+    /// Called every few seconds for every connection: drops dead and stuck peers, pings silent ones.
+    func sweep(now: NIODeadline) {
+        guard case .open = state else { return }
+        if let blockedSince, now - blockedSince > .seconds(Limits.stuckSeconds) {
+            drop(reason: "the peer has read nothing for \(Limits.stuckSeconds) s")
+        } else if pauses == 0, now - lastInbound > .seconds(Limits.silenceSeconds) {
+            drop(reason: "the peer has been silent for \(Limits.silenceSeconds) s")
+        } else if now - lastInbound > .seconds(Limits.pingSeconds), now - lastPing > .seconds(Limits.pingSeconds) {
+            lastPing = now
+            ping()
+        }
+    }
+
+    // MARK: Closing
+
+    /// Closes TCP without a close frame, as every SDK expects for "reconnect" (protocol.md §5.4).
+    func drop(reason: String) {
+        guard let context else { return }
+        didClose(reason: reason)
+        context.close(promise: nil)
+    }
+
+    /// Sends a close frame with a code on which SDKs reconnect (1011, 1012), then closes.
+    func close(code: UInt16, reason: String) {
+        finish(with: WebSocketFrameWriter.close(code: code, reason: reason, maskKey: maskKey), reason: reason)
+    }
+
+    private func finish(with frame: ByteBuffer, reason: String) {
+        guard case .open(let context) = state else { return }
+        state = .closing(context)
+        // Queued data can't be sent after a close frame; a peer that reads is given the frame, one that doesn't isn't
+        // waited for.
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(frame), promise: promise)
+        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
+            if case .closed = self.state { return }
+            context.close(promise: nil)
+        }
+        notifyClosed(reason: reason)
+    }
+
+    private func didClose(reason: String) {
+        if case .closed = state { return }
+        state = .closed
+        dataFrames.removeAll()
+        controlFrames.removeAll()
+        queuedBytes = 0
+        notifyClosed(reason: reason)
+    }
+
+    private func notifyClosed(reason: String) {
+        let receiver = delegate
+        delegate = nil
+        receiver?.webSocketDidClose(self, reason: reason)
+    }
+
+    private var context: ChannelHandlerContext? {
+        switch state {
+        case .open(let context), .closing(let context): context
+        case .waiting, .closed: nil
+        }
+    }
+}

@@ -1,0 +1,1 @@
+int iii_platform_placeholder(void);

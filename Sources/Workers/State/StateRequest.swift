@@ -1,0 +1,100 @@
+import Engine
+import NIOCore
+
+/// The arguments of `state::set`, found in the request's bytes without building a tree.
+///
+/// Whatever is not plainly right goes to the strict reader, which words the error.
+struct StateSetRequest {
+    let scope: String
+    let key: String
+    let value: RawJSON
+
+    init(_ data: RawJSON) throws(ArgumentError) {
+        if let fast = Self.scan(data) {
+            self = fast
+            return
+        }
+        var reader = try ArgumentReader(parsing: data, structName: "StateSetInput")
+        scope = try reader.string("scope")
+        key = try reader.string("key")
+        value = RawJSON(try reader.value("value", alias: "data"))
+    }
+
+    private init(scope: String, key: String, value: RawJSON) {
+        self.scope = scope
+        self.key = key
+        self.value = value
+    }
+
+    private static func scan(_ data: RawJSON) -> StateSetRequest? {
+        var scope: String?
+        var key: String?
+        var value: Range<Int>?
+        var isPlain = true
+        let isObject = data.buffer.withUnsafeReadableBytes { bytes in
+            do throws(JSONError) {
+                try JSONScanner.scanObject(bytes) { member in
+                    switch true {
+                    case member.keyHasEscapes:
+                        isPlain = false
+                    case member.isKey("scope", in: bytes):
+                        if scope != nil { isPlain = false }
+                        scope = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
+                    case member.isKey("key", in: bytes):
+                        if key != nil { isPlain = false }
+                        key = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
+                    case member.isKey("value", in: bytes), member.isKey("data", in: bytes):
+                        if value != nil { isPlain = false }
+                        value = member.valueRange
+                    default:
+                        break
+                    }
+                }
+                return true
+            } catch {
+                return false
+            }
+        }
+        guard isObject, isPlain, let scope, let key, let value else { return nil }
+        let start = data.buffer.readerIndex + value.lowerBound
+        guard let slice = data.buffer.getSlice(at: start, length: value.count) else { return nil }
+        return StateSetRequest(scope: scope, key: key, value: RawJSON(validated: slice))
+    }
+}
+
+/// `{scope, key}` of `state::get` and `state::delete`.
+struct StateKeyRequest {
+    let scope: String
+    let key: String
+
+    init(_ data: RawJSON, structName: String) throws(ArgumentError) {
+        var reader = try ArgumentReader(parsing: data, structName: structName)
+        scope = try reader.string("scope")
+        key = try reader.string("key")
+    }
+}
+
+struct StateUpdateRequest {
+    let scope: String
+    let key: String
+    let operations: [UpdateOperation]
+
+    init(_ data: RawJSON) throws(ArgumentError) {
+        var reader = try ArgumentReader(parsing: data, structName: "StateUpdateInput")
+        scope = try reader.string("scope")
+        key = try reader.string("key")
+        operations = try UpdateOperation.decode(try reader.value("ops"))
+    }
+}
+
+extension ArgumentReader {
+    init(parsing data: RawJSON, structName: String) throws(ArgumentError) {
+        do throws(JSONError) {
+            try self.init(try data.parse(), structName: structName)
+        } catch let error as ArgumentError {
+            throw error
+        } catch {
+            throw ArgumentError(detail: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Engine
+
+/// What discovery shows of the `state::*` functions. `get`, `delete` and `list` publish no response schema: their
+/// result is the stored value itself (state.md §1).
+enum StateSchemas {
+    static let set = FunctionDescription(
+        id: "state::set",
+        description: "Set a value in state",
+        requestFormat: JSONSchema.document("StateSetInput", [scope, key, .required("value", .any, "The value to store")]),
+        responseFormat: JSONSchema.document("StateSetResult", change)
+    )
+
+    static let get = FunctionDescription(
+        id: "state::get",
+        description: "Get a value from state",
+        requestFormat: JSONSchema.document("StateGetInput", [scope, key])
+    )
+
+    static let delete = FunctionDescription(
+        id: "state::delete",
+        description: "Delete a value from state",
+        requestFormat: JSONSchema.document("StateDeleteInput", [scope, key])
+    )
+
+    static let update = FunctionDescription(
+        id: "state::update",
+        description: "Update a value in state with a list of operations",
+        requestFormat: JSONSchema.document(
+            "StateUpdateInput",
+            [scope, key, .required("ops", .array(of: operation), "Applied in order")]
+        ),
+        responseFormat: JSONSchema.document(
+            "StateUpdateResult",
+            change + [.optional("errors", .array(of: .object), "Operations that failed; the others took effect")]
+        )
+    )
+
+    static let list = FunctionDescription(
+        id: "state::list",
+        description: "List the values of a scope in insertion order",
+        requestFormat: JSONSchema.document("StateGetGroupInput", [scope])
+    )
+
+    static let listGroups = FunctionDescription(
+        id: "state::list_groups",
+        description: "List the scopes that hold values",
+        requestFormat: JSONSchema.document("StateListGroupsInput", []),
+        responseFormat: JSONSchema.document("StateListGroupsResult", [.required("groups", .array(of: .string))])
+    )
+
+    private static let scope = JSONSchema.Property.required("scope", .string, "Namespace of the key")
+    private static let key = JSONSchema.Property.required("key", .string, "Key within the scope")
+
+    private static let change: [JSONSchema.Property] = [
+        .optional("old_value", .any, "Value before, null if there was none"),
+        .required("new_value", .any, "Value now"),
+    ]
+
+    private static let operation = JSONSchema.object([
+        .required("type", .oneOf(["set", "merge", "increment", "decrement", "append", "remove"])),
+        .optional("path", .anyOf([.string, .array(of: .string)]), "Literal key, or keys from the root; empty is the root"),
+        .optional("value", .any, "For set, merge and append"),
+        .optional("by", .int64, "For increment and decrement"),
+    ])
+}

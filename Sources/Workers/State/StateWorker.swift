@@ -1,0 +1,165 @@
+import Engine
+import Logging
+import NIOCore
+
+/// The in-process worker `iii-state`: key/value state by scope and key, with atomic updates and triggers (state.md).
+public final class StateWorker: Worker {
+    public let type = "iii-state"
+    public let summary = "Distributed key-value state management."
+
+    private let adapter: any StateAdapter
+    private let configuration: StateConfiguration
+    private let logger = Logger(label: "iii::workers::state")
+    private var triggers: StateTriggers?
+
+    public init(configuration: StateConfiguration, adapter: any StateAdapter) {
+        self.configuration = configuration
+        self.adapter = adapter
+    }
+
+    public func initialize(_ engine: Engine) {
+        logger.info("Initializing StateWorker")
+        let triggers = StateTriggers(engine: engine)
+        self.triggers = triggers
+        register(StateSchemas.set, on: engine) { try self.set($0, $1) }
+        register(StateSchemas.get, on: engine) { try self.get($0, $1) }
+        register(StateSchemas.delete, on: engine) { try self.delete($0, $1) }
+        register(StateSchemas.update, on: engine) { try self.update($0, $1) }
+        register(StateSchemas.list, on: engine) { try self.list($0, $1) }
+        register(StateSchemas.listGroups, on: engine) { try self.listGroups($0, $1) }
+        if let type = BuiltInTriggerTypes.description(of: "state") {
+            engine.register(type, provider: triggers, worker: self.type)
+        }
+    }
+
+    public func stop(_ engine: Engine) -> EventLoopFuture<Void> {
+        engine.loop.makeCompletedFuture { try adapter.close() }
+    }
+
+    /// Argument errors become `deserialization_error` here, once for all functions.
+    private func register(
+        _ description: FunctionDescription,
+        on engine: Engine,
+        _ body: @escaping (RawJSON, @escaping Reply) throws(ArgumentError) -> Void
+    ) {
+        engine.register(description, worker: type) { invocation, reply in
+            do throws(ArgumentError) {
+                try body(invocation.data, reply)
+            } catch {
+                reply(.failure(.deserialization(description.id, error.detail)))
+            }
+        }
+    }
+
+    // MARK: Functions
+
+    private func set(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        let request = try StateSetRequest(data)
+        if let limit = configuration.maxValueBytes, let bytes = request.value.compactBytes(ifAbove: limit) {
+            return reply(
+                .failure(
+                    InvocationError(
+                        code: "VALUE_TOO_LARGE",
+                        message: "value of \(bytes) bytes exceeds the configured max_value_bytes limit of \(limit)"
+                    )
+                )
+            )
+        }
+        adapter.set(scope: request.scope, key: request.key, value: request.value) { result in
+            self.finish(result, reply, "SET_ERROR", "Failed to set value") { change in
+                reply(.success(change.replyJSON(errors: [])))
+                self.notify(request.scope, request.key, change)
+            }
+        }
+    }
+
+    private func get(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        let request = try StateKeyRequest(data, structName: "StateGetInput")
+        adapter.get(scope: request.scope, key: request.key) { result in
+            self.finish(result, reply, "GET_ERROR", "Failed to get value") { reply(.success($0)) }
+        }
+    }
+
+    private func delete(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        let request = try StateKeyRequest(data, structName: "StateDeleteInput")
+        adapter.delete(scope: request.scope, key: request.key) { result in
+            self.finish(result, reply, "DELETE_ERROR", "Failed to delete value") { change in
+                reply(.success(change.old))
+                self.notify(request.scope, request.key, change)
+            }
+        }
+    }
+
+    private func update(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        let request = try StateUpdateRequest(data)
+        adapter.update(scope: request.scope, key: request.key, operations: request.operations) { result in
+            self.finish(result, reply, "UPDATE_ERROR", "Failed to update value") { update in
+                reply(.success(update.change.replyJSON(errors: update.errors)))
+                self.notify(request.scope, request.key, update.change)
+            }
+        }
+    }
+
+    private func list(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        var reader = try ArgumentReader(parsing: data, structName: "StateGetGroupInput")
+        adapter.list(scope: try reader.string("scope")) { result in
+            self.finish(result, reply, "LIST_ERROR", "Failed to list values") { reply(.success($0)) }
+        }
+    }
+
+    private func listGroups(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        _ = try ArgumentReader(parsing: data, structName: "StateListGroupsInput")
+        adapter.listGroups { result in
+            self.finish(result, reply, "LIST_GROUPS_ERROR", "Failed to list groups") { groups in
+                reply(.success(RawJSON(.object(["groups": .array(groups.map { .string($0) })]))))
+            }
+        }
+    }
+
+    private func finish<Value>(
+        _ result: Result<Value, StateAdapterError>,
+        _ reply: Reply,
+        _ code: String,
+        _ words: String,
+        _ body: (Value) -> Void
+    ) {
+        switch result {
+        case .success(let value): body(value)
+        case .failure(let error):
+            logger.error("state operation failed", metadata: ["code": "\(code)", "error": "\(error)"])
+            reply(.failure(InvocationError(code: code, message: "\(words): \(error)")))
+        }
+    }
+
+    private func notify(_ scope: String, _ key: String, _ change: StateChange) {
+        guard configuration.triggersEnabled else { return }
+        triggers?.fire(scope: scope, key: key, change: change)
+    }
+}
+
+extension StateChange {
+    /// `{"old_value", "new_value", "errors"?}`, spliced from the stored bytes.
+    fileprivate func replyJSON(errors: [UpdateError]) -> RawJSON {
+        var text = ByteBuffer()
+        text.reserveCapacity((old?.count ?? 4) + (new?.count ?? 4) + 40)
+        text.writeStaticString("{\"old_value\":")
+        text.writeImmutableBuffer((old ?? .null).buffer)
+        text.writeStaticString(",\"new_value\":")
+        text.writeImmutableBuffer((new ?? .null).buffer)
+        if !errors.isEmpty {
+            text.writeStaticString(",\"errors\":")
+            text.writeImmutableBuffer(RawJSON(.array(errors.map(\.json))).buffer)
+        }
+        text.writeStaticString("}")
+        return RawJSON(validated: text)
+    }
+}
+
+extension RawJSON {
+    /// Length of the compact text when it exceeds `limit`; white space doesn't count.
+    fileprivate func compactBytes(ifAbove limit: Int) -> Int? {
+        guard count > limit, let tree = try? parse() else { return nil }
+        let compact = RawJSON(tree).count
+        return compact > limit ? compact : nil
+    }
+}

@@ -1,0 +1,124 @@
+import Adapters
+import Engine
+import Logging
+import NIOCore
+import NIOPosix
+import Storage
+import Workers
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The composition root: the only place that names every worker and every adapter.
+struct EngineAssembly {
+    let loop: any EventLoop
+    let group: any EventLoopGroup
+
+    private let logger = Logger(label: "iii::engine")
+
+    /// Builds all workers of the configuration, in boot order: functions first, listeners last, so that clients never
+    /// see a half-started engine.
+    func assemble(_ configuration: EngineConfiguration) throws -> Lifecycle {
+        logger.info("Building engine with \(configuration.listedWorkers) workers")
+        let engine = Engine(loop: loop)
+        let stores = StoreRegistry(options: storageOptions())
+        var entries: [Lifecycle.Entry] = []
+        for entry in configuration.workers {
+            do {
+                guard let worker = try make(entry, stores: stores) else { continue }
+                entries.append(
+                    Lifecycle.Entry(instanceID: entry.instanceID, worker: worker, isMandatory: entry.isMandatory)
+                )
+            } catch {
+                throw BootError("failed to create worker '\(entry.instanceID)': Failed to create \(entry.instanceID): \(error)")
+            }
+        }
+        return Lifecycle(engine: engine, entries: entries.stablySorted { bootOrder($0.worker) < bootOrder($1.worker) })
+    }
+
+    private func bootOrder(_ worker: any Worker) -> Int {
+        switch worker {
+        case is WorkerManager: 2
+        case is HTTPWorker: 1
+        default: 0
+        }
+    }
+
+    /// nil for workers that have no part of their own in this version.
+    private func make(_ entry: WorkerEntry, stores: StoreRegistry) throws -> (any Worker)? {
+        switch entry.type {
+        case "iii-engine-functions":
+            EngineFunctionsWorker()
+        case "iii-worker-manager":
+            WorkerManager(options: try WorkerManagerConfiguration(entry).options, group: group)
+        case "iii-http":
+            HTTPWorker(configuration: try HTTPConfiguration(entry), group: group)
+        case "iii-state":
+            try makeState(StateConfiguration(entry), stores: stores)
+        default:
+            nil
+        }
+    }
+
+    // MARK: State
+
+    private func makeState(_ configuration: StateConfiguration, stores: StoreRegistry) throws -> StateWorker {
+        StateWorker(configuration: configuration, adapter: try stateAdapter(configuration.storage, stores: stores))
+    }
+
+    private func stateAdapter(
+        _ storage: KeyValueStorageConfiguration,
+        stores: StoreRegistry
+    ) throws -> any StateAdapter {
+        switch storage.method {
+        case .inMemory:
+            Logger(label: "iii::adapters::kv").warning("\(KeyValueStorageConfiguration.inMemoryWarning)")
+            return InMemoryStateAdapter()
+        case .fileBased(let path):
+            if storage.saveIntervalMilliseconds != nil {
+                logger.info("save_interval_ms is superseded: every acknowledged write is on disk already")
+            }
+            return DurableStateAdapter(store: try open(path, in: stores), loop: loop)
+        }
+    }
+
+    private func open(_ path: String, in stores: StoreRegistry) throws -> SharedStore {
+        let shared = try stores.open(path)
+        let report = shared.store.recovery
+        var metadata: Logger.Metadata = [
+            "store.path": "\(report.path)",
+            "store.bytes": .stringConvertible(report.bytesOnDisk),
+            "recovered.lsn": .stringConvertible(report.recoveredLSN.rawValue),
+            "recovered.records": .stringConvertible(report.recordsReplayed),
+            "recovery.milliseconds": .stringConvertible(report.durationNanoseconds / 1_000_000),
+        ]
+        if report.quarantinedBytes > 0 {
+            metadata["quarantined.bytes"] = .stringConvertible(report.quarantinedBytes)
+        }
+        Logger(label: "iii::storage").info("store opened", metadata: metadata)
+        for warning in report.warnings { Logger(label: "iii::storage").warning("\(warning)") }
+        return shared
+    }
+
+    private func storageOptions() -> StorageOptions {
+        var options = StorageOptions()
+        options.deliver = { [loop] resume in loop.execute(resume) }
+        options.onFailure = { error in
+            // Nothing that was acknowledged is in doubt, but nothing can be acknowledged any more: a supervisor has to
+            // restart the engine, which then recovers from the disk itself (storage.md §5.8).
+            Logger(label: "iii::storage").critical("store is no longer durable; the engine exits", metadata: ["error": "\(error)"])
+            Process.printError("\(error)")
+            _exit(Server.durabilityLostExitCode)
+        }
+        return options
+    }
+}
+
+extension Array {
+    fileprivate func stablySorted(by order: (Element, Element) -> Bool) -> [Element] {
+        enumerated()
+            .sorted { order($0.element, $1.element) || (!order($1.element, $0.element) && $0.offset < $1.offset) }
+            .map(\.element)
+    }
+}

@@ -1,0 +1,93 @@
+import Adapters
+import Engine
+import Logging
+import NIOCore
+import NIOPosix
+import Storage
+import Workers
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Runs the engine in this process until a signal ends it.
+///
+/// The main thread boots the engine, then only waits for signals; everything else happens on one event loop and on
+/// the stores' writer threads.
+enum Server {
+    /// A store can no longer promise durability (storage.md §5.8).
+    static let durabilityLostExitCode: Int32 = 74
+
+    static func run(_ configuration: EngineConfiguration) throws -> Never {
+        Process.prepare()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        let booted = loop.flatSubmit { () -> EventLoopFuture<NIOLoopBound<Lifecycle>> in
+            do {
+                let lifecycle = try EngineAssembly(loop: loop, group: group).assemble(configuration)
+                let bound = NIOLoopBound(lifecycle, eventLoop: loop)
+                return lifecycle.boot().map { bound }
+            } catch {
+                return loop.makeFailedFuture(error)
+            }
+        }
+        let lifecycle = try booted.wait()
+        serve(lifecycle, on: loop)
+    }
+
+    /// First signal: graceful stop within its deadline. Second: exit at once with 128 + signal.
+    private static func serve(_ lifecycle: NIOLoopBound<Lifecycle>, on loop: any EventLoop) -> Never {
+        var isStopping = false
+        while true {
+            let signal = Process.waitForSignal()
+            guard !isStopping else { _exit(128 + signal) }
+            isStopping = true
+            loop.flatSubmit { lifecycle.value.shutdown() }.whenComplete { result in
+                switch result {
+                case .success:
+                    exit(0)
+                case .failure(let error):
+                    Process.printError("\(error)")
+                    exit(1)
+                }
+            }
+        }
+    }
+}
+
+/// What the engine wants of its process.
+enum Process {
+    private static var terminationSignals: sigset_t {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        sigaddset(&signals, SIGINT)
+        return signals
+    }
+
+    /// Signals are taken by `waitForSignal` only, from the very start; a vanished peer is an error of its socket, not
+    /// of the process; sockets may use every descriptor that the system grants.
+    static func prepare() {
+        var signals = terminationSignals
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+        var limit = rlimit()
+        if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
+            limit.rlim_cur = limit.rlim_max
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        }
+    }
+
+    static func waitForSignal() -> Int32 {
+        var signals = terminationSignals
+        var signal: Int32 = 0
+        while sigwait(&signals, &signal) != 0 {}
+        return signal
+    }
+
+    static func printError(_ message: String) {
+        let line = "Error: \(message)\n"
+        _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+}
