@@ -35,12 +35,31 @@ let package = Package(
             ],
             linkerSettings: [.linkedLibrary(":libyaml.a")]
         ),
-        .target(name: "Workers", dependencies: ["Engine"]),
-        .target(name: "Adapters", dependencies: ["Workers", "Storage"]),
+        .target(
+            name: "Workers",
+            dependencies: [
+                "Engine",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]
+        ),
+        .target(
+            name: "Adapters",
+            dependencies: [
+                "Workers",
+                "Storage",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]
+        ),
         .executableTarget(
             name: "iii",
             dependencies: [
                 "Adapters",
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -38,7 +38,7 @@ public final class DurableStateAdapter: StateAdapter {
         completion: @escaping Completion<StateUpdate>
     ) {
         commit(completion) { transaction in
-            let (value, errors) = transaction.entry(scope: scope, key: key).applying(operations)
+            let (value, errors) = try transaction.entry(scope: scope, key: key).applying(operations)
             let bytes = value.buffer.withUnsafeReadableBytes { StateRows.entry(json: $0, key: key) }
             let old = transaction.setEntry(scope: scope, key: key, to: bytes)
             return StateUpdate(change: StateChange(old: old, new: value), errors: errors)

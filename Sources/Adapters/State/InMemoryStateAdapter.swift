@@ -31,14 +31,20 @@ public final class InMemoryStateAdapter: StateAdapter {
         completion: @escaping Completion<StateUpdate>
     ) {
         let old = scopes[Name(scope)]?[Name(key)]
-        let (value, errors) = old.applying(operations)
-        scopes[Name(scope), default: [:]][Name(key)] = value
-        completion(.success(StateUpdate(change: StateChange(old: old, new: value), errors: errors)))
+        do throws(StateAdapterError) {
+            let (value, errors) = try old.applying(operations)
+            scopes[Name(scope), default: [:]][Name(key)] = value
+            completion(.success(StateUpdate(change: StateChange(old: old, new: value), errors: errors)))
+        } catch {
+            completion(.failure(error))
+        }
     }
 
     public func list(scope: String, completion: @escaping Completion<RawJSON>) {
         var array = JSONArrayBuilder()
-        for value in scopes[Name(scope)]?.values ?? [:].values { array.append(value) }
+        if let values = scopes[Name(scope)]?.values {
+            for value in values { array.append(value) }
+        }
         completion(.success(array.finish()))
     }
 

@@ -3,9 +3,17 @@ import NIOCore
 import Workers
 
 extension RawJSON? {
-    /// The value after an update: the one place where stored text becomes a tree.
-    func applying(_ operations: [UpdateOperation]) -> (value: RawJSON, errors: [UpdateError]) {
-        let current = self.flatMap { try? $0.parse() }
+    /// The value after an update: the one place where stored text becomes a tree. A stored text that can't be read
+    /// fails the update; it is never taken for an absent one.
+    func applying(
+        _ operations: [UpdateOperation]
+    ) throws(StateAdapterError) -> (value: RawJSON, errors: [UpdateError]) {
+        let current: JSON?
+        do throws(JSONError) {
+            current = try self?.parse(maximumDepth: JSONLimits.maximumStoredDepth)
+        } catch {
+            throw StateAdapterError("stored value is not readable: \(error.description)")
+        }
         let (value, errors) = UpdateOperation.apply(operations, to: current)
         return (RawJSON(value), errors)
     }

@@ -120,7 +120,7 @@ extension String {
 
 extension RawJSON {
     /// A copy of its own, so that a stored schema doesn't keep the whole frame alive that it came in.
-    var detached: RawJSON {
+    public var detached: RawJSON {
         RawJSON(validated: buffer.withUnsafeReadableBytes { ByteBuffer(bytes: $0) })
     }
 }

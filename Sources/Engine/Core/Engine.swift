@@ -35,7 +35,7 @@ public final class Engine {
         loop: any EventLoop,
         logger: Logger = Logger(label: "iii::engine"),
         clock: EngineClock = .system,
-        random: any RandomNumberGenerator = SystemRandomNumberGenerator()
+        random: any RandomNumberGenerator = BufferedRandomNumberGenerator()
     ) {
         self.loop = loop
         self.logger = logger

@@ -9,7 +9,7 @@ public struct JSONObject: Sendable {
 
     private var members: [Element] = []
     /// Position of every key; nil while walking is faster.
-    private var index: [Key: Int]?
+    private var index: [IndexKey: Int]?
 
     public init() {}
 
@@ -52,11 +52,7 @@ public struct JSONObject: Sendable {
     /// The value is taken out while `body` runs, so that changing it copies nothing.
     public mutating func update<Result>(_ key: String, _ body: (inout JSON?) throws -> Result) rethrows -> Result {
         let position = position(of: key)
-        var value: JSON?
-        if let position {
-            value = .null
-            swap(&members[position].value, &value!)
-        }
+        var value = position.map { take(at: $0) }
         defer {
             if let position, let value {
                 members[position].value = value
@@ -67,10 +63,16 @@ public struct JSONObject: Sendable {
         return try body(&value)
     }
 
+    private mutating func take(at position: Int) -> JSON {
+        var taken = JSON.null
+        swap(&taken, &members[position].value)
+        return taken
+    }
+
     private mutating func append(_ key: String, _ value: JSON) {
         members.append((key, value))
         if index != nil {
-            index?[Key(key)] = members.count - 1
+            index?[IndexKey(key)] = members.count - 1
         } else {
             reindex()
         }
@@ -78,22 +80,22 @@ public struct JSONObject: Sendable {
 
     private mutating func reindex() {
         guard index == nil, members.count > Self.maximumUnindexed else { return }
-        var positions = [Key: Int](minimumCapacity: members.count * 2)
-        for (position, member) in members.enumerated() { positions[Key(member.key)] = position }
+        var positions = [IndexKey: Int](minimumCapacity: members.count * 2)
+        for (position, member) in members.enumerated() { positions[IndexKey(member.key)] = position }
         index = positions
     }
 
     private func position(of key: String) -> Int? {
-        if let index { return index[Key(key)] }
+        if let index { return index[IndexKey(key)] }
         return members.firstIndex { $0.key.holdsSameBytes(as: key) }
     }
 
-    private struct Key: Hashable {
+    private struct IndexKey: Hashable {
         let text: String
 
         init(_ text: String) { self.text = text }
 
-        static func == (left: Key, right: Key) -> Bool { left.text.holdsSameBytes(as: right.text) }
+        static func == (left: IndexKey, right: IndexKey) -> Bool { left.text.holdsSameBytes(as: right.text) }
 
         func hash(into hasher: inout Hasher) {
             text.withBytes { hasher.combine(bytes: $0) }

@@ -25,7 +25,7 @@ public struct JSONWriter {
     }
 
     /// Writes behind what `bytes` holds, as if nothing stood there.
-    public init(appendingTo bytes: [UInt8], _ layout: Layout = .compact) {
+    public init(appendingTo bytes: consuming [UInt8], _ layout: Layout = .compact) {
         self.bytes = bytes
         isPretty = layout == .pretty
     }

@@ -144,6 +144,12 @@ public struct BindError: Error, CustomStringConvertible {
     public let port: Int
     public let cause: any Error
 
+    public init(host: String, port: Int, cause: any Error) {
+        self.host = host
+        self.port = port
+        self.cause = cause
+    }
+
     public var description: String {
         if let error = cause as? IOError, error.errnoCode == EADDRINUSE {
             return "address \(host):\(port) is already in use"

@@ -36,10 +36,11 @@ public struct RawJSON: Sendable {
     /// Length of the text in bytes.
     public var count: Int { buffer.readableBytes }
 
-    public func parse() throws(JSONError) -> JSON {
+    /// The tree. `maximumDepth` is larger for values that come back from a store.
+    public func parse(maximumDepth: Int = JSONLimits.maximumDepth) throws(JSONError) -> JSON {
         let result: Result<JSON, JSONError> = buffer.withUnsafeReadableBytes { bytes in
             do throws(JSONError) {
-                return .success(try JSON.parse(bytes))
+                return .success(try JSON.parse(bytes, maximumDepth: maximumDepth))
             } catch {
                 return .failure(error)
             }

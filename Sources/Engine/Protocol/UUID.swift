@@ -48,10 +48,10 @@ public struct UUID: Hashable, Sendable {
         self.init(text.utf8)
     }
 
-    static let textLength = 36
+    public static let textLength = 36
 
     /// Calls `body` with the 36 bytes of the canonical text.
-    func withText<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+    public func withText<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
         withUnsafeTemporaryAllocation(byteCount: Self.textLength, alignment: 1) { text in
             var position = 0
             for digit in 0..<32 {

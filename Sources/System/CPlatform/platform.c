@@ -1,1 +1,104 @@
+#define _GNU_SOURCE
 #include "CPlatform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+const int iii_o_direct = O_DIRECT;
+const int iii_o_dsync = O_DSYNC;
+
+// From linux/magic.h and the CIFS sources, by value: not every libc's headers carry them.
+const uint64_t iii_filesystem_nfs = 0x6969;
+const uint64_t iii_filesystem_smb = 0xFE534D42;
+const uint64_t iii_filesystem_cifs = 0xFF534D42;
+const uint64_t iii_filesystem_fuse = 0x65735546;
+
+int iii_try_lock_file(int fd) {
+    struct flock lock;
+    memset(&lock, 0, sizeof lock);  // OFD locks demand l_pid == 0
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+int iii_open(const char *path, int flags, unsigned mode) {
+    int fd;
+    do {
+        fd = open(path, flags | O_CLOEXEC, (mode_t)mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd >= 0 ? fd : -errno;
+}
+
+int iii_filesystem_type(const char *path, uint64_t *type) {
+    struct statfs facts;
+    int result;
+    do {
+        result = statfs(path, &facts);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) return errno;
+    *type = (uint32_t)facts.f_type;  // some magics have the high bit set: no sign extension
+    return 0;
+}
+
+void iii_set_thread_timer_slack(uint64_t nanoseconds) {
+    prctl(PR_SET_TIMERSLACK, (unsigned long)nanoseconds, 0, 0, 0);
+}
+
+void iii_set_thread_background(void) {
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+}
+
+void iii_set_thread_name(const char *name) {
+    pthread_setname_np(pthread_self(), name);
+}
+
+struct iii_semaphore {
+    sem_t value;
+};
+
+iii_semaphore *iii_semaphore_create(void) {
+    iii_semaphore *semaphore = malloc(sizeof *semaphore);
+    if (semaphore == NULL || sem_init(&semaphore->value, 0, 0) != 0) abort();
+    return semaphore;
+}
+
+void iii_semaphore_destroy(iii_semaphore *semaphore) {
+    sem_destroy(&semaphore->value);
+    free(semaphore);
+}
+
+void iii_semaphore_post(iii_semaphore *semaphore) {
+    sem_post(&semaphore->value);
+}
+
+int iii_semaphore_wait(iii_semaphore *semaphore, uint64_t nanoseconds) {
+    int result;
+    if (nanoseconds == UINT64_MAX) {
+        do {
+            result = sem_wait(&semaphore->value);
+        } while (result != 0 && errno == EINTR);
+        return 1;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(nanoseconds / 1000000000u);
+    until.tv_nsec += (long)(nanoseconds % 1000000000u);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec += 1;
+        until.tv_nsec -= 1000000000;
+    }
+    do {
+        result = sem_clockwait(&semaphore->value, CLOCK_MONOTONIC, &until);
+    } while (result != 0 && errno == EINTR);
+    return result == 0;
+}

@@ -14,10 +14,10 @@ struct StateSetRequest {
             self = fast
             return
         }
-        var reader = try ArgumentReader(parsing: data, structName: "StateSetInput")
+        let reader = try ArgumentReader(parsing: data, structName: "StateSetInput")
         scope = try reader.string("scope")
         key = try reader.string("key")
-        value = RawJSON(try reader.value("value", alias: "data"))
+        value = RawJSON(try reader.requiredValue("value", alias: "data"))
     }
 
     private init(scope: String, key: String, value: RawJSON) {
@@ -37,13 +37,13 @@ struct StateSetRequest {
                     switch true {
                     case member.keyHasEscapes:
                         isPlain = false
-                    case member.isKey("scope", in: bytes):
+                    case JSONScanner.key(bytes, of: member, is: "scope"):
                         if scope != nil { isPlain = false }
                         scope = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
-                    case member.isKey("key", in: bytes):
+                    case JSONScanner.key(bytes, of: member, is: "key"):
                         if key != nil { isPlain = false }
                         key = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
-                    case member.isKey("value", in: bytes), member.isKey("data", in: bytes):
+                    case JSONScanner.key(bytes, of: member, is: "value"), JSONScanner.key(bytes, of: member, is: "data"):
                         if value != nil { isPlain = false }
                         value = member.valueRange
                     default:
@@ -68,7 +68,7 @@ struct StateKeyRequest {
     let key: String
 
     init(_ data: RawJSON, structName: String) throws(ArgumentError) {
-        var reader = try ArgumentReader(parsing: data, structName: structName)
+        let reader = try ArgumentReader(parsing: data, structName: structName)
         scope = try reader.string("scope")
         key = try reader.string("key")
     }
@@ -80,21 +80,21 @@ struct StateUpdateRequest {
     let operations: [UpdateOperation]
 
     init(_ data: RawJSON) throws(ArgumentError) {
-        var reader = try ArgumentReader(parsing: data, structName: "StateUpdateInput")
+        let reader = try ArgumentReader(parsing: data, structName: "StateUpdateInput")
         scope = try reader.string("scope")
         key = try reader.string("key")
-        operations = try UpdateOperation.decode(try reader.value("ops"))
+        operations = try UpdateOperation.decode(try reader.requiredValue("ops"))
     }
 }
 
 extension ArgumentReader {
     init(parsing data: RawJSON, structName: String) throws(ArgumentError) {
+        let tree: JSON
         do throws(JSONError) {
-            try self.init(try data.parse(), structName: structName)
-        } catch let error as ArgumentError {
-            throw error
+            tree = try data.parse()
         } catch {
-            throw ArgumentError(detail: "\(error)")
+            throw ArgumentError(error.description)
         }
+        try self.init(tree, structName: structName)
     }
 }

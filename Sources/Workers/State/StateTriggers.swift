@@ -122,7 +122,7 @@ struct StateTriggerFilter {
 
     init(_ config: RawJSON) throws(InvocationError) {
         do throws(ArgumentError) {
-            var reader = try ArgumentReader(parsing: config, structName: "StateTriggerConfig")
+            let reader = try ArgumentReader(parsing: config, structName: "StateTriggerConfig")
             scope = try reader.optionalString("scope")
             key = try reader.optionalString("key")
             conditionFunctionID = try reader.optionalString("condition_function_id")

@@ -101,7 +101,7 @@ public final class StateWorker: Worker {
     }
 
     private func list(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
-        var reader = try ArgumentReader(parsing: data, structName: "StateGetGroupInput")
+        let reader = try ArgumentReader(parsing: data, structName: "StateGetGroupInput")
         adapter.list(scope: try reader.string("scope")) { result in
             self.finish(result, reply, "LIST_ERROR", "Failed to list values") { reply(.success($0)) }
         }

@@ -1,1 +1,49 @@
-int iii_platform_placeholder(void);
+#ifndef III_CPLATFORM_H
+#define III_CPLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC32C (Castagnoli), zlib-style: start with 0, feed the result back in to continue.
+/// Uses SSE4.2 or the ARMv8 CRC instructions where the machine has them.
+uint32_t iii_crc32c(uint32_t crc, const void *data, size_t length);
+
+/// The table-driven version, for machines without the instruction and to test the other one against.
+uint32_t iii_crc32c_portable(uint32_t crc, const void *data, size_t length);
+
+/// 1 when iii_crc32c uses an instruction.
+int iii_crc32c_is_hardware(void);
+
+/// Exclusive open-file-description lock on the whole file, without waiting. 0, or an errno (EAGAIN, EACCES: held).
+int iii_try_lock_file(int fd);
+
+/// open(2) with O_CLOEXEC; Swift does not import variadic functions. The descriptor, or -errno.
+int iii_open(const char *path, int flags, unsigned mode);
+
+extern const int iii_o_direct;
+extern const int iii_o_dsync;
+
+/// statfs(2)'s f_type. 0, or an errno.
+int iii_filesystem_type(const char *path, uint64_t *type);
+extern const uint64_t iii_filesystem_nfs;
+extern const uint64_t iii_filesystem_smb;
+extern const uint64_t iii_filesystem_cifs;
+extern const uint64_t iii_filesystem_fuse;
+
+/// Timer slack of the calling thread: how late its timed waits may end. Linux' default is 50 us.
+void iii_set_thread_timer_slack(uint64_t nanoseconds);
+
+/// Lets every other thread go first (nice 10, this thread only).
+void iii_set_thread_background(void);
+
+void iii_set_thread_name(const char *name);
+
+/// A counting semaphore whose timed wait uses the monotonic clock.
+typedef struct iii_semaphore iii_semaphore;
+iii_semaphore *iii_semaphore_create(void);
+void iii_semaphore_destroy(iii_semaphore *semaphore);
+void iii_semaphore_post(iii_semaphore *semaphore);
+/// 1 when a post was taken, 0 when the time was up. UINT64_MAX: no limit.
+int iii_semaphore_wait(iii_semaphore *semaphore, uint64_t nanoseconds);
+
+#endif

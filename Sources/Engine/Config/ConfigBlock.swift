@@ -1,0 +1,44 @@
+/// The `config:` value of an entry, traceable to its place in the file.
+///
+/// Also made from JSON alone (a stored configuration entry, a test); errors then carry no line.
+public struct ConfigBlock: Sendable {
+    /// Nil: the entry has no block (or `config: null`).
+    public let json: JSON?
+    public let marks: SourceMarks
+
+    public init(_ json: JSON?, marks: SourceMarks = SourceMarks()) {
+        if case .null? = json { self.json = nil } else { self.json = json }
+        self.marks = marks
+    }
+
+    public static let absent = ConfigBlock(nil)
+}
+
+/// One worker to run: an entry of the file, or a mandatory worker that the file doesn't name.
+public struct WorkerEntry: Sendable {
+    /// As written: `iii-http`, or its alias `http`. Error messages use it.
+    public let name: String
+    /// The built-in's name, e.g. `iii-http` also for `http`.
+    public let type: String
+    /// `iii-worker-manager`, `iii-worker-manager#1`, … in file order; the `id` of `engine::workers::*`.
+    public let instanceID: String
+    public let block: ConfigBlock
+    /// Where the entry begins; nil for one that the engine added.
+    public let mark: SourceMark?
+    public let isMandatory: Bool
+
+    public var config: JSON? { block.json }
+
+    /// Runs a worker's own decoding of the block and words its error as a failed creation (config-file.md §7):
+    ///
+    ///     let http = try entry.decode(HTTPConfiguration.init)
+    public func decode<Configuration>(
+        _ decode: (ConfigBlock) throws(ConfigurationError) -> Configuration
+    ) throws(ConfigurationError) -> Configuration {
+        do {
+            return try decode(block)
+        } catch {
+            throw .creating(name, error.message)
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/// A place in a text file. Line and column count from 1; the column counts characters.
+public struct SourceMark: Hashable, Sendable {
+    public let line: Int
+    public let column: Int
+
+    public init(line: Int, column: Int) {
+        self.line = line
+        self.column = column
+    }
+
+    public static let start = SourceMark(line: 1, column: 1)
+}
+
+extension SourceMark: CustomStringConvertible {
+    public var description: String { "line \(line) column \(column)" }
+}

@@ -1,0 +1,43 @@
+/// Every bound of the log in one place (I10).
+enum LogLimits {
+    /// Batches start on such an edge, so that no device sector holds acknowledged and new data (lesson 5).
+    static let blockBytes = 4096
+
+    /// The first block of a segment is its header.
+    static let firstBatchOffset = UInt64(blockBytes)
+
+    static let mebibyte = 1 << 20
+
+    /// One record's body; the largest message that the protocol takes.
+    static let maximumRecordBytes = 64 * mebibyte
+
+    /// All records of one transaction with their headers.
+    static let maximumTransactionBytes = 66 * mebibyte
+
+    /// A batch takes no further transaction once it holds this much.
+    static let softBatchBytes = 1 * mebibyte
+
+    /// Nothing larger is ever written, so nothing larger is ever believed.
+    static let maximumBatchBytes = maximumTransactionBytes + 2 * mebibyte
+
+    /// Not yet durable bytes and transactions, beyond which `commit` refuses with `.overloaded`.
+    static let maximumPendingBytes = 64 * mebibyte
+    static let maximumPendingTransactions = 65_536
+
+    static let initialSegmentBytes = 4 * mebibyte
+    static let maximumSegmentBytes = 64 * mebibyte
+
+    /// Names who did it; longer ones are cut at this many UTF-8 bytes.
+    static let maximumOriginBytes = 1024
+
+    /// What must stay free in the active segment for deletes while the disk is full.
+    static let lowSpaceMarginBytes = 64 * 1024
+
+    /// Batch buffers kept for reuse, and how large one may be to be kept.
+    static let pooledBuffers = 4
+    static let pooledBufferBytes = 4 * mebibyte
+
+    static func roundedToBlock(_ bytes: Int) -> Int {
+        (bytes + blockBytes - 1) & ~(blockBytes - 1)
+    }
+}

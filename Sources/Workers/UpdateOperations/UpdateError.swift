@@ -1,0 +1,55 @@
+import Engine
+
+/// Why one operation was skipped; the others count all the same (state.md §4.3).
+public struct UpdateError: Sendable, Equatable {
+    /// Position in the request's `ops`.
+    public let operationIndex: Int
+    /// `<operation>.<reason>`, part of the contract.
+    public let code: String
+    public let message: String
+
+    /// The same for state and stream.
+    public static let documentation = "https://iii.dev/docs/workers/iii-state#error-codes"
+
+    /// The wire form: `{"op_index","code","message","doc_url"}`.
+    public var json: JSON {
+        [
+            "op_index": JSON(operationIndex),
+            "code": .string(code),
+            "message": .string(message),
+            "doc_url": .string(Self.documentation),
+        ]
+    }
+}
+
+/// What is wrong with an operation, before it is known which one of the request it is.
+struct UpdateFailure: Error {
+    /// Without the operation's name in front.
+    let reason: String
+    let message: String
+
+    /// The code's full form.
+    func error(of operation: UpdateOperation, at index: Int) -> UpdateError {
+        UpdateError(operationIndex: index, code: "\(operation.name).\(reason)", message: message)
+    }
+}
+
+extension UpdateFailure {
+    /// `target` is what stands where an object must.
+    static func targetNotObject(_ operation: UpdateOperation, _ target: JSON) -> UpdateFailure {
+        let path =
+            if case .append = operation {
+                "[\(operation.path.segments.joined(separator: ", "))]"
+            } else {
+                operation.path.leafLabel
+            }
+        return UpdateFailure(
+            reason: "target_not_object",
+            message: "Cannot \(operation.name) at path '\(path)': target is \(target.kind), expected object."
+        )
+    }
+
+    static func notNumber(_ path: UpdatePath, _ found: JSONKindName) -> UpdateFailure {
+        UpdateFailure(reason: "not_number", message: "Expected number at path '\(path.leafLabel)', got \(found).")
+    }
+}
