@@ -1,4 +1,4 @@
-import Glibc
+import CBench
 
 /// The little of JSON that a simulated worker looks at. The generator's own payloads contain none of the
 /// needles, so a byte search is exact.
@@ -6,7 +6,7 @@ enum Scan {
     /// Offset just behind the first occurrence of `needle`.
     static func end(of needle: StaticString, in bytes: UnsafeRawBufferPointer, from start: Int = 0) -> Int? {
         guard start < bytes.count, let base = bytes.baseAddress else { return nil }
-        guard let found = memmem(base + start, bytes.count - start, needle.utf8Start, needle.utf8CodeUnitCount)
+        guard let found = cbench_find(base + start, bytes.count - start, needle.utf8Start, needle.utf8CodeUnitCount)
         else { return nil }
         return UnsafeRawPointer(found) - base + needle.utf8CodeUnitCount
     }

@@ -81,8 +81,9 @@ extension ByteBuffer {
     }
 
     private mutating func mask(from start: Int) {
+        let offset = start - readerIndex
         withUnsafeMutableReadableBytes { bytes in
-            var index = start - readerIndex
+            var index = offset
             while index + 8 <= bytes.count {
                 let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ Wire.maskWord
                 bytes.storeBytes(of: word, toByteOffset: index, as: UInt64.self)

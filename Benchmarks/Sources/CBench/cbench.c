@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <time.h>
 
 int64_t cbench_process_cpu_nanoseconds(pid_t pid) {
@@ -17,4 +18,8 @@ int cbench_open_synced(const char *path, int *is_direct) {
     int fd = open(path, flags | O_DIRECT, 0600);
     *is_direct = fd >= 0;
     return fd >= 0 ? fd : open(path, flags, 0600);
+}
+
+const void *cbench_find(const void *haystack, size_t haystack_bytes, const void *needle, size_t needle_bytes) {
+    return memmem(haystack, haystack_bytes, needle, needle_bytes);
 }

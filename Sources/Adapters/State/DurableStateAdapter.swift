@@ -87,7 +87,7 @@ public final class DurableStateAdapter: StateAdapter {
         }
     }
 
-    private func read<R: Sendable>(_ completion: @escaping Completion<R>, _ body: (ReadView) -> R) {
+    private func read<R: Sendable>(_ completion: @escaping Completion<R>, _ body: (borrowing ReadView) -> R) {
         deliver(store.store.read(body), to: completion)
     }
 
@@ -103,7 +103,7 @@ public final class DurableStateAdapter: StateAdapter {
 // MARK: Rows
 
 /// What reading rows needs, in a transaction and in a read view alike.
-private protocol StateReader {
+private protocol StateReader: ~Copyable {
     func get(_ table: TableID, key: Bytes) -> Bytes?
     func scan(
         _ table: TableID,
@@ -117,13 +117,14 @@ private protocol StateReader {
 extension Transaction: StateReader {}
 extension ReadView: StateReader {}
 
-extension StateReader {
+extension StateReader where Self: ~Copyable {
     fileprivate func scopeID(_ scope: String) -> UInt32? {
         get(StateRows.scopes, key: Bytes(scope.utf8))?.integer()
     }
 
     fileprivate func entry(scope: String, key: String) -> RawJSON? {
-        guard let id = scopeID(scope), let entry: UInt64 = get(StateRows.keys, key: StateRows.keysKey(scope: id, key: key))?.integer(),
+        guard let id = scopeID(scope),
+            let entry: UInt64 = get(StateRows.keys, key: StateRows.keysKey(scope: id, key: key))?.integer(),
             let value = get(StateRows.entries, key: StateRows.entryKey(scope: id, entry: entry))
         else { return nil }
         return RawJSON(storedEntry: value)

@@ -9,6 +9,8 @@ public struct BuiltInWorker: Sendable {
     public let isDefault: Bool
     /// Owns one configuration entry, so that a second instance would fight the first for it (config-file.md §5).
     public let ownsEntry: Bool
+    /// Only listeners make sense twice: one trusted, one for the outside.
+    public var allowsSeveral: Bool { !ownsEntry }
     /// False for a name that this version knows and refuses, rather than ignores.
     public let isServed: Bool
 

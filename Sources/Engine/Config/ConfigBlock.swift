@@ -1,14 +1,21 @@
-/// The `config:` value of an entry, traceable to its place in the file.
+/// A value of a worker's configuration, traceable to its place in the file: the `config:` of an entry, or an object
+/// inside it.
 ///
-/// Also made from JSON alone (a stored configuration entry, a test); errors then carry no line.
+/// Also made from JSON alone (a stored configuration entry, a test); errors then name the path instead of the line.
 public struct ConfigBlock: Sendable {
     /// Nil: the entry has no block (or `config: null`).
     public let json: JSON?
-    public let marks: SourceMarks
+    let marks: SourceMarks
+    let path: ConfigPath
 
-    public init(_ json: JSON?, marks: SourceMarks = SourceMarks()) {
-        if case .null? = json { self.json = nil } else { self.json = json }
+    public init(_ json: JSON?) {
+        self.init(json, marks: SourceMarks(), path: .root)
+    }
+
+    init(_ json: JSON?, marks: SourceMarks, path: ConfigPath = .root) {
+        self.json = json?.isNull == true ? nil : json
         self.marks = marks
+        self.path = path
     }
 
     public static let absent = ConfigBlock(nil)

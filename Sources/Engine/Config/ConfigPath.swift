@@ -21,10 +21,14 @@ extension ConfigPath: CustomStringConvertible {
 
 /// File positions of a block's members, so that an error about one names its line and column.
 public struct SourceMarks: Sendable {
+    /// The file's path, for error messages.
+    public let file: String?
     private var keys: [ConfigPath: SourceMark] = [:]
     private var values: [ConfigPath: SourceMark] = [:]
 
-    public init() {}
+    public init(file: String? = nil) {
+        self.file = file
+    }
 
     mutating func setKey(_ mark: SourceMark, at path: ConfigPath) { keys[path] = mark }
     mutating func setValue(_ mark: SourceMark, at path: ConfigPath) { values[path] = mark }

@@ -13,6 +13,8 @@ struct YAMLCommentScanner {
 
     private var state = State.plain
     private var afterBackslash = false
+    /// The byte before closed a single-quoted scalar: another quote here makes it a doubled one, and it goes on.
+    private var justClosedSingle = false
     private var previous = UInt8(ascii: "\n")
     /// The last byte other than white space: a quote opens a scalar only after one that lets a scalar begin.
     private var lastVisible: UInt8?
@@ -25,12 +27,17 @@ struct YAMLCommentScanner {
             endLine(text, newline: position)
             return false
         }
+        let reopens = justClosedSingle && byte == UInt8(ascii: "'")
+        justClosedSingle = false
         switch state {
         case .comment: return true
         case .block: return false
+        case .plain where reopens: state = .singleQuoted
         case .singleQuoted:
-            // A doubled quote closes and opens again, which comes to the same.
-            if byte == UInt8(ascii: "'") { close() }
+            if byte == UInt8(ascii: "'") {
+                close()
+                justClosedSingle = true
+            }
         case .doubleQuoted:
             if byte == UInt8(ascii: "\""), !afterBackslash { close() }
             afterBackslash = byte == UInt8(ascii: "\\") && !afterBackslash
@@ -48,8 +55,6 @@ struct YAMLCommentScanner {
         let isQuote = byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"")
         if byte == UInt8(ascii: "#"), isWhiteSpace(previous) {
             state = .comment
-        } else if isQuote, previous == UInt8(ascii: "'"), byte == previous {
-            state = .singleQuoted
         } else if isQuote, scalarMayBegin {
             state = byte == UInt8(ascii: "'") ? .singleQuoted : .doubleQuoted
             afterBackslash = false
@@ -84,18 +89,11 @@ struct YAMLCommentScanner {
 
     /// Blank lines belong to the block; a line indented no deeper than the parent ends it.
     private func continuesBlock(_ text: [UInt8], from start: Int, parent: Int) -> Bool {
-        var line = start
-        while line < text.count {
-            var position = line
-            while position < text.count, text[position] == UInt8(ascii: " ") { position += 1 }
-            guard position < text.count else { return false }
-            if text[position] == UInt8(ascii: "\n") || text[position] == UInt8(ascii: "\r") {
-                line = (text[position...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count) + 1
-                continue
-            }
-            return position - line > parent
-        }
-        return false
+        var position = start
+        while position < text.count, text[position] == UInt8(ascii: " ") { position += 1 }
+        guard position < text.count else { return false }
+        let isBlank = text[position] == UInt8(ascii: "\n") || text[position] == UInt8(ascii: "\r")
+        return isBlank || position - start > parent
     }
 
     /// The indentation of the node whose value is a block scalar, if the line that ends at `newline` opens one:

@@ -6,8 +6,3 @@ public enum JSONLimits {
     /// a path of 32 more objects (state.md §4.2): what was written must stay readable.
     public static let maximumStoredDepth = 192
 }
-
-/// The six kinds of JSON value.
-public enum JSONKind: UInt8, Sendable {
-    case null, bool, number, string, array, object
-}

@@ -50,7 +50,10 @@ public struct JSONObject: Sendable {
     /// Changes one value in place; a missing key is added with what `body` makes of nil. What it leaves nil is removed.
     ///
     /// The value is taken out while `body` runs, so that changing it copies nothing.
-    public mutating func update<Result>(_ key: String, _ body: (inout JSON?) throws -> Result) rethrows -> Result {
+    public mutating func update<Result, Failure>(
+        _ key: String,
+        _ body: (inout JSON?) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         let position = position(of: key)
         var value = position.map { take(at: $0) }
         defer {

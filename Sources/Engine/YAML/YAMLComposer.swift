@@ -1,8 +1,13 @@
 /// Builds the node tree of a text that holds one document (config-file.md §2).
 public enum YAML {
     /// The document's root, or nil for an empty or comment-only text.
-    public static func parse(_ bytes: [UInt8]) throws(YAMLError) -> YAMLNode? {
-        var composer = try YAMLComposer(bytes)
+    ///
+    /// - Parameter fileLine: translates a line of the text for marks and errors, when the text isn't the file itself.
+    public static func parse(
+        _ bytes: [UInt8],
+        fileLine: @escaping (Int) -> Int = { $0 }
+    ) throws(YAMLError) -> YAMLNode? {
+        var composer = try YAMLComposer(bytes, fileLine: fileLine)
         return try composer.document()
     }
 
@@ -23,8 +28,8 @@ private struct YAMLComposer: ~Copyable {
     private var anchors: [Name: Anchored] = [:]
     private var nodes = 0
 
-    init(_ bytes: [UInt8]) throws(YAMLError) {
-        events = try YAMLEventReader(bytes)
+    init(_ bytes: [UInt8], fileLine: @escaping (Int) -> Int) throws(YAMLError) {
+        events = try YAMLEventReader(bytes, fileLine: fileLine)
     }
 
     mutating func document() throws(YAMLError) -> YAMLNode? {

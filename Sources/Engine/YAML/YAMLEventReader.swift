@@ -22,8 +22,11 @@ struct YAMLEventReader: ~Copyable {
 
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let text: UnsafeMutableBufferPointer<UInt8>
+    /// Translates a line of the text into the one to report.
+    private let fileLine: (Int) -> Int
 
-    init(_ bytes: [UInt8]) throws(YAMLError) {
+    init(_ bytes: [UInt8], fileLine: @escaping (Int) -> Int) throws(YAMLError) {
+        self.fileLine = fileLine
         parser = .allocate(capacity: 1)
         text = .allocate(capacity: bytes.count)
         _ = text.initialize(from: bytes)
@@ -45,7 +48,7 @@ struct YAMLEventReader: ~Copyable {
         var event = yaml_event_t()
         guard yaml_parser_parse(parser, &event) == 1 else { throw failure() }
         defer { yaml_event_delete(&event) }
-        let mark = SourceMark(event.start_mark)
+        let mark = mark(event.start_mark)
         switch event.type {
         case YAML_STREAM_START_EVENT: return Event(kind: .streamStart, mark: mark)
         case YAML_STREAM_END_EVENT: return Event(kind: .streamEnd, mark: mark)
@@ -112,10 +115,10 @@ struct YAMLEventReader: ~Copyable {
             return YAMLError(problem, at: mark(ofByte: Int(parser.pointee.problem_offset)))
         }
         guard let context = parser.pointee.context.map({ String(cString: $0) }) else {
-            return YAMLError(problem, at: SourceMark(parser.pointee.problem_mark))
+            return YAMLError(problem, at: mark(parser.pointee.problem_mark))
         }
-        let place = SourceMark(parser.pointee.context_mark)
-        return YAMLError("\(problem), \(context) that begins at \(place),", at: SourceMark(parser.pointee.problem_mark))
+        let place = mark(parser.pointee.context_mark)
+        return YAMLError("\(problem), \(context) that begins at \(place),", at: mark(parser.pointee.problem_mark))
     }
 
     /// Reader errors (bad UTF-8, control characters) carry a byte offset only.
@@ -124,12 +127,10 @@ struct YAMLEventReader: ~Copyable {
         let line = before.count { $0 == UInt8(ascii: "\n") } + 1
         let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         let column = String(decoding: text[lineStart..<before.endIndex], as: UTF8.self).unicodeScalars.count + 1
-        return SourceMark(line: line, column: column)
+        return SourceMark(line: fileLine(line), column: column)
     }
-}
 
-extension SourceMark {
-    init(_ mark: yaml_mark_t) {
-        self.init(line: Int(mark.line) + 1, column: Int(mark.column) + 1)
+    private func mark(_ mark: yaml_mark_t) -> SourceMark {
+        SourceMark(line: fileLine(Int(mark.line) + 1), column: Int(mark.column) + 1)
     }
 }

@@ -7,14 +7,14 @@ extension EngineFunctionsWorker {
 
     func registerFunctionQueries(_ engine: Engine) {
         serve(.functionsList, input: "FunctionsListInput", on: engine) { [unowned engine] call in
-            ["functions": .array(try FunctionFilter(&call.arguments).rows(of: engine))]
+            ["functions": .array(try FunctionFilter(call.arguments).rows(of: engine))]
         }
         serve(.functionsInfo, input: "FunctionsInfoInput", on: engine) { [unowned engine] call in
-            try Self.functionInfo(&call.arguments, engine)
+            try Self.functionInfo(call.arguments, engine)
         }
     }
 
-    private static func functionInfo(_ arguments: inout ArgumentReader, _ engine: Engine) throws -> JSON {
+    private static func functionInfo(_ arguments: ArgumentReader, _ engine: Engine) throws -> JSON {
         let id = try arguments.optionalString("function_id")
         let ids = try arguments.optionalStringArray("function_ids")
         switch (id, ids) {
@@ -57,7 +57,7 @@ private struct FunctionFilter {
     private let workers: Set<Name>?
     private let includesInternal: Bool
 
-    init(_ arguments: inout ArgumentReader) throws {
+    init(_ arguments: ArgumentReader) throws {
         search = SearchNeedle(try arguments.optionalString("search"))
         prefix = try arguments.optionalString("prefix") ?? ""
         let worker = try arguments.optionalString("worker").map { [$0] } ?? []

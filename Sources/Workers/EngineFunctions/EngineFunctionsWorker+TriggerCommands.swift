@@ -12,7 +12,7 @@ extension EngineFunctionsWorker {
                 type: type,
                 functionID: functionID,
                 config: RawJSON(call.arguments.value("config") ?? .null),
-                metadata: call.arguments.value("metadata").map { RawJSON($0) }
+                metadata: call.arguments.value("metadata").flatMap { $0.isNull ? nil : RawJSON($0) }
             ) { id, error in
                 reply(error.map { .failure($0) } ?? .success(RawJSON(["id": .string(id)])))
             }

@@ -4,7 +4,7 @@ import Engine
 extension EngineFunctionsWorker {
     func registerTriggerQueries(_ engine: Engine) {
         serve(.triggersList, input: "TriggersListInput", on: engine) { [unowned engine] call in
-            ["triggers": .array(try TriggerTypeFilter(&call.arguments).rows(of: engine))]
+            ["triggers": .array(try TriggerTypeFilter(call.arguments).rows(of: engine))]
         }
         serve(.triggersInfo, input: "TriggersInfoInput", hasRequiredKeys: true, on: engine) { [unowned engine] call in
             let id = try call.arguments.string("id")
@@ -14,7 +14,7 @@ extension EngineFunctionsWorker {
             return engine.detail(of: type)
         }
         serve(.registeredTriggersList, input: "RegisteredTriggersListInput", on: engine) { [unowned engine] call in
-            ["registered_triggers": .array(try TriggerFilter(&call.arguments).rows(of: engine))]
+            ["registered_triggers": .array(try TriggerFilter(call.arguments).rows(of: engine))]
         }
         serve(.registeredTriggersInfo, input: "RegisteredTriggersInfoInput", hasRequiredKeys: true, on: engine) {
             [unowned engine] call in
@@ -34,7 +34,7 @@ private struct TriggerTypeFilter {
     private let worker: String?
     private let includesInternal: Bool
 
-    init(_ arguments: inout ArgumentReader) throws {
+    init(_ arguments: ArgumentReader) throws {
         search = SearchNeedle(try arguments.optionalString("search"))
         prefix = try arguments.optionalString("prefix") ?? ""
         worker = try arguments.optionalString("worker")
@@ -64,7 +64,7 @@ private struct TriggerFilter {
     private let worker: String?
     private let includesInternal: Bool
 
-    init(_ arguments: inout ArgumentReader) throws {
+    init(_ arguments: ArgumentReader) throws {
         search = SearchNeedle(try arguments.optionalString("search"))
         type = try arguments.optionalString("trigger_type")
         functionID = try arguments.optionalString("function_id")

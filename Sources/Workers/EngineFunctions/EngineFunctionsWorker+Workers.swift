@@ -4,7 +4,7 @@ import Engine
 extension EngineFunctionsWorker {
     func registerWorkerQueries(_ engine: Engine) {
         serve(.workersList, input: "WorkersListInput", on: engine) { [unowned engine, engineVersion] call in
-            let filter = try WorkerFilter(&call.arguments)
+            let filter = try WorkerFilter(call.arguments)
             let rows = WorkerRow.all(of: engine, engineVersion: engineVersion).filter { filter.admits($0) }
             return ["workers": .array(rows.sorted().map { .object($0.json) })]
         }
@@ -73,7 +73,7 @@ private struct WorkerFilter {
     private let runtime: String?
     private let status: String?
 
-    init(_ arguments: inout ArgumentReader) throws {
+    init(_ arguments: ArgumentReader) throws {
         search = SearchNeedle(try arguments.optionalString("search"))
         runtime = try arguments.optionalString("runtime")
         status = try arguments.optionalString("status")

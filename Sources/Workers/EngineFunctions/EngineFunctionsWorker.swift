@@ -41,7 +41,7 @@ public final class EngineFunctionsWorker: Worker {
 extension EngineFunctionsWorker {
     /// What a function reads its arguments from, and who called.
     struct Call {
-        var arguments: ArgumentReader
+        let arguments: ArgumentReader
         let invocation: Invocation
     }
 
@@ -51,10 +51,10 @@ extension EngineFunctionsWorker {
         input: String,
         hasRequiredKeys: Bool = false,
         on engine: Engine,
-        _ body: @escaping (inout Call) throws -> JSON
+        _ body: @escaping (Call) throws -> JSON
     ) {
         serveLater(description, input: input, hasRequiredKeys: hasRequiredKeys, on: engine) { call, reply in
-            reply(.success(RawJSON(try body(&call))))
+            reply(.success(RawJSON(try body(call))))
         }
     }
 
@@ -64,14 +64,14 @@ extension EngineFunctionsWorker {
         input: String,
         hasRequiredKeys: Bool = false,
         on engine: Engine,
-        _ body: @escaping (inout Call, @escaping Reply) throws -> Void
+        _ body: @escaping (Call, @escaping Reply) throws -> Void
     ) {
         engine.register(description, worker: type) { invocation, reply in
             do {
                 var data = try invocation.data.parse()
                 if case .null = data, !hasRequiredKeys { data = .object(JSONObject()) }
-                var call = Call(arguments: try ArgumentReader(data, structName: input), invocation: invocation)
-                try body(&call, reply)
+                let call = Call(arguments: try ArgumentReader(data, structName: input), invocation: invocation)
+                try body(call, reply)
             } catch let error as InvocationError {
                 reply(.failure(error))
             } catch let error as ArgumentError {

@@ -87,26 +87,16 @@ struct ResultMembers {
 
     mutating func take(_ member: JSONMember, _ bytes: UnsafeRawBufferPointer) {
         let value = Value(range: member.valueRange, kind: member.kind)
-        switch key(of: member, bytes) {
-        case "status_code": statusCode = member.kind == .null ? nil : value
-        case "statusCode": statusCodeAlias = value
-        case "headers": headers = value
-        case "body": body = value
-        default: break
+        if JSONScanner.key(bytes, of: member, is: "body") {
+            body = value
+        } else if JSONScanner.key(bytes, of: member, is: "status_code") {
+            statusCode = member.kind == .null ? nil : value
+        } else if JSONScanner.key(bytes, of: member, is: "headers") {
+            headers = value
+        } else if JSONScanner.key(bytes, of: member, is: "statusCode") {
+            statusCodeAlias = value
         }
     }
-
-    /// The member's key when it could be one of ours.
-    private func key(of member: JSONMember, _ bytes: UnsafeRawBufferPointer) -> String? {
-        if member.keyHasEscapes { return JSONScanner.string(bytes, token: member.keyToken) }
-        guard member.keyRange.count <= 11 else { return nil }
-        return String(decoding: bytes[member.keyRange], as: UTF8.self)
-    }
-}
-
-extension JSONMember {
-    /// The key with its quotes.
-    var keyToken: Range<Int> { (keyRange.lowerBound - 1)..<(keyRange.upperBound + 1) }
 }
 
 extension ResponseHeaders {
@@ -116,8 +106,7 @@ extension ResponseHeaders {
         switch value.kind {
         case .object:
             try? JSONScanner.scanObject(part) { member in
-                guard let name = JSONScanner.string(part, token: member.keyToken) else { return }
-                read(part, name: name, member)
+                read(part, name: JSONScanner.key(part, of: member), member)
             }
         case .array:
             try? JSONScanner.scanArray(part) { range, kind in

@@ -21,12 +21,12 @@ public final class StateWorker: Worker {
         logger.info("Initializing StateWorker")
         let triggers = StateTriggers(engine: engine)
         self.triggers = triggers
-        register(StateSchemas.set, on: engine) { try self.set($0, $1) }
-        register(StateSchemas.get, on: engine) { try self.get($0, $1) }
-        register(StateSchemas.delete, on: engine) { try self.delete($0, $1) }
-        register(StateSchemas.update, on: engine) { try self.update($0, $1) }
-        register(StateSchemas.list, on: engine) { try self.list($0, $1) }
-        register(StateSchemas.listGroups, on: engine) { try self.listGroups($0, $1) }
+        register(StateSchemas.set, on: engine, set)
+        register(StateSchemas.get, on: engine, get)
+        register(StateSchemas.delete, on: engine, delete)
+        register(StateSchemas.update, on: engine, update)
+        register(StateSchemas.list, on: engine, list)
+        register(StateSchemas.listGroups, on: engine, listGroups)
         if let type = BuiltInTriggerTypes.description(of: "state") {
             engine.register(type, provider: triggers, worker: self.type)
         }

@@ -28,28 +28,45 @@ struct UpdateFailure: Error {
     let reason: String
     let message: String
 
-    /// The code's full form.
+    /// With the full code.
     func error(of operation: UpdateOperation, at index: Int) -> UpdateError {
         UpdateError(operationIndex: index, code: "\(operation.name).\(reason)", message: message)
     }
 }
 
 extension UpdateFailure {
-    /// `target` is what stands where an object must.
-    static func targetNotObject(_ operation: UpdateOperation, _ target: JSON) -> UpdateFailure {
+    /// `found` stands where an object must.
+    static func targetNotObject(_ operation: UpdateOperation, found: JSON) -> UpdateFailure {
         let path =
-            if case .append = operation {
-                "[\(operation.path.segments.joined(separator: ", "))]"
+            if case .append(let path, _) = operation {
+                "[\(path.segments.joined(separator: ", "))]"
             } else {
                 operation.path.leafLabel
             }
         return UpdateFailure(
             reason: "target_not_object",
-            message: "Cannot \(operation.name) at path '\(path)': target is \(target.kind), expected object."
+            message: "Cannot \(operation.name) at path '\(path)': target is \(found.kind), expected object."
         )
     }
 
-    static func notNumber(_ path: UpdatePath, _ found: JSONKindName) -> UpdateFailure {
-        UpdateFailure(reason: "not_number", message: "Expected number at path '\(path.leafLabel)', got \(found).")
+    static func notNumber(_ path: UpdatePath, found: JSON) -> UpdateFailure {
+        UpdateFailure(reason: "not_number", message: "Expected number at path '\(path.leafLabel)', got \(found.kind).")
+    }
+
+    /// Only a string can be appended to a string.
+    static func notAppendable(_ path: UpdatePath, value: JSON) -> UpdateFailure {
+        UpdateFailure(
+            reason: "type_mismatch",
+            message: "Expected string append value at path '\(path.leafLabel)', got \(value.kind)."
+        )
+    }
+
+    /// `found` is neither array nor string nor empty.
+    static func notAppendable(_ path: UpdatePath, found: JSON) -> UpdateFailure {
+        UpdateFailure(
+            reason: "type_mismatch",
+            message: "Cannot append at path '\(path.leafLabel)': target is \(found.kind), "
+                + "expected array, string, null, or missing field."
+        )
     }
 }

@@ -20,29 +20,17 @@ struct EngineAssembly {
     /// Builds all workers of the configuration, in boot order: functions first, listeners last, so that clients never
     /// see a half-started engine.
     func assemble(_ configuration: EngineConfiguration) throws -> Lifecycle {
-        logger.info("Building engine with \(configuration.listedWorkers) workers")
+        logger.info("Building engine with \(configuration.listedCount) workers")
         let engine = Engine(loop: loop)
         let stores = StoreRegistry(options: storageOptions())
         var entries: [Lifecycle.Entry] = []
-        for entry in configuration.workers {
-            do {
-                guard let worker = try make(entry, stores: stores) else { continue }
-                entries.append(
-                    Lifecycle.Entry(instanceID: entry.instanceID, worker: worker, isMandatory: entry.isMandatory)
-                )
-            } catch {
-                throw BootError("failed to create worker '\(entry.instanceID)': Failed to create \(entry.instanceID): \(error)")
-            }
+        for entry in configuration.startOrder {
+            guard let worker = try make(entry, stores: stores) else { continue }
+            entries.append(
+                Lifecycle.Entry(instanceID: entry.instanceID, worker: worker, isMandatory: entry.isMandatory)
+            )
         }
-        return Lifecycle(engine: engine, entries: entries.stablySorted { bootOrder($0.worker) < bootOrder($1.worker) })
-    }
-
-    private func bootOrder(_ worker: any Worker) -> Int {
-        switch worker {
-        case is WorkerManager: 2
-        case is HTTPWorker: 1
-        default: 0
-        }
+        return Lifecycle(engine: engine, entries: entries)
     }
 
     /// nil for workers that have no part of their own in this version.
@@ -51,11 +39,11 @@ struct EngineAssembly {
         case "iii-engine-functions":
             EngineFunctionsWorker()
         case "iii-worker-manager":
-            WorkerManager(options: try WorkerManagerConfiguration(entry).options, group: group)
+            WorkerManager(options: try entry.decode(WorkerListener.Options.init), group: group)
         case "iii-http":
-            HTTPWorker(configuration: try HTTPConfiguration(entry), group: group)
+            HTTPWorker(configuration: try entry.decode(HTTPConfiguration.init), group: group)
         case "iii-state":
-            try makeState(StateConfiguration(entry), stores: stores)
+            try makeState(entry, stores: stores)
         default:
             nil
         }
@@ -63,8 +51,14 @@ struct EngineAssembly {
 
     // MARK: State
 
-    private func makeState(_ configuration: StateConfiguration, stores: StoreRegistry) throws -> StateWorker {
-        StateWorker(configuration: configuration, adapter: try stateAdapter(configuration.storage, stores: stores))
+    private func makeState(_ entry: WorkerEntry, stores: StoreRegistry) throws -> StateWorker {
+        let configuration = try entry.decode(StateConfiguration.init)
+        do {
+            let adapter = try stateAdapter(configuration.storage, stores: stores)
+            return StateWorker(configuration: configuration, adapter: adapter)
+        } catch {
+            throw ConfigurationError.creating(entry.name, "\(error)")
+        }
     }
 
     private func stateAdapter(

@@ -1,6 +1,7 @@
 #ifndef CBENCH_H
 #define CBENCH_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,5 +11,8 @@ int64_t cbench_process_cpu_nanoseconds(pid_t pid);
 /// Opens (creating, truncating) `path` for writing with O_DIRECT | O_DSYNC, or with O_DSYNC alone where the file
 /// system refuses O_DIRECT. Returns the descriptor or -1 with errno.
 int cbench_open_synced(const char *path, int *is_direct);
+
+/// memmem(3): the first occurrence of `needle`, or NULL.
+const void *cbench_find(const void *haystack, size_t haystack_bytes, const void *needle, size_t needle_bytes);
 
 #endif

@@ -72,17 +72,22 @@ struct ReattachTests {
         #expect(observer.workerEvents == ["connected", "connected", "connected", "disconnected"])
     }
 
-    /// Frames of the old connection that were received but not handled yet are not handled any more.
-    @Test func evictedConnectionHandlesNothing() throws {
+    /// Frames of the old connection that were received in one read but not handled yet are not handled any more.
+    @Test func evictedConnectionHandlesNothingMore() throws {
         let test = TestEngine()
         let (old, new) = (try test.connect(), try test.connect())
-        try new.send(reattach(old.id, old.token))
-        old.socket.channelRead(
-            context: try old.channel.pipeline.syncOperations.context(handler: old.socket),
-            data: NIOAny(ByteBuffer(bytes: ClientFrame(
-                opcode: 1, payload: Array(#"{"type":"registerfunction","id":"late"}"#.utf8)).bytes))
-        )
-        #expect(test.engine.functions.isEmpty)
+        let eviction = reattach(old.id, old.token)
+        test.engine.register(FunctionDescription(id: "evict"), worker: "w") { _, reply in
+            try? new.send(eviction)
+            reply(.success(nil))
+        }
+        let frames = [
+            #"{"type":"registerfunction","id":"early"}"#, #"{"type":"invokefunction","function_id":"evict"}"#,
+            #"{"type":"registerfunction","id":"late"}"#,
+        ]
+        try old.send(bytes: frames.flatMap { ClientFrame(opcode: 1, payload: Array($0.utf8)).bytes })
+        #expect(!old.isConnected)
+        #expect(test.engine.allFunctions.map(\.id) == ["evict"])
     }
 
     // MARK: §7

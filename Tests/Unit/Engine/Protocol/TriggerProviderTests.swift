@@ -49,6 +49,7 @@ struct TriggerProviderTests {
         let (owner, provider) = (try test.connect(), try test.connect())
         try provider.send(Self.type)
         try owner.send(bind("b"))
+        #expect(ids(try provider.receive()) == ["b"])
         #expect(try provider.exchange(result("b")).isEmpty)
         #expect(test.engine.liveTrigger("b") != nil)
         try provider.send(result("b", error: "trigger_registration_failed"))

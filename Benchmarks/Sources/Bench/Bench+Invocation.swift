@@ -1,0 +1,54 @@
+/// Worker-to-worker invocations against the relay that only copies the same frames.
+extension Bench {
+    /// A JSON object of exactly `byteCount` bytes.
+    static func payload(byteCount: Int) -> String {
+        let head = "{\"order\":4711,\"customer\":\"Ada\",\"note\":\""
+        return head + String(repeating: "x", count: max(0, byteCount - head.utf8.count - 2)) + "\"}"
+    }
+
+    func startRelay(environment: [String: String] = [:]) throws -> (child: ChildProcess, port: Int) {
+        let port = try Loopback.freePort()
+        let child = try ChildProcess(
+            "\(options.binaryDirectory)/relay", ["\(port)"], logPath: path("relay.log"), environment: environment
+        )
+        try Loopback.waitUntilListening(port, child)
+        return (child, port)
+    }
+
+    func throughput() throws -> [Row] {
+        let pairs = try invocations(inFlight: 64) { $0.perSecond }
+        return [
+            .ratio(
+                "invocations, 64 in flight, 200 B", pairs, unit: "/s", threshold: .atLeast(bar: 0.5, goal: 0.8)
+            )
+        ]
+    }
+
+    func latency() throws -> [Row] {
+        let pairs = try invocations(inFlight: 1) { $0.latency(percentile: 0.5) / 1000 }
+        let loopback = try MachineLimits.loopbackMicroseconds(roundTrips: 20_000)
+        return [
+            .ratio(
+                "invocation p50, 1 in flight, 200 B", pairs, unit: "µs", threshold: .atMost(bar: 2, goal: 1.3),
+                limit: "loopback round trip \(formatted(loopback)) µs"
+            )
+        ]
+    }
+
+    private func invocations(inFlight: Int, _ figure: (LoadResult) -> Double) throws -> Pairs {
+        let engine = try EngineProcess(self, name: "invocation-\(inFlight)")
+        let relay = try startRelay()
+        let executors = [
+            try connectExecutor(port: engine.port), try connectExecutor(port: relay.port, isEngine: false),
+        ]
+        defer { executors.forEach { $0.close(promise: nil) } }
+        let template = FrameTemplate(functionID: "bench::echo", dataJSON: Self.payload(byteCount: 200))
+        var pairs = Pairs()
+        for _ in 0..<rounds {
+            let ours = try load(port: engine.port, template: template, inFlight: inFlight, extent: timed)
+            let peer = try load(port: relay.port, template: template, inFlight: inFlight, extent: timed)
+            pairs.append(ours: figure(ours), peer: figure(peer))
+        }
+        return pairs
+    }
+}

@@ -1,0 +1,137 @@
+import CBench
+import Glibc
+
+/// A process this run started. It is ended by its id, at the latest when the object goes.
+final class ChildProcess {
+    private static let stopDeadlineMilliseconds = 10_000
+
+    let pid: pid_t
+    let name: String
+    private let logPath: String
+    private var hasEnded = false
+
+    /// Starts `path` with standard output and error going to `logPath`.
+    init(_ path: String, _ arguments: [String], logPath: String, environment: [String: String] = [:]) throws {
+        name = String(path.split(separator: "/").last ?? "child")
+        self.logPath = logPath
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, logPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        var pid = pid_t()
+        let status = Self.withCStrings([path] + arguments) { argv in
+            Self.withCStrings(Self.environmentStrings(adding: environment)) { envp in
+                posix_spawnp(&pid, path, &actions, nil, argv, envp)
+            }
+        }
+        guard status == 0 else { throw BenchError("can't start \(path): \(String(cString: strerror(status)))") }
+        self.pid = pid
+    }
+
+    deinit { stop() }
+
+    /// User and system time of all its threads.
+    func cpuNanoseconds() throws -> Int {
+        let used = cbench_process_cpu_nanoseconds(pid)
+        guard used >= 0 else { throw gone() }
+        return Int(used)
+    }
+
+    /// A field of /proc/PID/status in KiB, `VmRSS` say.
+    func statusKiB(_ field: String) throws -> Int {
+        let prefix = field + ":"
+        for line in try readFile("/proc/\(pid)/status").split(separator: "\n") where line.hasPrefix(prefix) {
+            if let value = line.dropFirst(prefix.count).split(separator: " ").first.flatMap({ Int($0.trimmed) }) {
+                return value
+            }
+        }
+        throw gone()
+    }
+
+    var isRunning: Bool {
+        guard !hasEnded else { return false }
+        var status: Int32 = 0
+        hasEnded = waitpid(pid, &status, WNOHANG) == pid
+        return !hasEnded
+    }
+
+    /// Waits for the end of a command and returns what it printed.
+    func output() throws -> String {
+        var status: Int32 = 0
+        while !hasEnded, waitpid(pid, &status, 0) != pid { if errno != EINTR { break } }
+        hasEnded = true
+        let text = try readFile(logPath)
+        guard status == 0 else { throw BenchError("\(name) failed (wait status \(status)): \(text.suffix(2000))") }
+        return text
+    }
+
+    /// SIGTERM, then SIGKILL when the deadline has passed.
+    func stop() {
+        guard isRunning else { return }
+        kill(pid, SIGTERM)
+        for _ in 0..<(Self.stopDeadlineMilliseconds / 10) {
+            guard isRunning else { return }
+            sleep(milliseconds: 10)
+        }
+        kill(pid, SIGKILL)
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+        hasEnded = true
+    }
+
+    /// Why it isn't there, with the end of its log.
+    func gone() -> BenchError {
+        BenchError("\(name) (pid \(pid)) isn't running; its log ends: \(((try? readFile(logPath)) ?? "").suffix(2000))")
+    }
+
+    private static func environmentStrings(adding added: [String: String]) -> [String] {
+        var result: [String] = []
+        var entry = environ
+        while let text = entry.pointee {
+            result.append(String(cString: text))
+            entry += 1
+        }
+        return result + added.map { "\($0.key)=\($0.value)" }
+    }
+
+    private static func withCStrings<Result>(
+        _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+    ) -> Result {
+        let copies = strings.map { strdup($0) }
+        defer { copies.forEach { free($0) } }
+        return body(copies + [nil])
+    }
+}
+
+extension Substring {
+    /// Without blanks around it.
+    var trimmed: Substring {
+        var rest = self
+        while let first = rest.first, first.isWhitespace { rest.removeFirst() }
+        while let last = rest.last, last.isWhitespace { rest.removeLast() }
+        return rest
+    }
+}
+
+func readFile(_ path: String) throws -> String {
+    guard let file = fopen(path, "r") else { throw BenchError("can't read \(path): errno \(errno)") }
+    defer { fclose(file) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+/// Progress and errors; standard output is the table's.
+func printToStandardError(_ text: String) {
+    let line = Array((text + "\n").utf8)
+    _ = write(STDERR_FILENO, line, line.count)
+}
+
+func writeFile(_ path: String, _ text: String) throws {
+    guard let file = fopen(path, "w") else { throw BenchError("can't write \(path): errno \(errno)") }
+    fputs(text, file)
+    guard fclose(file) == 0 else { throw BenchError("can't write \(path): errno \(errno)") }
+}

@@ -1,0 +1,39 @@
+import Glibc
+
+/// An engine on ports and a store of its own.
+final class EngineProcess {
+    let child: ChildProcess
+    let port: Int
+    let httpPort: Int
+
+    /// - Parameter environment: added to the engine's, for the allocation counter.
+    init(_ bench: Bench, name: String, environment: [String: String] = [:]) throws {
+        port = try Loopback.freePort()
+        httpPort = try Loopback.freePort()
+        let directory = bench.path(name)
+        guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
+            throw BenchError("can't make \(directory): errno \(errno)")
+        }
+        let configPath = "\(directory)/config.yaml"
+        try writeFile(configPath, Self.config(port: port, httpPort: httpPort, directory: directory))
+        child = try ChildProcess(
+            bench.options.enginePath, ["--config", configPath], logPath: "\(directory)/engine.log",
+            environment: environment
+        )
+        try Loopback.waitUntilListening(port, child)
+        try Loopback.waitUntilListening(httpPort, child)
+    }
+
+    private static func config(port: Int, httpPort: Int, directory: String) -> String {
+        """
+        workers:
+          - name: iii-worker-manager
+            config: {host: 127.0.0.1, port: \(port)}
+          - name: iii-http
+            config: {host: 127.0.0.1, port: \(httpPort)}
+          - name: iii-state
+            config: {adapter: {name: kv, config: {store_method: file_based, file_path: "\(directory)/store"}}}
+
+        """
+    }
+}

@@ -1,0 +1,31 @@
+/// A result that can't be looked at before everything it rests on is durable (I4).
+public struct Pending<R: Sendable>: Sendable {
+    private let value: R
+    private let gate: DurabilityGate
+    public let lsn: LSN
+
+    init(_ value: R, lsn: LSN, gate: DurabilityGate) {
+        self.value = value
+        self.lsn = lsn
+        self.gate = gate
+    }
+
+    /// Calls back exactly once: in place if already durable and everything before it was delivered, else through
+    /// `StorageOptions.deliver`, in LSN order.
+    public func whenDurable(_ body: @escaping @Sendable (Result<R, StorageError>) -> Void) {
+        if gate.isDelivered(lsn) { return body(.success(value)) }
+        let value = value
+        gate.wait(for: lsn) { error in
+            if let error { body(.failure(error)) } else { body(.success(value)) }
+        }
+    }
+
+    /// Suspends until durable.
+    public func durable() async throws(StorageError) -> R {
+        if gate.isDelivered(lsn) { return value }
+        let result: Result<R, StorageError> = await withUnsafeContinuation { continuation in
+            whenDurable { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,40 @@
+/// Plain counters of one store since it was opened.
+public struct StoreMetrics: Sendable, Equatable {
+    /// Completed syncs of log data.
+    public var syncs: UInt64 = 0
+    /// Data batches written.
+    public var batches: UInt64 = 0
+    public var transactions: UInt64 = 0
+    public var records: UInt64 = 0
+    /// Bytes written to the log, padding included.
+    public var bytes: UInt64 = 0
+    public var seals: UInt64 = 0
+    /// Segments activated, the one of opening included.
+    public var segments: UInt64 = 0
+    /// Exponentially weighted mean of write + sync, in nanoseconds.
+    public var syncNanosecondsEWMA: UInt64 = 0
+    /// Syncs by duration: bucket n counts those below 2^n microseconds; the last takes the rest.
+    public var syncHistogram = [UInt64](repeating: 0, count: StoreMetrics.histogramBuckets)
+    /// Syncs that took longer than a second.
+    public var slowSyncs: UInt64 = 0
+    /// Callbacks waiting for durability now.
+    public var waiters = 0
+    /// Not yet durable bytes and transactions now.
+    public var pendingBytes = 0
+    public var pendingTransactions = 0
+    public var isLowSpace = false
+    /// Transactions refused with `.overloaded` or `.lowSpace`.
+    public var refusals: UInt64 = 0
+
+    static let histogramBuckets = 24
+    static let slowSyncNanoseconds: UInt64 = 1_000_000_000
+
+    mutating func recordSync(nanoseconds: UInt64) {
+        syncs += 1
+        syncNanosecondsEWMA = syncs == 1 ? nanoseconds : (syncNanosecondsEWMA * 7 + nanoseconds) / 8
+        let microseconds = nanoseconds / 1000
+        let bucket = UInt64.bitWidth - microseconds.leadingZeroBitCount
+        syncHistogram[min(bucket, Self.histogramBuckets - 1)] += 1
+        if nanoseconds > Self.slowSyncNanoseconds { slowSyncs += 1 }
+    }
+}

@@ -1,0 +1,230 @@
+/// The commit state machine: validates nothing of its own, orders everything (storage.md §5.6 step 1). No I/O, no waiting.
+///
+/// `@unchecked Sendable`: a core is reachable only through the `Mutex` of its `LogStore`; every access happens inside
+/// `withLock`. (A plain class in a `Mutex` would do if the bodies of transactions were `sending`, which would forbid
+/// callers to capture their own state in them.)
+final class CommitCore: @unchecked Sendable {
+    let limits: CommitLimits
+    var tables: Tables
+    /// The next record's position.
+    private(set) var nextLSN: LSN
+    private(set) var open = BatchBuffer()
+    private var closed: [BatchBuffer] = []
+    private var pool: [BatchBuffer] = []
+
+    /// Taken by the writer, not yet durable.
+    private var writingBytes = 0
+    private var writingTransactions = 0
+    /// Transactions in `open` and `closed`.
+    private(set) var waitingTransactions = 0
+    private var closedBytes = 0
+
+    /// Why commits are refused, if they are.
+    var refusal: StorageError?
+    private(set) var isLowSpace = false
+    /// Room left in the active segment, as the writer last said.
+    var segmentRoom = 0
+    private(set) var refusals: UInt64 = 0
+    private var whenUnsaturated: [@Sendable () -> Void] = []
+
+    /// The writer sleeps until this many transactions wait.
+    var wakeWriterAt = 1
+    var undo: [UndoStep] = []
+    var scratch = TransactionScratch()
+    /// Highest LSN that the read or transaction in progress has seen.
+    var seenLSN: UInt64 = 0
+
+    init(tables: Tables, nextLSN: LSN, limits: CommitLimits) {
+        self.tables = tables
+        self.nextLSN = nextLSN
+        self.limits = limits
+    }
+
+    var lastLSN: LSN { LSN(rawValue: nextLSN.rawValue - 1) }
+    var openBytes: Int { closedBytes + open.payloadBytes }
+    var pendingBytes: Int { openBytes + writingBytes }
+    var pendingTransactions: Int { waitingTransactions + writingTransactions }
+    var isSaturated: Bool {
+        pendingBytes >= limits.pendingBytes || pendingTransactions >= limits.pendingTransactions
+    }
+
+    func takeLSN() -> LSN {
+        defer { nextLSN.rawValue += 1 }
+        return nextLSN
+    }
+
+    /// Runs one transaction: all of it, or nothing.
+    func commit<R>(_ body: (inout Transaction) throws -> R) throws -> (result: R, lsn: LSN, wakesWriter: Bool) {
+        try admit()
+        closeOpenBatchIfFull()
+        let start = TransactionStart(bytes: open.count, records: open.recordCount, nextLSN: nextLSN)
+        scratch = TransactionScratch()
+        undo.removeAll(keepingCapacity: true)
+        var transaction = Transaction(core: self)
+        let result: R
+        do {
+            result = try body(&transaction)
+            try checkLimits(since: start)
+        } catch {
+            rollBack(to: start)
+            throw error
+        }
+        undo.removeAll(keepingCapacity: true)
+        guard open.recordCount > start.records else { return (result, lastLSN, false) }
+        if start.records == 0 { open.firstLSN = start.nextLSN }
+        open.transactionCount += 1
+        waitingTransactions += 1
+        return (result, lastLSN, takeWriterWakeUp())
+    }
+
+    private func takeWriterWakeUp() -> Bool {
+        guard waitingTransactions >= wakeWriterAt else { return false }
+        wakeWriterAt = Int.max
+        return true
+    }
+
+    private func admit() throws(StorageError) {
+        if let refusal { throw refusal }
+        guard !isSaturated else {
+            refusals += 1
+            throw StorageError(
+                .overloaded,
+                "\(pendingBytes) bytes in \(pendingTransactions) transactions wait for the disk; retry when the store is no longer saturated"
+            )
+        }
+    }
+
+    private func checkLimits(since start: TransactionStart) throws(StorageError) {
+        if let tooLarge = scratch.tooLarge { throw tooLarge }
+        let bytes = open.count - start.bytes
+        guard bytes <= limits.transactionBytes else {
+            throw StorageError(
+                .tooLarge,
+                "a transaction of \(bytes) bytes exceeds the limit of \(limits.transactionBytes); split it"
+            )
+        }
+        guard isLowSpace, bytes > 0 else { return }
+        // Deletes go on while the active segment has room for them; only they make space.
+        guard scratch.hasPut || pendingBytes + bytes + LogLimits.lowSpaceMarginBytes > segmentRoom else { return }
+        refusals += 1
+        throw StorageError(.lowSpace, "the disk is full; free some space, writing resumes by itself")
+    }
+
+    private func rollBack(to start: TransactionStart) {
+        for step in undo.reversed() { step.revert() }
+        undo.removeAll(keepingCapacity: true)
+        open.truncate(to: start.bytes)
+        open.recordCount = start.records
+        nextLSN = start.nextLSN
+    }
+
+    private func closeOpenBatchIfFull() {
+        guard open.payloadBytes >= limits.softBatchBytes else { return }
+        closeOpenBatch()
+    }
+
+    private func closeOpenBatch() {
+        closedBytes += open.payloadBytes
+        closed.append(open)
+        open = pool.popLast() ?? BatchBuffer()
+    }
+}
+
+// The writer's side.
+extension CommitCore {
+    /// Hands over everything that waits, in order.
+    func takeBatches() -> [BatchBuffer] {
+        if !open.isEmpty { closeOpenBatch() }
+        let taken = closed
+        closed.removeAll(keepingCapacity: true)
+        writingBytes += closedBytes
+        writingTransactions += waitingTransactions
+        closedBytes = 0
+        waitingTransactions = 0
+        return taken
+    }
+
+    /// Takes a durable batch's buffer back. Returns whom to tell that there is room again.
+    func batchIsDurable(_ batch: BatchBuffer) -> [@Sendable () -> Void] {
+        writingBytes -= batch.payloadBytes
+        writingTransactions -= batch.transactionCount
+        precondition(writingBytes >= 0 && writingTransactions >= 0, "a batch was completed twice")
+        if pool.count < LogLimits.pooledBuffers && batch.capacity <= LogLimits.pooledBufferBytes {
+            batch.reset()
+            pool.append(batch)
+        }
+        return takeUnsaturatedCallbacks()
+    }
+
+    func setLowSpace(_ isLow: Bool) {
+        isLowSpace = isLow
+    }
+
+    /// nil: there is room, nothing was registered.
+    func callWhenUnsaturated(_ body: @escaping @Sendable () -> Void) -> Bool {
+        guard isSaturated && refusal == nil else { return false }
+        whenUnsaturated.append(body)
+        return true
+    }
+
+    /// Hysteresis: half of either limit must be free again.
+    private func takeUnsaturatedCallbacks() -> [@Sendable () -> Void] {
+        guard !whenUnsaturated.isEmpty, pendingBytes <= limits.pendingBytes / 2,
+            pendingTransactions <= limits.pendingTransactions / 2
+        else { return [] }
+        return takeAllUnsaturatedCallbacks()
+    }
+
+    func takeAllUnsaturatedCallbacks() -> [@Sendable () -> Void] {
+        let taken = whenUnsaturated
+        whenUnsaturated.removeAll()
+        return taken
+    }
+}
+
+/// The bounds that a core works within (I10).
+struct CommitLimits: Sendable {
+    var softBatchBytes: Int
+    var recordBytes: Int
+    var transactionBytes = LogLimits.maximumTransactionBytes
+    var pendingBytes: Int
+    var pendingTransactions: Int
+
+    init(_ options: StorageOptions) {
+        softBatchBytes = min(max(1, options.softBatchBytes), LogLimits.softBatchBytes)
+        recordBytes = min(max(16, options.maximumRecordBytes), LogLimits.maximumRecordBytes)
+        pendingBytes = min(max(1, options.maximumPendingBytes), LogLimits.maximumPendingBytes)
+        pendingTransactions = min(max(1, options.maximumPendingTransactions), LogLimits.maximumPendingTransactions)
+    }
+}
+
+/// Where a transaction began, to return to if it fails.
+private struct TransactionStart {
+    var bytes: Int
+    var records: Int
+    var nextLSN: LSN
+}
+
+/// What a transaction in progress remembers.
+struct TransactionScratch {
+    var origin: Bytes?
+    /// Offset of the latest record in the open batch.
+    var lastRecord: Int?
+    var hasPut = false
+    var tooLarge: StorageError?
+}
+
+/// How to take one change back.
+struct UndoStep {
+    var table: OrderedTable
+    var key: Bytes
+    var old: TableEntry?
+    var lastChangeLSN: UInt64
+    var lastDeleteLSN: UInt64
+
+    func revert() {
+        if let old { table.put(old) } else { table.remove(key) }
+        table.lastChangeLSN = lastChangeLSN
+        table.lastDeleteLSN = lastDeleteLSN
+    }
+}

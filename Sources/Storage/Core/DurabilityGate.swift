@@ -1,0 +1,130 @@
+import Synchronization
+
+/// Holds callbacks back until their LSN is durable, then runs them in LSN order (I1, I4).
+final class DurabilityGate: Sendable {
+    /// nil: durable; else why it never will be.
+    typealias Callback = @Sendable (StorageError?) -> Void
+
+    private struct Waiter: Sendable {
+        var lsn: UInt64
+        var callback: Callback
+    }
+
+    private struct State: Sendable {
+        var waiters: [Waiter] = []
+        var isSorted = true
+        var isDelivering = false
+        var failure: StorageError?
+
+        func hasReleasable(_ durable: UInt64) -> Bool {
+            if isSorted { return waiters.first.map { $0.lsn <= durable } ?? false }
+            return waiters.contains { $0.lsn <= durable }
+        }
+    }
+
+    private let state = Mutex(State())
+    private let durable: Atomic<UInt64>
+    /// Up to here every callback has been run: later ones may run in place without overtaking.
+    private let delivered: Atomic<UInt64>
+    private let deliver: @Sendable (@escaping @Sendable () -> Void) -> Void
+
+    init(durable: LSN, deliver: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) {
+        self.durable = Atomic(durable.rawValue)
+        self.delivered = Atomic(durable.rawValue)
+        self.deliver = deliver
+    }
+
+    var durableLSN: LSN { LSN(rawValue: durable.load(ordering: .acquiring)) }
+    var waiterCount: Int { state.withLock { $0.waiters.count } }
+
+    func isDelivered(_ lsn: LSN) -> Bool {
+        lsn.rawValue <= delivered.load(ordering: .acquiring)
+    }
+
+    /// Runs the callback when `lsn` is durable; in place if nothing it could overtake is left.
+    func wait(for lsn: LSN, _ callback: @escaping Callback) {
+        enum Verdict { case queued, durable, failed(StorageError) }
+        let verdict: Verdict = state.withLock { state in
+            if !state.isDelivering {
+                if lsn.rawValue <= durable.load(ordering: .relaxed) { return .durable }
+                if let failure = state.failure { return .failed(failure) }
+            }
+            if let last = state.waiters.last, last.lsn > lsn.rawValue { state.isSorted = false }
+            state.waiters.append(Waiter(lsn: lsn.rawValue, callback: callback))
+            return .queued
+        }
+        switch verdict {
+        case .queued: break
+        case .durable: callback(nil)
+        case .failed(let error): callback(error)
+        }
+    }
+
+    /// Everything up to `lsn` has been synced.
+    func publish(_ lsn: LSN) {
+        startDelivery { state in
+            precondition(lsn.rawValue >= durable.load(ordering: .relaxed), "the durable LSN went back")
+            precondition(state.failure == nil, "durable after a failure")
+            durable.store(lsn.rawValue, ordering: .releasing)
+        }
+    }
+
+    /// Nothing more will become durable.
+    func fail(_ error: StorageError) {
+        startDelivery { state in
+            if state.failure == nil { state.failure = error }
+        }
+    }
+
+    private func startDelivery(_ change: (inout State) -> Void) {
+        let mustDeliver = state.withLock { state in
+            change(&state)
+            guard !state.isDelivering else { return false }
+            let durable = durable.load(ordering: .relaxed)
+            guard state.failure != nil || state.hasReleasable(durable) else {
+                delivered.store(durable, ordering: .releasing)
+                return false
+            }
+            state.isDelivering = true
+            return true
+        }
+        if mustDeliver { deliver { self.drain() } }
+    }
+
+    /// Runs released callbacks until none is left. At most one drain runs at a time.
+    private func drain() {
+        while let (released, durable, failure) = takeReleased() {
+            for waiter in released { waiter.callback(waiter.lsn <= durable ? nil : failure) }
+        }
+    }
+
+    private func takeReleased() -> (waiters: [Waiter], durable: UInt64, failure: StorageError?)? {
+        state.withLock { state in
+            let durable = durable.load(ordering: .relaxed)
+            if !state.isSorted {
+                // Stable: callbacks of one LSN keep their order.
+                state.waiters.sort { $0.lsn < $1.lsn }
+                state.isSorted = true
+            }
+            let split = state.failure != nil ? state.waiters.count : Self.firstAfter(durable, in: state.waiters)
+            guard split > 0 else {
+                state.isDelivering = false
+                delivered.store(durable, ordering: .releasing)
+                return nil
+            }
+            let released = Array(state.waiters[..<split])
+            state.waiters.removeFirst(split)
+            return (released, durable, state.failure)
+        }
+    }
+
+    private static func firstAfter(_ lsn: UInt64, in waiters: [Waiter]) -> Int {
+        var low = 0
+        var high = waiters.count
+        while low < high {
+            let middle = (low + high) / 2
+            if waiters[middle].lsn <= lsn { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

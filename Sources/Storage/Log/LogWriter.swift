@@ -1,0 +1,206 @@
+/// The segment that batches go to.
+struct ActiveSegment<File: Sendable>: Sendable {
+    var number: SegmentNumber
+    var epoch: UInt64
+    var file: File
+    /// Written blocks from the file's start.
+    var preparedBytes: UInt64
+    /// Where the next batch goes.
+    var offset: UInt64
+    /// Its last batch has been written.
+    var isFinished = false
+
+    var room: Int { Int(preparedBytes) - Int(offset) }
+}
+
+/// A prepared file that is no segment yet: all zeros, synced, under its temporary name.
+struct PreparedSegment: Sendable {
+    var path: String
+    var bytes: Int
+}
+
+/// Writes batches, one after the other (storage.md §5.6). Not thread-safe: the writer owns it.
+struct LogWriter<IO: StorageIO>: Sendable {
+    let io: IO
+    let directory: LogDirectory
+    let store: StoreID
+    let clock: StorageClock
+    let random: @Sendable () -> UInt64
+    /// Writes are durable when they return (`O_DIRECT|O_DSYNC`).
+    let isDirect: Bool
+
+    private(set) var segment: ActiveSegment<IO.File>?
+    /// The last batch written, and the checksum of its header.
+    private(set) var lastBatch: BatchNumber
+    private(set) var chain: UInt32
+    private(set) var syncedBatch: BatchNumber
+    /// The next record's position.
+    private(set) var nextLSN: LSN
+    /// The end of the previous segment, for the next header.
+    private var predecessor: PredecessorFacts
+    private(set) var isSealed = true
+
+    init(io: IO, directory: LogDirectory, store: StoreID, options: StorageOptions, isDirect: Bool, end: LogEnd) {
+        self.io = io
+        self.directory = directory
+        self.store = store
+        clock = options.clock
+        random = options.random
+        self.isDirect = isDirect
+        lastBatch = end.lastBatch
+        chain = end.chain
+        syncedBatch = end.lastBatch
+        nextLSN = end.nextLSN
+        predecessor = end.predecessorFacts
+    }
+
+    /// Room in the active segment; one block stays reserved for its last, empty batch.
+    var room: Int { segment.map { $0.isFinished ? 0 : $0.room - LogLimits.blockBytes } ?? 0 }
+
+    /// Writes one batch of records. Durable after `sync()`.
+    mutating func append(_ batch: BatchBuffer) throws(StorageError) {
+        precondition(batch.firstLSN == nextLSN, "batches out of order")
+        precondition(batch.paddedBytes <= room, "a batch must fit its segment")
+        precondition(batch.paddedBytes <= LogLimits.maximumBatchBytes, "a batch beyond its limit")
+        try write(batch, flags: [])
+        nextLSN.rawValue += UInt64(batch.recordCount)
+        isSealed = false
+    }
+
+    /// Writes an empty batch: it proves that the one before it was durable. Needs no sync of its own.
+    mutating func seal(_ flags: BatchHeader.Flags = []) throws(StorageError) {
+        precondition(syncedBatch == lastBatch || isSealed, "only what is durable can be sealed")
+        let empty = BatchBuffer(capacity: LogLimits.blockBytes)
+        empty.firstLSN = nextLSN
+        try write(empty, flags: flags.union(.seal))
+        isSealed = true
+    }
+
+    /// Makes everything written so far durable (I1).
+    mutating func sync() throws(StorageError) {
+        guard let segment else { return }
+        if !isDirect {
+            try orFail("sync the log") { () throws(SystemCallError) in try io.fdatasync(segment.file) }
+        }
+        syncedBatch = lastBatch
+    }
+
+    private mutating func write(_ batch: BatchBuffer, flags: BatchHeader.Flags) throws(StorageError) {
+        guard var segment, !segment.isFinished else { preconditionFailure("no segment to write to") }
+        let position = BatchHeader.Position(segment: segment.number, offset: segment.offset)
+        let header = BatchHeader(
+            flags: flags,
+            epoch: segment.epoch,
+            number: lastBatch.next,
+            firstLSN: batch.firstLSN,
+            recordCount: UInt32(batch.recordCount),
+            storedBytes: UInt32(batch.payloadBytes),
+            rawBytes: UInt32(batch.payloadBytes),
+            payloadCRC: crc32c(batch.payload),
+            durableThrough: syncedBatch,
+            chain: chain,
+            committedAt: clock.wallNanoseconds()
+        )
+        let bytes = batch.padded()
+        let crc = header.encode(into: batch.memory, at: position)
+        try orFail("write the log") { () throws(SystemCallError) in
+            try io.writeAll(segment.file, bytes, at: position.offset)
+        }
+        segment.offset += UInt64(bytes.count)
+        self.segment = segment
+        lastBatch = lastBatch.next
+        chain = crc
+        if isDirect { syncedBatch = lastBatch }
+    }
+
+    /// Any failure here is final (§5.8): no retry, no acknowledgement.
+    private func orFail(_ what: String, _ body: () throws(SystemCallError) -> Void) throws(StorageError) {
+        do {
+            try body()
+        } catch {
+            var failure = StorageError(
+                .durabilityLost,
+                "could not \(what): \(error.reason). Nothing after LSN \(nextLSN) is promised; check the device, then restart",
+                path: segment.map { directory.segment($0.number) },
+                systemCall: error
+            )
+            failure.segment = segment?.number.rawValue
+            failure.offset = segment?.offset
+            failure.batch = lastBatch.next.rawValue
+            throw failure
+        }
+    }
+}
+
+// Rotation (§5.6): never under the core's lock.
+extension LogWriter {
+    /// Ends the active segment with an empty batch and syncs it.
+    mutating func finishSegment(_ flags: BatchHeader.Flags = []) throws(StorageError) {
+        guard let segment, !segment.isFinished else { return }
+        try sync()
+        try seal(flags.union(.lastInSegment))
+        try sync()
+        predecessor = PredecessorFacts(
+            segment: segment.number,
+            lastBatch: lastBatch,
+            endOffset: self.segment?.offset ?? segment.offset,
+            lastBatchCRC: chain
+        )
+        self.segment?.isFinished = true
+    }
+
+    /// Turns a prepared file into the active segment: header, sync, rename, sync of the directory. Only then may a batch
+    /// go there.
+    mutating func activate(_ prepared: PreparedSegment) throws(StorageError) {
+        precondition(segment?.isFinished ?? true, "the active segment must be finished first")
+        let header = SegmentHeader(
+            store: store,
+            number: predecessor.segment.next,
+            epoch: random(),
+            firstBatch: lastBatch.next,
+            firstLSN: nextLSN,
+            preparedBytes: UInt64(prepared.bytes),
+            predecessor: predecessor,
+            createdAt: clock.wallNanoseconds()
+        )
+        let path = directory.segment(header.number)
+        var opened: IO.File?
+        try orFail("start segment \(header.number)") { () throws(SystemCallError) in
+            let file = try io.open(prepared.path, isDirect ? .updateDirect : .update)
+            opened = file
+            let block = AlignedBytes(count: SegmentHeader.encodedBytes)
+            header.encode(into: block.mutable)
+            try io.writeAll(file, block.readOnly, at: 0)
+            try io.fdatasync(file)
+            try io.rename(prepared.path, to: path)
+            try io.syncDirectory(directory.wal)
+        }
+        guard let file = opened else { return }
+        if let segment { io.close(segment.file) }
+        segment = ActiveSegment(
+            number: header.number,
+            epoch: header.epoch,
+            file: file,
+            preparedBytes: header.preparedBytes,
+            offset: LogLimits.firstBatchOffset
+        )
+    }
+
+    /// Ends the log for this owner: last batch with the clean-shutdown flag, the unused rest of the file given back.
+    mutating func closeCleanly() throws(StorageError) {
+        guard let segment else { return }
+        if !segment.isFinished { try finishSegment(.cleanShutdown) }
+        let end = predecessor.endOffset
+        try orFail("give back the unused end of the log") { () throws(SystemCallError) in
+            try io.truncate(segment.file, to: end)
+            try io.fdatasync(segment.file)
+        }
+        closeFile()
+    }
+
+    /// Lets go of the file as it is.
+    mutating func closeFile() {
+        if let segment { io.close(segment.file) }
+        segment = nil
+    }
+}
