@@ -1,6 +1,3 @@
-import Engine
-import NIOCore
-
 /// The `config:` block of `iii-http` (http.md §2).
 public struct HTTPConfiguration: Sendable {
     public struct CORS: Sendable {
@@ -24,6 +21,9 @@ public struct HTTPConfiguration: Sendable {
     public var concurrencyRequestLimit = 1024
     /// Nil: everything is allowed.
     public var cors: CORS?
+
+    /// The block said 0, which counts as 1; the worker warns.
+    var isConcurrencyLimitClamped = false
 
     public init() {}
 

@@ -31,7 +31,6 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private let service: HTTPService
-    private let onClose: (HTTPConnection) -> Void
     private var context: ChannelHandlerContext?
 
     private var phase = Phase.idle
@@ -58,9 +57,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     private var awaitsContinue = false
     private var isStopping = false
 
-    init(service: HTTPService, onClose: @escaping (HTTPConnection) -> Void) {
+    init(service: HTTPService) {
         self.service = service
-        self.onClose = onClose
     }
 
     // MARK: Inbound
@@ -92,7 +90,6 @@ final class HTTPConnection: ChannelDuplexHandler {
         phase = .closed
         inputs.removeAll()
         self.context = nil
-        onClose(self)
         context.fireChannelInactive()
     }
 

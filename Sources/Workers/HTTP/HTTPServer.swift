@@ -53,16 +53,18 @@ final class HTTPServer {
             logger.warning("connection refused: too many sockets", metadata: ["limit": "\(HTTPLimits.connections)"])
             throw ChannelError.eof
         }
-        let connection = HTTPConnection(service: service) { self.remove($0) }
+        let connection = HTTPConnection(service: service)
         let decoder = HTTPRequestDecoder(limitConfiguration: HTTPLimits.decoder)
         let bytes = ByteToMessageHandler(decoder, maximumBufferSize: HTTPLimits.undecodedBytes)
         try channel.pipeline.syncOperations.addHandlers([bytes, connection])
-        connections[ObjectIdentifier(connection)] = connection
+        let id = ObjectIdentifier(connection)
+        connections[id] = connection
+        channel.closeFuture.assumeIsolated().whenComplete { _ in self.remove(id) }
         startSweep()
     }
 
-    private func remove(_ connection: HTTPConnection) {
-        connections[ObjectIdentifier(connection)] = nil
+    private func remove(_ id: ObjectIdentifier) {
+        connections[id] = nil
         guard connections.isEmpty else { return }
         sweep?.cancel()
         sweep = nil

@@ -45,6 +45,9 @@ public final class HTTPWorker: Worker {
         if let origins = configuration.cors?.allowedOrigins, origins.count > 1, origins.contains("*") {
             logger.warning("cors.allowed_origins holds `*` besides other origins: every origin is allowed")
         }
+        if configuration.isConcurrencyLimitClamped {
+            logger.warning("concurrency_request_limit is 0, which would serve nothing: 1 is used")
+        }
         if let description = BuiltInTriggerTypes.description(of: Self.triggerType) {
             engine.register(description, provider: self, worker: type)
         }

@@ -37,7 +37,7 @@ struct EngineAssembly {
     private func make(_ entry: WorkerEntry, stores: StoreRegistry) throws -> (any Worker)? {
         switch entry.type {
         case "iii-engine-functions":
-            EngineFunctionsWorker()
+            EngineFunctionsWorker(engineVersion: EngineVersion.string)
         case "iii-worker-manager":
             WorkerManager(options: try entry.decode(WorkerListener.Options.init), group: group)
         case "iii-http":

@@ -21,10 +21,10 @@ import Testing
     @Test(arguments: accepted)
     func accepts(_ text: String, _ kind: JSONKind) throws {
         let bytes = Array(text.utf8)
-        #expect(scan(bytes) == .success(kind))
-        let tree = try parse(bytes).get()
+        #expect(scanJSON(bytes) == .success(kind))
+        let tree = try parseJSON(bytes).get()
         #expect(tree.kind == kind)
-        #expect(try parse(compact(tree)).get() == tree)
+        #expect(try parseJSON(compactJSON(tree)).get() == tree)
     }
 
     static let rejected: [(text: String, code: JSONError.Code, offset: Int)] = [
@@ -65,8 +65,8 @@ import Testing
     @Test(arguments: rejected)
     func rejects(_ text: String, _ code: JSONError.Code, _ offset: Int) {
         let bytes = Array(text.utf8)
-        #expect(scan(bytes).error == JSONError(code, at: offset))
-        #expect(parse(bytes).error == JSONError(code, at: offset))
+        #expect(scanJSON(bytes).error == JSONError(code, at: offset))
+        #expect(parseJSON(bytes).error == JSONError(code, at: offset))
     }
 
     @Test func readsNothingBehindTheEnd() {
@@ -86,11 +86,11 @@ import Testing
     @Test func everyPrefixEndsTooSoon() {
         let text = #"{"a\n":[1.5e-3,-0,true,false,null,"é😀\ud83d\ude00\"\\/"],"b":{"c":[],"d":{}},"":"0123456789abcdef0"}"#
         let bytes = Array(text.utf8)
-        #expect(scan(bytes) == .success(.object))
+        #expect(scanJSON(bytes) == .success(.object))
         for end in 0..<bytes.count {
             let prefix = Array(bytes[..<end])
-            #expect(scan(prefix).error == JSONError(.endOfText, at: end))
-            #expect(parse(prefix).error == JSONError(.endOfText, at: end))
+            #expect(scanJSON(prefix).error == JSONError(.endOfText, at: end))
+            #expect(parseJSON(prefix).error == JSONError(.endOfText, at: end))
         }
     }
 
@@ -99,8 +99,8 @@ import Testing
         for (opening, closing) in [("[", "]"), ("{\"k\":", "}")] {
             let core = opening == "[" ? "[]" : "{}"
             let text = String(repeating: opening, count: depth - 1) + core + String(repeating: closing, count: depth - 1)
-            #expect(scan(Array(text.utf8)).error == nil)
-            #expect(try parse(Array(text.utf8)).get().description == text)
+            #expect(scanJSON(Array(text.utf8)).error == nil)
+            #expect(try parseJSON(Array(text.utf8)).get().description == text)
         }
     }
 
@@ -108,33 +108,33 @@ import Testing
         let offset = JSONLimits.maximumDepth
         for count in [offset + 1, offset + 2, 100_000] {
             let bytes = [UInt8](repeating: UInt8(ascii: "["), count: count)
-            #expect(scan(bytes).error == JSONError(.tooDeep, at: offset))
-            #expect(parse(bytes).error == JSONError(.tooDeep, at: offset))
+            #expect(scanJSON(bytes).error == JSONError(.tooDeep, at: offset))
+            #expect(parseJSON(bytes).error == JSONError(.tooDeep, at: offset))
         }
         #expect(JSONError(.tooDeep, at: 128).description == "nesting deeper than 128 at byte 128")
     }
 
     @Test func depthIsOfOpenContainersOnly() {
         let wide = "[" + [String](repeating: "{\"a\":[[]]}", count: 500).joined(separator: ",") + "]"
-        #expect(scan(Array(wide.utf8)) == .success(.array))
+        #expect(scanJSON(Array(wide.utf8)) == .success(.array))
         // Every mixture of the two kinds keeps its closing characters apart.
         for pattern in 0..<256 {
             let isObject = (0..<8).map { pattern >> $0 & 1 == 1 }
             let head = isObject.map { $0 ? "{\"k\":" : "[" }.joined()
             let tail = isObject.reversed().map { $0 ? "}" : "]" }
-            #expect(scan(Array((head + "1" + tail.joined()).utf8)).error == nil)
+            #expect(scanJSON(Array((head + "1" + tail.joined()).utf8)).error == nil)
             for wrong in 0..<8 {
                 var tail = tail
                 tail[wrong] = tail[wrong] == "}" ? "]" : "}"
                 let text = Array((head + "1" + tail.joined()).utf8)
-                #expect(scan(text).error?.offset == head.utf8.count + 1 + wrong)
-                #expect(parse(text).error == scan(text).error)
+                #expect(scanJSON(text).error?.offset == head.utf8.count + 1 + wrong)
+                #expect(parseJSON(text).error == scanJSON(text).error)
             }
         }
     }
 
     @Test func errorsSayWhatAndWhere() {
-        #expect(scan(Array("{\"a\":1 2}".utf8)).error?.description == "expected `,` or `}` at byte 7")
-        #expect(scan([]).error?.description == "unexpected end of JSON at byte 0")
+        #expect(scanJSON(Array("{\"a\":1 2}".utf8)).error?.description == "expected `,` or `}` at byte 7")
+        #expect(scanJSON([]).error?.description == "unexpected end of JSON at byte 0")
     }
 }

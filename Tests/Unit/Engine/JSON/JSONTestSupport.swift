@@ -3,30 +3,30 @@ import Testing
 @testable import Engine
 
 /// The scanner's verdict and the parser's, as values that can be compared.
-func scan(_ bytes: [UInt8]) -> Result<JSONKind, JSONError> {
+func scanJSON(_ bytes: [UInt8]) -> Result<JSONKind, JSONError> {
     bytes.withUnsafeBytes { text in
         Result { () throws(JSONError) in try JSONScanner.validate(text) }
     }
 }
 
-func parse(_ bytes: [UInt8]) -> Result<JSON, JSONError> {
+func parseJSON(_ bytes: [UInt8]) -> Result<JSON, JSONError> {
     Result { () throws(JSONError) in try JSON.parse(bytes) }
 }
 
-func compact(_ json: JSON) -> [UInt8] {
+func compactJSON(_ json: JSON) -> [UInt8] {
     var writer = JSONWriter()
     writer.value(json)
     return writer.bytes
 }
 
-extension Result {
+extension Result where Failure == JSONError {
     var error: Failure? {
         if case .failure(let error) = self { error } else { nil }
     }
 }
 
 /// SplitMix64: the same numbers from the same seed, on every machine.
-struct SeededGenerator: RandomNumberGenerator {
+struct JSONSeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed }
@@ -54,7 +54,7 @@ extension JSON {
         "18446744073709551615", "18446744073709551616", "1234567890123456789012345678901234567890", "2.5e-3",
     ]
 
-    static func random(depth: Int, _ random: inout SeededGenerator) -> JSON {
+    static func random(depth: Int, _ random: inout JSONSeededGenerator) -> JSON {
         switch Int.random(in: 0..<(depth > 0 ? 8 : 5), using: &random) {
         case 0: return .null
         case 1: return .bool(Bool.random(using: &random))
@@ -71,7 +71,7 @@ extension JSON {
         }
     }
 
-    static func randomText(_ random: inout SeededGenerator) -> String {
+    static func randomText(_ random: inout JSONSeededGenerator) -> String {
         var text = ""
         for _ in 0..<Int.random(in: 0...40, using: &random) {
             text.unicodeScalars.append(Bool.random(using: &random) ? "x" : random.pick(characters))

@@ -6,7 +6,7 @@ import Testing
 struct YAMLErrorTests {
     @Test("each error has its reason, line and column", arguments: [
         ("a: 1\n---\nb: 2", "more than one YAML document", 2, 1),
-        ("a: [1, 2", "did not find expected ',' or ']'", 1, 9),
+        ("a: [1, 2", "did not find expected ',' or ']'", 2, 1),
         ("a: 1\n  b: 2", "mapping values are not allowed", 2, 4),
         ("a: *gone", "unknown anchor `gone`", 1, 4),
         ("a: &x [*x]", "unknown anchor `x`", 1, 8),

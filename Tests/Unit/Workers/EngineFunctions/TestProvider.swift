@@ -1,0 +1,1 @@
+../../Engine/Protocol/TestProvider.swift
