@@ -52,6 +52,7 @@ let package = Package(
                 "Workers",
                 "Storage",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]
         ),

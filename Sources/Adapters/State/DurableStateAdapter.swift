@@ -1,3 +1,4 @@
+import DequeModule
 import Engine
 import NIOCore
 import Storage
@@ -7,6 +8,11 @@ import Workers
 public final class DurableStateAdapter: StateAdapter {
     private let store: SharedStore
     private let loop: any EventLoop
+    /// Operations that arrived while the store had too much waiting for the disk. Their sum is bounded by what callers
+    /// may have in flight (`WorkerConnection.Limits`); beyond `maximumWaiting` they fail as `overloaded`.
+    private var waiting: Deque<() -> Void> = []
+    private static let maximumWaiting = 262_144
+    private var isResuming = false
 
     public init(store: SharedStore, loop: any EventLoop) {
         self.store = store
@@ -78,8 +84,9 @@ public final class DurableStateAdapter: StateAdapter {
 
     private func commit<R: Sendable>(
         _ completion: @escaping Completion<R>,
-        _ body: (inout Transaction) throws -> R
+        _ body: @escaping (inout Transaction) throws -> R
     ) {
+        guard !postpone(completion, { self.commit(completion, body) }) else { return }
         do {
             deliver(try store.store.commit(body), to: completion)
         } catch {
@@ -87,8 +94,39 @@ public final class DurableStateAdapter: StateAdapter {
         }
     }
 
-    private func read<R: Sendable>(_ completion: @escaping Completion<R>, _ body: (borrowing ReadView) -> R) {
+    private func read<R: Sendable>(
+        _ completion: @escaping Completion<R>,
+        _ body: @escaping (borrowing ReadView) -> R
+    ) {
+        guard !postpone(completion, { self.read(completion, body) }) else { return }
         deliver(store.store.read(body), to: completion)
+    }
+
+    // MARK: Back-pressure
+
+    /// Keeps an operation for later while the store is saturated or others wait already: order is kept.
+    private func postpone<R>(_ completion: @escaping Completion<R>, _ operation: @escaping () -> Void) -> Bool {
+        guard !isResuming, store.store.isSaturated || !waiting.isEmpty else { return false }
+        guard waiting.count < Self.maximumWaiting else {
+            completion(.failure(StateAdapterError("overloaded: too many operations wait for the disk; retry later")))
+            return true
+        }
+        waiting.append(operation)
+        if waiting.count == 1 { resumeWhenUnsaturated() }
+        return true
+    }
+
+    private func resumeWhenUnsaturated() {
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        let isWaiting = store.store.whenUnsaturated { [loop] in loop.execute { bound.value.resume() } }
+        if !isWaiting { loop.assumeIsolated().execute { self.resume() } }
+    }
+
+    private func resume() {
+        isResuming = true
+        while !store.store.isSaturated, let operation = waiting.popFirst() { operation() }
+        isResuming = false
+        if !waiting.isEmpty { resumeWhenUnsaturated() }
     }
 
     /// The store calls back on the loop (`StorageOptions.deliver`), or in place when already durable.

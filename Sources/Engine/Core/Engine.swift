@@ -11,6 +11,7 @@ public final class Engine {
     public let logger: Logger
     let clock: EngineClock
     let flusher: FlushScheduler
+    let budget = BufferBudget()
     private var random: any RandomNumberGenerator
 
     var functions: [Name: Function] = [:]

@@ -158,8 +158,9 @@ extension Lifecycle.State {
 }
 
 extension Engine {
+    /// Whether a call is in flight or a frame is still on its way to a worker.
     var hasActiveInvocations: Bool {
-        connections.values.contains { $0.activeInvocations > 0 }
+        budget.usedBytes > 0 || connections.values.contains { $0.activeInvocations > 0 }
     }
 }
 

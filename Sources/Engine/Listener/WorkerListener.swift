@@ -109,7 +109,7 @@ public final class WorkerListener {
     }
 
     private func attach(_ channel: any Channel, _ target: SocketTarget) throws {
-        let socket = WebSocketHandler(role: .server, flusher: engine.flusher)
+        let socket = WebSocketHandler(role: .server, flusher: engine.flusher, budget: engine.budget)
         let ipAddress = channel.remoteAddress?.ipAddress
         try channel.pipeline.syncOperations.addHandler(socket)
         switch target {

@@ -18,6 +18,8 @@ public final class LogOutput: Sendable {
 
     private struct State {
         var isStalled = false
+        /// A line was given up halfway: the next one must not continue it.
+        var isMidLine = false
         var dropped: UInt64 = 0
     }
 
@@ -56,15 +58,17 @@ public final class LogOutput: Sendable {
     }
 
     private func send(_ line: [UInt8], _ state: inout State) -> Bool {
+        let line = state.isMidLine ? [UInt8(ascii: "\n")] + line : line
         let isSent = line.withUnsafeBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
                 guard !canBlock || waitForRoom(stalled: state.isStalled) else { return false }
                 let piece = canBlock ? rest.prefix(Self.atomicPipeBytes) : rest
                 let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: piece).baseAddress, piece.count)
-                if count < 0, errno == EINTR || errno == EAGAIN { continue }
+                if count < 0, errno == EINTR { continue }
                 guard count > 0 else { return false }
                 rest = rest.dropFirst(count)
+                state.isMidLine = !rest.isEmpty
             }
             return true
         }

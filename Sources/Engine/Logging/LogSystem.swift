@@ -154,6 +154,7 @@ struct EngineLogHandler: LogHandler {
         var fields = metadata
         if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
         if let own = event.metadata { fields.merge(own) { $1 } }
+        if let error = event.error, fields["error"] == nil { fields["error"] = .string("\(error)") }
         system.write(
             LogEntry(
                 time: system.now(),

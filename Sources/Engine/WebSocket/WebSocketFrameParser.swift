@@ -46,6 +46,9 @@ struct WebSocketFrameParser {
         self.limits = limits
     }
 
+    /// Payload bytes of a message that isn't complete yet.
+    var bufferedBytes: Int { message.readableBytes }
+
     /// Takes bytes until one event is complete. Returns nil when `input` is used up.
     mutating func next(_ input: inout ByteBuffer) throws(Violation) -> Event? {
         while true {

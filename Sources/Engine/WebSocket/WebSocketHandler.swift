@@ -51,6 +51,9 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     private var state = State.waiting
     private var parser: WebSocketFrameParser
     private let flusher: FlushScheduler
+    private let budget: BufferBudget
+    /// What `budget` knows of this socket.
+    private var accountedBytes = 0
     private let maskKey: UInt32?
     private var isFlushPending = false
 
@@ -65,9 +68,15 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     private var blockedSince: NIODeadline?
     private var pauses = 0
 
-    init(role: WebSocketFrameParser.Role, flusher: FlushScheduler, maskKey: UInt32? = nil) {
+    init(
+        role: WebSocketFrameParser.Role,
+        flusher: FlushScheduler,
+        budget: BufferBudget = BufferBudget(),
+        maskKey: UInt32? = nil
+    ) {
         self.parser = WebSocketFrameParser(role: role)
         self.flusher = flusher
+        self.budget = budget
         self.maskKey = maskKey
     }
 
@@ -101,6 +110,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
             while case .open = state, let event = try parser.next(&input) {
                 handle(event)
             }
+            account()
         } catch {
             drop(reason: "protocol violation: \(error.description)")
         }
@@ -150,6 +160,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         if isCongested { wasCongested = true }
         dataFrames.append(contentsOf: WebSocketFrameWriter.fragments(message, maskKey: maskKey))
         pump(context)
+        account()
     }
 
     func sendControl(_ frame: ByteBuffer) {
@@ -201,8 +212,20 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         noteWritability(context)
-        if context.channel.isWritable, case .open = state { pump(context) }
+        if context.channel.isWritable, case .open = state {
+            pump(context)
+            account()
+        }
         context.fireChannelWritabilityChanged()
+    }
+
+    /// Tells the shared budget what this socket holds now.
+    private func account() {
+        let bytes = isOpen ? parser.bufferedBytes + queuedBytes : 0
+        guard bytes != accountedBytes else { return }
+        let isWithin = budget.change(from: accountedBytes, to: bytes)
+        accountedBytes = bytes
+        if !isWithin { drop(reason: "all sockets together hold more than \(budget.limitBytes) bytes") }
     }
 
     private func noteWritability(_ context: ChannelHandlerContext) {
@@ -258,6 +281,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     private func finish(with frame: ByteBuffer, reason: String) {
         guard case .open(let context) = state else { return }
         state = .closing(context)
+        discardQueue()
         // Queued data can't be sent after a close frame; a peer that reads is given the frame, one that doesn't isn't
         // waited for.
         let promise = context.eventLoop.makePromise(of: Void.self)
@@ -273,10 +297,15 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     private func didClose(reason: String) {
         if case .closed = state { return }
         state = .closed
+        discardQueue()
+        notifyClosed(reason: reason)
+    }
+
+    private func discardQueue() {
         dataFrames.removeAll()
         controlFrames.removeAll()
         queuedBytes = 0
-        notifyClosed(reason: reason)
+        account()
     }
 
     private func notifyClosed(reason: String) {

@@ -15,7 +15,7 @@ extension LogStore {
             state.backlog += core.withLock { $0.takeBatches() }
             guard !state.backlog.isEmpty else { return .idle }
             let start = options.clock.monotonicNanoseconds()
-            do {
+            do throws(StorageError) {
                 let transactions = try writeBacklog(&state)
                 return .wrote(transactions: transactions, nanoseconds: options.clock.monotonicNanoseconds() &- start)
             } catch {
@@ -34,13 +34,8 @@ extension LogStore {
         while written < state.backlog.count {
             let batch = state.backlog[written]
             if batch.paddedBytes > state.log.room {
-                do {
-                    try publish(&state, &written, &transactions, since: started)
-                    try rotate(&state, toHold: batch.paddedBytes)
-                } catch {
-                    state.backlog.removeFirst(written)
-                    throw error
-                }
+                try publish(&state, &written, &transactions, since: started)
+                try rotate(&state, toHold: batch.paddedBytes)
                 started = options.clock.monotonicNanoseconds()
                 continue
             }
@@ -155,7 +150,7 @@ extension LogStore {
         writer.withLock { state in
             guard !state.hasFailed else { return .failed }
             guard !state.log.isSealed, state.backlog.isEmpty, state.log.room >= LogLimits.blockBytes else { return .idle }
-            do {
+            do throws(StorageError) {
                 try state.log.seal()
                 state.metrics.seals += 1
                 return .idle
@@ -166,7 +161,18 @@ extension LogStore {
         }
     }
 
-    /// Whether the active segment is so full that the next one should be made ready.
+    /// True once per segment, when it is half full: the next one should be made ready.
+    var needsSpare: Bool {
+        writer.withLock { state in
+            guard let segment = state.log.segment, segment.offset * 2 > segment.preparedBytes,
+                state.spareRequestedFor != segment.number
+            else { return false }
+            state.spareRequestedFor = segment.number
+            return true
+        }
+    }
+
+    /// What a spare should hold now; nil: none is needed yet.
     func spareBytesWanted() -> Int? {
         writer.withLock { state in
             guard !state.hasFailed, let segment = state.log.segment, segment.offset * 2 > segment.preparedBytes else {
@@ -214,7 +220,7 @@ extension LogStore {
                 gate.fail(error)
                 throw error
             }
-            do {
+            do throws(StorageError) {
                 try state.log.closeCleanly()
             } catch {
                 fail(&state, error)

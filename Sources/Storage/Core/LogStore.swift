@@ -62,6 +62,7 @@ struct WriterState<IO: StorageIO>: Sendable {
     /// Taken from the core, not yet written: only while the disk is full.
     var backlog: [BatchBuffer] = []
     var metrics = StoreMetrics()
+    var spareRequestedFor = SegmentNumber.none
     var hasFailed = false
 
     init(log: LogWriter<IO>, sizing: SegmentSizing) {

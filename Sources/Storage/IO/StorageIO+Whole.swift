@@ -5,7 +5,7 @@ extension StorageIO {
     func writeAll(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemCallError) {
         var done = 0
         while done < bytes.count {
-            do {
+            do throws(SystemCallError) {
                 let written = try pwrite(file, bytes.part(done, bytes.count - done), at: offset + UInt64(done))
                 guard written > 0 else { throw SystemCallError(call: "pwrite", number: EIO, path: "(wrote nothing)") }
                 done += written
@@ -48,7 +48,7 @@ extension StorageIO {
     func replaceFile(_ path: String, in directory: String, with bytes: [UInt8]) throws(SystemCallError) {
         let temporary = path + ".tmp"
         let file = try open(temporary, .create)
-        do {
+        do throws(SystemCallError) {
             try bytes.withUnsafeBytes { (content) throws(SystemCallError) in
                 try writeAll(file, content, at: 0)
             }

@@ -15,8 +15,13 @@ final class DiscoveryEngine {
         lifecycle = Lifecycle(
             engine: test.engine,
             entries: [
-                ("iii-engine-functions", EngineFunctionsWorker(engineVersion: "1.2.3"), true),
-                ("iii-state", StateStandIn(), false),
+                .init(
+                    instanceID: "iii-engine-functions",
+                    worker: EngineFunctionsWorker(engineVersion: "1.2.3"),
+                    isMandatory: true
+                ),
+                .init(instanceID: "iii-state", worker: StateStandIn(), isMandatory: false),
+                .init(instanceID: "iii-state#1", worker: StateStandIn(), isMandatory: false),
             ]
         )
         try lifecycle.boot().wait()

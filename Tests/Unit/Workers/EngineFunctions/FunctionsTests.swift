@@ -200,7 +200,7 @@ struct FunctionsTests {
             #expect(schema["title"]?.string?.isEmpty == false)
             #expect(schema["type"] == "object")
             let properties = try #require(schema["properties"]?.object)
-            let required = try #require(schema["required"]?.array?.compactMap(\.string))
+            let required = try #require(schema["required"]?.array).compactMap(\.string)
             for name in required { #expect(properties[name] != nil, "\(id) requires \(name) but doesn't describe it") }
             #expect(schema["definitions"] == [:])
         }

@@ -103,7 +103,7 @@ struct TriggersTests {
     }
 
     @Test(arguments: [
-        (#"{"search":"NIGHT"}"#, ["a"]), (#"{"search":"STATE"}"#, ["b"]), (#"{"search":"b"}"#, ["b"]),
+        (#"{"search":"NIGHT"}"#, ["a"]), (#"{"search":"STATE"}"#, ["b"]), (#"{"search":"OP::F"}"#, ["b"]),
         (#"{"trigger_type":"cron"}"#, ["a"]), (#"{"trigger_type":"cro"}"#, []), (#"{"function_id":"shop::f"}"#, ["b"]),
         (#"{"worker":"shop"}"#, ["b"]), (#"{"worker":"jobs"}"#, ["a"]), (#"{"worker":"shop","trigger_type":"cron"}"#, []),
     ] as [(String, [String])])

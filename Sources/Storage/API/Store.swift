@@ -1,0 +1,122 @@
+import CPlatform
+import Synchronization
+
+/// A durable ordered key/value store with atomic multi-record transactions: one directory, one log, one sync for
+/// everybody who waits (storage.md §1).
+///
+/// What was acknowledged is on disk; what a read shows is on disk. Thread-safe. A path can be open once per process.
+public final class Store: Sendable {
+    /// What opening it found and did.
+    public let recovery: RecoveryReport
+
+    private let log: LogStore<PosixIO>
+    private let lock: DirectoryLock
+    private let writerWakeUp: WakeUp
+    private let spareWakeUp: WakeUp
+    private let isStopping: StopFlag
+    private let threads: [WorkerThread]
+    private let closing = Mutex<Result<Void, StorageError>?>(nil)
+
+    /// Opens or creates the store in a directory, which is created with its parents.
+    ///
+    /// Throws a `StorageError` that names the absolute path and what to do; never starts empty in place of damaged data.
+    public static func open(path: String, options: StorageOptions = .init()) throws(StorageError) -> Store {
+        let root = try StoreDirectory.prepare(path)
+        let warnings = try StoreDirectory.judgeFilesystem(root, allowNetwork: options.allowNetworkFilesystem)
+        let lock = try DirectoryLock.take(LogDirectory(root: root))
+        do {
+            let io = PosixIO()
+            var opening = LogOpening(io: io, root: root, options: options)
+            opening.warnings = warnings
+            return try Store(LogStore(options: options, io: io, opened: try opening.run()), lock)
+        } catch {
+            lock.release()
+            throw error
+        }
+    }
+
+    private init(_ log: LogStore<PosixIO>, _ lock: DirectoryLock) throws(StorageError) {
+        let writerWakeUp = WakeUp()
+        let spareWakeUp = WakeUp()
+        let isStopping = StopFlag()
+        do {
+            let spares = try WorkerThread(name: "iii-log-spare") {
+                SpareLoop(log: log, wakeUp: spareWakeUp, isStopping: isStopping).run()
+            }
+            let writer = try WorkerThread(name: "iii-log-writer") {
+                WriterLoop(log: log, wakeUp: writerWakeUp, spareWakeUp: spareWakeUp, isStopping: isStopping).run()
+            }
+            threads = [writer, spares]
+        } catch {
+            throw .openFailed(error)
+        }
+        recovery = log.recovery
+        self.log = log
+        self.lock = lock
+        self.writerWakeUp = writerWakeUp
+        self.spareWakeUp = spareWakeUp
+        self.isStopping = isStopping
+    }
+
+    deinit {
+        try? close()
+    }
+
+    /// Everything up to here survives a power cut.
+    public var durableLSN: LSN { log.gate.durableLSN }
+
+    /// Plain counters.
+    public var metrics: StoreMetrics { log.metrics }
+
+    /// Runs `body` in commit order under the store's lock: it sees all earlier transactions, its effects are atomic.
+    ///
+    /// Throwing from `body` discards everything it did and passes the error on. Throws a `StorageError` of its own when
+    /// nothing was done: `.overloaded` and `.lowSpace` (retryable), `.tooLarge`, `.durabilityLost`, `.closed`.
+    public func commit<R: Sendable>(_ body: (inout Transaction) throws -> R) throws -> Pending<R> {
+        let (pending, wakesWriter) = try log.commit(body)
+        if wakesWriter { writerWakeUp.post() }
+        return pending
+    }
+
+    /// A consistent read; the result is released when everything it saw is durable, at once in the common case.
+    public func read<R: Sendable, Failure: Error>(
+        _ body: (borrowing ReadView) throws(Failure) -> R
+    ) throws(Failure) -> Pending<R> {
+        try log.read(body)
+    }
+
+    /// `commit` would refuse with `.overloaded` now.
+    public var isSaturated: Bool { log.core.withLock { $0.isSaturated } }
+
+    /// Calls back once, when half of the bound is free again or the store fails; in place if it is not saturated.
+    public func whenUnsaturated(_ body: @escaping @Sendable () -> Void) {
+        if !log.core.withLock({ $0.callWhenUnsaturated(body) }) { body() }
+    }
+
+    /// Writes what is pending, marks the log as closed cleanly and gives the directory up. Idempotent: later calls
+    /// return or throw what the first did. Must not be called from a durability callback that runs in place.
+    public func close() throws(StorageError) {
+        let result = closing.withLock { (outcome) -> Result<Void, StorageError> in
+            if let outcome { return outcome }
+            let first = stop()
+            outcome = first
+            return first
+        }
+        try result.get()
+    }
+
+    private func stop() -> Result<Void, StorageError> {
+        log.refuseCommits()
+        isStopping.set()
+        writerWakeUp.post()
+        spareWakeUp.post()
+        for thread in threads { thread.join() }
+        defer { lock.release() }
+        do throws(StorageError) {
+            try log.closeLog()
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
+}

@@ -1,0 +1,156 @@
+/// A recovered log with a fresh segment, ready to write.
+struct OpenedLog<IO: StorageIO> {
+    var tables: Tables
+    var writer: LogWriter<IO>
+    var preparer: SegmentPreparer<IO>
+    var sizing: SegmentSizing
+    var report: RecoveryReport
+}
+
+/// Opens a store's files: recovery steps 2 and 4 to 10 (storage.md §5.10). The lock is taken before, by `Store`.
+struct LogOpening<IO: StorageIO> {
+    let io: IO
+    let directory: LogDirectory
+    let options: StorageOptions
+    var warnings: [String] = []
+    var quarantinedFiles: [String] = []
+    var quarantinedBytes: UInt64 = 0
+
+    init(io: IO, root: String, options: StorageOptions) {
+        self.io = io
+        directory = LogDirectory(root: root)
+        self.options = options
+    }
+
+    /// Runs everything; on an error nothing acknowledged was touched.
+    mutating func run() throws(StorageError) -> OpenedLog<IO> {
+        let start = options.clock.monotonicNanoseconds()
+        try orOpenFailed { () throws(SystemCallError) in
+            try io.createDirectory(directory.wal)
+            try io.syncDirectory(directory.root)
+        }
+        let segments = try listSegments()
+        let store: StoreID
+        var recovered: RecoveredLog
+        if let existing = try readFormat() {
+            guard !segments.isEmpty else {
+                throw .filesRemoved(directory.root, "the store has a FORMAT file but no log segments")
+            }
+            store = existing
+            recovered = try recover(segments, store: store)
+        } else {
+            try clearUnfinishedCreation(segments)
+            store = StoreID(high: options.random(), low: options.random())
+            recovered = RecoveredLog(row: .r1, condition: .new)
+        }
+        let opened = try startSegment(recovered, store: store, openedAt: start)
+        // The FORMAT file completes the creation: before it there is no store, and no batch was written yet.
+        if recovered.condition == .new { try writeFormat(store) }
+        return opened
+    }
+
+    func orOpenFailed<R>(_ body: () throws(SystemCallError) -> R) throws(StorageError) -> R {
+        do {
+            return try body()
+        } catch {
+            throw .openFailed(error)
+        }
+    }
+
+    /// Segment numbers in order. Stale temporary files are removed: no batch is ever written to one.
+    private mutating func listSegments() throws(StorageError) -> [SegmentNumber] {
+        let names: [String]
+        do {
+            names = try io.list(directory.wal)
+        } catch {
+            throw .deviceFailed(error)
+        }
+        var numbers: [SegmentNumber] = []
+        for name in names.sorted(by: { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }) {
+            if let number = LogDirectory.segmentNumber(ofName: name) {
+                numbers.append(number)
+            } else if LogDirectory.isTemporary(name) {
+                try orOpenFailed { () throws(SystemCallError) in try io.unlink(directory.wal + "/" + name) }
+            } else {
+                warnings.append("unknown file in the log directory, ignored: \(directory.wal)/\(name)")
+            }
+        }
+        return numbers.sorted()
+    }
+
+    /// Step 10: always a new segment; its predecessor facts fix the end of the old one for ever.
+    private mutating func startSegment(_ recovered: RecoveredLog, store: StoreID, openedAt start: UInt64)
+        throws(StorageError) -> OpenedLog<IO>
+    {
+        let sizing = SegmentSizing(options, now: options.clock.monotonicNanoseconds())
+        let preparer = SegmentPreparer(io: io, directory: directory)
+        let isDirect = try probeDirectIO()
+        var writer = LogWriter(
+            io: io,
+            directory: directory,
+            store: store,
+            options: options,
+            isDirect: isDirect,
+            end: recovered.end
+        )
+        let spare = try orOpenFailed { () throws(SystemCallError) in
+            try preparer.take(atLeast: sizing.segmentBytes(toHold: 0))
+        }
+        do {
+            try writer.activate(spare)
+        } catch {
+            // Nothing was acknowledged by this owner: not a loss, only a failed start.
+            throw StorageError(.inputOutput, error.message, path: error.path, systemCall: error.systemCall)
+        }
+        let report = RecoveryReport(
+            path: directory.root,
+            condition: recovered.condition,
+            row: recovered.row,
+            bytesOnDisk: recovered.bytes + UInt64(spare.bytes),
+            segmentsRead: recovered.segments,
+            batchesRead: recovered.batches,
+            recordsReplayed: recovered.records,
+            recoveredLSN: LSN(rawValue: recovered.end.nextLSN.rawValue - 1),
+            durationNanoseconds: options.clock.monotonicNanoseconds() &- start,
+            quarantinedBytes: quarantinedBytes,
+            quarantinedFiles: quarantinedFiles,
+            isDirectIO: isDirect,
+            warnings: warnings
+        )
+        return OpenedLog(tables: recovered.tables, writer: writer, preparer: preparer, sizing: sizing, report: report)
+    }
+
+    /// One direct write into a file of its own shows whether this file system takes them.
+    private func probeDirectIO() throws(StorageError) -> Bool {
+        guard options.useDirectIO != .off else { return false }
+        do {
+            let block = AlignedBytes(count: LogLimits.blockBytes)
+            io.close(try io.open(directory.probe, .create))
+            defer { try? io.unlink(directory.probe) }
+            let file = try io.open(directory.probe, .updateDirect)
+            defer { io.close(file) }
+            try io.writeAll(file, block.readOnly, at: 0)
+            return true
+        } catch {
+            guard options.useDirectIO == .on else { return false }
+            throw StorageError(
+                .inputOutput,
+                "direct I/O is demanded but does not work here: \(error.reason). Set useDirectIO to auto",
+                path: directory.root,
+                systemCall: error
+            )
+        }
+    }
+}
+
+/// What the log's content came to.
+struct RecoveredLog {
+    var tables = Tables()
+    var end = LogEnd.empty
+    var row: RecoveryRow
+    var condition: RecoveryReport.Condition
+    var bytes: UInt64 = 0
+    var segments = 0
+    var batches: UInt64 = 0
+    var records: UInt64 = 0
+}

@@ -1,0 +1,78 @@
+/// Refusals of the recovery table, one factory per row (storage.md §5.10). Each says what to do next.
+extension StorageError {
+    /// Where in the log a refusal points to.
+    struct Spot {
+        var path: String
+        var segment: SegmentNumber
+        var offset: UInt64
+        var batch: BatchNumber?
+    }
+
+    private static let keepFiles =
+        "Nothing was changed. Keep a copy of the directory; restore from a backup, or cut the log here with iii-storage-inspect"
+
+    private static func refusal(_ code: Code, _ row: RecoveryRow, _ message: String, at spot: Spot? = nil) -> StorageError {
+        var error = StorageError(code, message, path: spot?.path)
+        error.row = row
+        error.segment = spot?.segment.rawValue
+        error.offset = spot?.offset
+        error.batch = spot?.batch?.rawValue
+        return error
+    }
+
+    static func filesRemoved(_ root: String, _ what: String) -> StorageError {
+        var error = refusal(.missingFiles, .r2, "\(what). Put the missing files back, or name an empty directory for a new store")
+        error.path = root
+        return error
+    }
+
+    static func acknowledgedDataDamaged(at spot: Spot, because reason: String, proof: String) -> StorageError {
+        refusal(.damaged, .r7, "acknowledged data is damaged (\(reason)); \(proof). \(keepFiles)", at: spot)
+    }
+
+    static func lostOrMisdirectedWrite(at spot: Spot, _ what: String) -> StorageError {
+        refusal(.damaged, .r9, "a write was lost or went elsewhere: \(what). \(keepFiles)", at: spot)
+    }
+
+    static func segmentMissing(_ number: SegmentNumber, path: String, _ what: String) -> StorageError {
+        refusal(
+            .missingFiles,
+            .r11,
+            "log segment \(number) is missing: \(what). Put the file back",
+            at: Spot(path: path, segment: number, offset: 0)
+        )
+    }
+
+    static func foreign(at spot: Spot, _ what: String) -> StorageError {
+        refusal(.foreignFile, .r13, "the file does not belong here: \(what). Remove what was copied in by hand", at: spot)
+    }
+
+    static func newerWriter(at spot: Spot, _ what: String) -> StorageError {
+        refusal(.needsVersion, .r14, "\(what) needs a newer version of this program; upgrade to it", at: spot)
+    }
+
+    static func unreadableThoughSound(at spot: Spot, _ what: String) -> StorageError {
+        refusal(
+            .writerBug,
+            .r15,
+            "the checksum is right but the content is not (\(what)): a bug of the program that wrote it. Keep the files and report it",
+            at: spot
+        )
+    }
+
+    static func deviceFailed(_ error: SystemCallError) -> StorageError {
+        var refusal = StorageError(
+            .inputOutput,
+            "reading the store failed: \(error.reason). Check the device; this is never taken for the end of the log",
+            path: error.path,
+            systemCall: error
+        )
+        refusal.row = .r16
+        return refusal
+    }
+
+    /// A system call failed while the store was being opened, other than a read.
+    static func openFailed(_ error: SystemCallError) -> StorageError {
+        StorageError(.inputOutput, "opening the store failed: \(error.reason)", path: error.path, systemCall: error)
+    }
+}

@@ -1,0 +1,193 @@
+/// Reads the batches of one segment and decides where they end (R4-R9, R15).
+struct SegmentScan<IO: StorageIO>: ~Copyable {
+    /// How the batches of the newest segment end.
+    struct End: Equatable {
+        var log: LogEnd
+        var row: RecoveryRow
+        /// The last batch says that its writer closed the store.
+        var isClean: Bool
+        /// End of the last non-zero byte in the file; beyond `log.offset` it is what must be set aside.
+        var usedBytes: UInt64
+    }
+
+    private enum Step {
+        case batch(BatchHeader, crc: UInt32)
+        /// No batch here, and why.
+        case nothing(String)
+    }
+
+    private let path: String
+    private let header: SegmentHeader
+    private var window: SegmentWindow<IO>
+    private var end: LogEnd
+    private var isClean = false
+    private(set) var batches: UInt64 = 0
+    private(set) var records: UInt64 = 0
+
+    init(io: IO, path: String, header: SegmentHeader, after previous: LogEnd) throws(StorageError) {
+        self.path = path
+        self.header = header
+        window = try SegmentWindow(io: io, path: path)
+        end = previous
+        end.segment = header.number
+        end.offset = LogLimits.firstBatchOffset
+    }
+
+    private var spot: StorageError.Spot {
+        StorageError.Spot(path: path, segment: header.number, offset: end.offset, batch: end.lastBatch.next)
+    }
+
+    /// A segment whose end its successor fixed: every batch up to there must be good.
+    mutating func runToFixedEnd(_ facts: PredecessorFacts, _ tables: inout Tables) throws(StorageError) -> LogEnd {
+        while end.offset < facts.endOffset {
+            switch try step() {
+            case .batch(let header, let crc): try accept(header, crc: crc, &tables)
+            case .nothing(let reason):
+                throw .acknowledgedDataDamaged(
+                    at: spot,
+                    because: reason,
+                    proof: "segment \(header.number.next) says that the log reached offset \(facts.endOffset) here"
+                )
+            }
+        }
+        guard end.predecessorFacts == facts else {
+            throw .lostOrMisdirectedWrite(at: spot, "segment \(header.number.next) names another end of this one")
+        }
+        return end
+    }
+
+    /// The newest segment: the end is where good batches stop, if nothing proves that more was acknowledged.
+    mutating func runToTail(_ tables: inout Tables) throws(StorageError) -> End {
+        while true {
+            switch try step() {
+            case .batch(let header, let crc):
+                try accept(header, crc: crc, &tables)
+                if header.flags.contains(.lastInSegment) { return try finish(.r4) }
+            case .nothing(let reason):
+                return try finish(try judgeTail(because: reason))
+            }
+        }
+    }
+
+    private mutating func finish(_ row: RecoveryRow) throws(StorageError) -> End {
+        End(log: end, row: isClean ? .r3 : row, isClean: isClean, usedBytes: try lastUsedByte())
+    }
+
+    /// What stands at the expected place (R4, R5, R8, R9).
+    private mutating func step() throws(StorageError) -> Step {
+        let block = try window.bytes(at: end.offset, LogLimits.blockBytes)
+        let position = BatchHeader.Position(segment: header.number, offset: end.offset)
+        let found: BatchHeader
+        let crc: UInt32
+        switch BatchHeader.read(block, at: position) {
+        case .invalid(let reason): return .nothing(block.isEmpty ? "the file ends" : reason)
+        case .needsVersion(let what): throw .newerWriter(at: spot, what)
+        case .valid(let header, let checksum): (found, crc) = (header, checksum)
+        }
+        guard found.epoch == header.epoch else { return .nothing("left over from an earlier use of the file") }
+        guard found.number == end.lastBatch.next, found.chain == end.chain, found.firstLSN == end.nextLSN else {
+            throw .lostOrMisdirectedWrite(
+                at: spot,
+                "batch \(found.number) stands where batch \(end.lastBatch.next) after LSN \(end.nextLSN) belongs"
+            )
+        }
+        guard found.paddedBytes <= LogLimits.maximumBatchBytes else {
+            throw .unreadableThoughSound(at: spot, "a batch of \(found.storedBytes) bytes")
+        }
+        let whole = try window.bytes(at: end.offset, found.paddedBytes)
+        guard whole.count == found.paddedBytes else { return .nothing("the file ends inside a batch") }
+        let payload = whole.part(BatchHeader.encodedBytes, Int(found.storedBytes))
+        guard crc32c(payload) == found.payloadCRC else { return .nothing("payload checksum does not match") }
+        return .batch(found, crc: crc)
+    }
+
+    private mutating func accept(_ found: BatchHeader, crc: UInt32, _ tables: inout Tables) throws(StorageError) {
+        guard found.compression == 0 else {
+            throw .newerWriter(at: spot, "batch compression \(found.compression)")
+        }
+        let whole = try window.bytes(at: end.offset, found.paddedBytes)
+        try replay(whole.part(BatchHeader.encodedBytes, Int(found.storedBytes)), found, &tables)
+        isClean = found.flags.contains(.cleanShutdown)
+        end.lastBatch = found.number
+        end.chain = crc
+        end.nextLSN.rawValue += UInt64(found.recordCount)
+        end.offset += UInt64(found.paddedBytes)
+        batches += 1
+        records += UInt64(found.recordCount)
+    }
+
+    private func replay(_ payload: UnsafeRawBufferPointer, _ batch: BatchHeader, _ tables: inout Tables) throws(StorageError) {
+        guard batch.rawBytes == batch.storedBytes else {
+            throw .unreadableThoughSound(at: spot, "raw and stored lengths differ without compression")
+        }
+        var reader = RecordReader(payload)
+        var count: UInt64 = 0
+        do {
+            while let record = try reader.next() {
+                tables.apply(record, lsn: LSN(rawValue: batch.firstLSN.rawValue + count))
+                count += 1
+            }
+        } catch {
+            switch error {
+            case .malformed(let what): throw .unreadableThoughSound(at: spot, what)
+            case .needsVersion(let what): throw .newerWriter(at: spot, what)
+            }
+        }
+        guard count == batch.recordCount else {
+            throw .unreadableThoughSound(at: spot, "\(count) records instead of \(batch.recordCount)")
+        }
+    }
+
+    /// Whether the missing batch had been acknowledged: a later batch's durable-through proves it (R5-R7).
+    private mutating func judgeTail(because reason: String) throws(StorageError) -> RecoveryRow {
+        let missing = end.lastBatch.next
+        var offset = end.offset + UInt64(LogLimits.blockBytes)
+        var row = RecoveryRow.r5
+        while offset < window.size {
+            let block = try window.bytes(at: offset, LogLimits.blockBytes)
+            let position = BatchHeader.Position(segment: header.number, offset: offset)
+            switch BatchHeader.read(block, at: position) {
+            case .invalid: break
+            case .needsVersion(let what): throw .newerWriter(at: spot, what)
+            case .valid(let later, _):
+                guard later.epoch == header.epoch else { break }
+                guard later.number > missing else {
+                    throw .lostOrMisdirectedWrite(at: spot, "batch \(later.number) stands at offset \(offset)")
+                }
+                guard later.durableThrough < missing else {
+                    throw .acknowledgedDataDamaged(
+                        at: spot,
+                        because: reason,
+                        proof: "batch \(later.number) at offset \(offset) was written after batch \(later.durableThrough) was durable"
+                    )
+                }
+                row = .r6
+            }
+            offset += UInt64(LogLimits.blockBytes)
+        }
+        return row
+    }
+
+    private mutating func lastUsedByte() throws(StorageError) -> UInt64 {
+        var offset = end.offset
+        var used = end.offset
+        while offset < window.size {
+            let block = try window.bytes(at: offset, LogLimits.blockBytes)
+            if let last = block.lastIndex(where: { $0 != 0 }) { used = offset + UInt64(last) + 1 }
+            offset += UInt64(LogLimits.blockBytes)
+        }
+        return used
+    }
+
+    /// The bytes of the tail, block by block.
+    mutating func tail(from start: UInt64, upTo limit: UInt64, _ take: (UnsafeRawBufferPointer, UInt64) throws(StorageError) -> Void)
+        throws(StorageError)
+    {
+        var offset = start
+        while offset < limit {
+            let count = Int(min(limit - offset, UInt64(LogLimits.mebibyte)))
+            try take(try window.bytes(at: offset, count), offset - start)
+            offset += UInt64(count)
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import CPlatform
+import Synchronization
+
+/// Tells a store's threads to end.
+final class StopFlag: Sendable {
+    private let flag = Atomic(false)
+
+    var isSet: Bool { flag.load(ordering: .acquiring) }
+
+    func set() {
+        flag.store(true, ordering: .releasing)
+    }
+}
+
+/// The writer thread: does what the schedule says.
+struct WriterLoop<IO: StorageIO>: Sendable {
+    /// Linux' default of 50 us would add itself to every linger.
+    static var timerSlackNanoseconds: UInt64 { 1_000 }
+
+    let log: LogStore<IO>
+    let wakeUp: WakeUp
+    let spareWakeUp: WakeUp
+    let isStopping: StopFlag
+
+    func run() {
+        iii_set_thread_timer_slack(Self.timerSlackNanoseconds)
+        var schedule = WriterSchedule(
+            lingerNanoseconds: log.options.lingerNanoseconds,
+            sealAfterIdleNanoseconds: log.options.sealAfterIdleNanoseconds
+        )
+        var hasBacklog = false
+        while true {
+            switch nextAction(&schedule, hasBacklog: hasBacklog) {
+            case .write:
+                let result = log.writeStep()
+                guard settle(result, &schedule, &hasBacklog) else { return }
+            case .seal:
+                guard log.sealStep() != .failed else { return }
+                schedule.sealed()
+            case .sleep(let nanoseconds, _):
+                wakeUp.wait(nanoseconds: nanoseconds)
+            case .finish:
+                return
+            }
+        }
+    }
+
+    /// Decides and, if it is to sleep, says when to be woken, in one hold of the lock: no commit falls between.
+    private func nextAction(_ schedule: inout WriterSchedule, hasBacklog: Bool) -> WriterSchedule.Action {
+        let now = log.options.clock.monotonicNanoseconds()
+        let stopping = isStopping.isSet
+        var decided = schedule
+        let action = log.core.withLock { core in
+            let action = decided.next(
+                now: now,
+                waiting: core.waitingTransactions,
+                hasBacklog: hasBacklog,
+                isStopping: stopping
+            )
+            if case .sleep(_, let wakeAt) = action { core.wakeWriterAt = wakeAt } else { core.wakeWriterAt = .max }
+            return action
+        }
+        schedule = decided
+        return action
+    }
+
+    /// False: the thread ends.
+    private func settle(
+        _ result: LogStore<IO>.StepResult,
+        _ schedule: inout WriterSchedule,
+        _ hasBacklog: inout Bool
+    ) -> Bool {
+        let now = log.options.clock.monotonicNanoseconds()
+        switch result {
+        case .idle:
+            hasBacklog = false
+        case .wrote(let transactions, let nanoseconds):
+            hasBacklog = false
+            schedule.wrote(transactions: transactions, nanoseconds: nanoseconds, now: now)
+            if log.needsSpare { spareWakeUp.post() }
+        case .outOfSpace:
+            hasBacklog = true
+            schedule.blocked(now: now)
+            return !isStopping.isSet
+        case .failed:
+            return false
+        }
+        return true
+    }
+}
+
+/// The low-priority thread that has the next segment ready before it is needed.
+struct SpareLoop<IO: StorageIO>: Sendable {
+    static var retryNanoseconds: UInt64 { 1_000_000_000 }
+
+    let log: LogStore<IO>
+    let wakeUp: WakeUp
+    let isStopping: StopFlag
+
+    func run() {
+        iii_set_thread_background()
+        var mustRetry = false
+        while !isStopping.isSet {
+            wakeUp.wait(nanoseconds: mustRetry ? Self.retryNanoseconds : nil)
+            guard !isStopping.isSet else { return }
+            guard let bytes = log.spareBytesWanted() else {
+                mustRetry = false
+                continue
+            }
+            mustRetry = !log.prepareSpare(bytes: bytes)
+        }
+    }
+}

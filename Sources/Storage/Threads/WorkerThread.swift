@@ -1,0 +1,72 @@
+import CPlatform
+import Glibc
+import Synchronization
+
+/// A thread of the store's own: blocking calls never run on the cooperative pool (storage.md §5.6 step 2).
+final class WorkerThread: Sendable {
+    private final class Start: Sendable {
+        let name: String
+        let body: @Sendable () -> Void
+
+        init(name: String, body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    private let handle: Mutex<pthread_t?>
+
+    /// The name has at most 15 bytes, Linux' limit.
+    init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
+        precondition(name.utf8.count <= 15, "thread names have at most 15 bytes")
+        var thread = pthread_t()
+        let start = Unmanaged.passRetained(Start(name: name, body: body))
+        let status = pthread_create(&thread, nil, { argument in
+            guard let argument else { return nil }
+            let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+            iii_set_thread_name(start.name)
+            start.body()
+            return nil
+        }, start.toOpaque())
+        guard status == 0 else {
+            start.release()
+            throw SystemCallError(call: "pthread_create", number: status, path: name)
+        }
+        handle = Mutex(thread)
+    }
+
+    /// Waits for the thread's end. Later calls return at once.
+    func join() {
+        let thread = handle.withLock { handle in
+            defer { handle = nil }
+            return handle
+        }
+        guard let thread else { return }
+        // The last reference to a store may go away on one of its own threads: that one can't wait for itself.
+        if pthread_equal(thread, pthread_self()) != 0 { pthread_detach(thread) } else { pthread_join(thread, nil) }
+    }
+}
+
+/// Wakes one sleeping thread. Posts are counted, so none is lost.
+///
+/// `@unchecked Sendable`: POSIX semaphores may be used by any thread; the pointer never changes.
+final class WakeUp: @unchecked Sendable {
+    private let semaphore: OpaquePointer
+
+    init() {
+        semaphore = iii_semaphore_create()
+    }
+
+    deinit {
+        iii_semaphore_destroy(semaphore)
+    }
+
+    func post() {
+        iii_semaphore_post(semaphore)
+    }
+
+    /// nil: no limit.
+    func wait(nanoseconds: UInt64?) {
+        _ = iii_semaphore_wait(semaphore, nanoseconds ?? .max)
+    }
+}
