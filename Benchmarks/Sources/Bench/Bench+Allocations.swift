@@ -3,6 +3,7 @@ import Glibc
 /// Heap allocations per forwarded invocation, of the engine and of the relay, counted by a preloaded library.
 extension Bench {
     private static let invocations = 4000
+    private static let largePayloadBytes = 64 * 1024
 
     func allocations() throws -> [Row] {
         let counted = try countedEnvironment(name: "engine")
@@ -15,8 +16,8 @@ extension Bench {
         defer { executors.forEach { $0.close(promise: nil) } }
         let cases = [
             ("200 B", Self.payload(byteCount: 200)),
-            ("64 KiB with 10 values", Self.valuesPayload(values: 10, byteCount: 65_536)),
-            ("64 KiB with 5,000 values", Self.valuesPayload(values: 5000, byteCount: 65_536)),
+            ("64 KiB with 10 values", Self.valuesPayload(values: 10, byteCount: Self.largePayloadBytes)),
+            ("64 KiB with 5,000 values", Self.valuesPayload(values: 5000, byteCount: Self.largePayloadBytes)),
         ]
         var rows: [Row] = []
         for (name, data) in cases {
@@ -64,13 +65,17 @@ extension Bench {
         return (values[0], values[1])
     }
 
-    /// An object of `values` members, about `byteCount` bytes in all.
+    /// An object of `values` members, exactly `byteCount` bytes in all: only the number of values differs.
     static func valuesPayload(values: Int, byteCount: Int) -> String {
-        let width = max(1, byteCount / values - 13)
+        let overheadBytes = "'k00000':'',".utf8.count
+        let valueBytes = (byteCount - 1) / values - overheadBytes
+        let spareBytes = byteCount - 1 - values * (valueBytes + overheadBytes)
+        precondition(valueBytes >= 0, "\(values) values need more than \(byteCount) bytes")
         let members = (0..<values).map { number in
             let digits = String(number)
             let key = "k" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
-            return "\"\(key)\":\"\(String(repeating: "y", count: width))\""
+            let bytes = valueBytes + (number == 0 ? spareBytes : 0)
+            return "\"\(key)\":\"\(String(repeating: "y", count: bytes))\""
         }
         return "{" + members.joined(separator: ",") + "}"
     }

@@ -16,26 +16,31 @@ extension Bench {
     }
 
     func throughput() throws -> [Row] {
-        let pairs = try invocations(inFlight: 64) { $0.perSecond }
+        let (pairs, cpu) = try invocations(inFlight: 64) { $0.perSecond }
         return [
             .ratio(
-                "invocations, 64 in flight, 200 B", pairs, unit: "/s", threshold: .atLeast(bar: 0.5, goal: 0.8)
+                "invocations, 64 in flight, 200 B", pairs, unit: "/s", threshold: .atLeast(bar: 0.5, goal: 0.8),
+                limit: Self.text(cpu)
             )
         ]
     }
 
     func latency() throws -> [Row] {
-        let pairs = try invocations(inFlight: 1) { $0.latency(percentile: 0.5) / 1000 }
+        let (pairs, cpu) = try invocations(inFlight: 1) { $0.latency(percentile: 0.5) / 1000 }
         let loopback = try MachineLimits.loopbackMicroseconds(roundTrips: 20_000)
         return [
             .ratio(
                 "invocation p50, 1 in flight, 200 B", pairs, unit: "µs", threshold: .atMost(bar: 2, goal: 1.3),
-                limit: "loopback round trip \(formatted(loopback)) µs"
+                limit: "loopback round trip \(formatted(loopback)) µs; \(Self.text(cpu))"
             )
         ]
     }
 
-    private func invocations(inFlight: Int, _ figure: (LoadResult) -> Double) throws -> Pairs {
+    /// The figure of each round, and the CPU microseconds of the server per invocation, which stay meaningful when
+    /// the generator or another process is what limits the rate.
+    private func invocations(
+        inFlight: Int, _ figure: (LoadResult) -> Double
+    ) throws -> (figures: Pairs, cpu: Pairs) {
         let engine = try EngineProcess(self, name: "invocation-\(inFlight)")
         let relay = try startRelay()
         let executors = [
@@ -44,11 +49,26 @@ extension Bench {
         defer { executors.forEach { $0.close(promise: nil) } }
         let template = FrameTemplate(functionID: "bench::echo", dataJSON: Self.payload(byteCount: 200))
         var pairs = Pairs()
+        var cpu = Pairs()
         for _ in 0..<rounds {
-            let ours = try load(port: engine.port, template: template, inFlight: inFlight, extent: timed)
-            let peer = try load(port: relay.port, template: template, inFlight: inFlight, extent: timed)
-            pairs.append(ours: figure(ours), peer: figure(peer))
+            let ours = try measured(engine.child, engine.port, template, inFlight)
+            let peer = try measured(relay.child, relay.port, template, inFlight)
+            pairs.append(ours: figure(ours.result), peer: figure(peer.result))
+            cpu.append(ours: ours.cpuMicroseconds, peer: peer.cpuMicroseconds)
         }
-        return pairs
+        return (pairs, cpu)
+    }
+
+    private func measured(
+        _ server: ChildProcess, _ port: Int, _ template: FrameTemplate, _ inFlight: Int
+    ) throws -> (result: LoadResult, cpuMicroseconds: Double) {
+        let before = try server.cpuNanoseconds()
+        let result = try load(port: port, template: template, inFlight: inFlight, extent: timed)
+        let used = try server.cpuNanoseconds() - before
+        return (result, Double(used) / 1000 / Double(max(1, result.total)))
+    }
+
+    private static func text(_ cpu: Pairs) -> String {
+        "server CPU per invocation \(formatted(median(cpu.ours))) µs, relay \(formatted(median(cpu.peer))) µs"
     }
 }

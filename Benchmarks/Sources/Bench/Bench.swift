@@ -68,6 +68,7 @@ struct Bench: Sendable {
         for promise in promises {
             let one = try wait(promise, seconds: seconds)
             total.completed += one.completed
+            total.total += one.total
             total.windowNanoseconds = max(total.windowNanoseconds, one.windowNanoseconds)
             total.latencyNanoseconds += one.latencyNanoseconds
         }

@@ -4,6 +4,8 @@ import NIOCore
 struct LoadResult: Sendable {
     /// Invocations answered in the measured window.
     var completed = 0
+    /// Those outside the window too.
+    var total = 0
     var windowNanoseconds = 0
     /// Of each invocation answered in the window; sorted.
     var latencyNanoseconds: [Int] = []
@@ -74,6 +76,7 @@ struct Caller: WorkerRole {
         }
         let now = monotonicNanoseconds()
         underWay -= 1
+        measured.total += 1
         if now >= windowStart, now < windowEnd {
             measured.completed += 1
             measured.latencyNanoseconds.append(now - started[number % Self.ringSize])

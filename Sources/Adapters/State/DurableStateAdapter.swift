@@ -118,8 +118,7 @@ public final class DurableStateAdapter: StateAdapter {
 
     private func resumeWhenUnsaturated() {
         let bound = NIOLoopBound(self, eventLoop: loop)
-        let isWaiting = store.store.whenUnsaturated { [loop] in loop.execute { bound.value.resume() } }
-        if !isWaiting { loop.assumeIsolated().execute { self.resume() } }
+        store.store.whenUnsaturated { [loop] in loop.execute { bound.value.resume() } }
     }
 
     private func resume() {

@@ -21,6 +21,14 @@ public final class WorkerListener {
             self.port = port
             self.handshakeTimeout = handshakeTimeout
         }
+
+        public init(_ configuration: WorkerManagerConfiguration) {
+            self.init(
+                host: configuration.host,
+                port: Int(configuration.port),
+                handshakeTimeout: .milliseconds(configuration.handshakeTimeoutMilliseconds)
+            )
+        }
     }
 
     /// Sockets of one listener, upgraded or not. Further ones are closed at accept.

@@ -48,18 +48,17 @@ extension StorageIO {
     func replaceFile(_ path: String, in directory: String, with bytes: [UInt8]) throws(SystemCallError) {
         let temporary = path + ".tmp"
         let file = try open(temporary, .create)
-        do throws(SystemCallError) {
-            try bytes.withUnsafeBytes { (content) throws(SystemCallError) in
-                try writeAll(file, content, at: 0)
-            }
-            try fdatasync(file)
-        } catch {
-            close(file)
-            throw error
-        }
-        close(file)
+        try writeAndClose(file, bytes)
         try rename(temporary, to: path)
         try syncDirectory(directory)
+    }
+
+    private func writeAndClose(_ file: File, _ bytes: [UInt8]) throws(SystemCallError) {
+        defer { close(file) }
+        try bytes.withUnsafeBytes { (content) throws(SystemCallError) in
+            try writeAll(file, content, at: 0)
+        }
+        try fdatasync(file)
     }
 
     /// A small whole file, at most `limit` bytes.

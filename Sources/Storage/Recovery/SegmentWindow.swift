@@ -5,27 +5,34 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
     private let file: IO.File
     /// Bytes in the file.
     let size: UInt64
-    private var place = AlignedBytes(count: LogLimits.mebibyte)
+    private var place: AlignedBytes
     private var start: UInt64 = 0
     private var filled = 0
 
     init(io: IO, path: String) throws(StorageError) {
+        let (file, size) = try Self.open(path, io)
         self.io = io
-        do {
-            file = try io.open(path, .readDevice)
-        } catch {
-            throw .deviceFailed(error)
-        }
-        do {
-            size = try io.size(file)
-        } catch {
-            io.close(file)
-            throw .deviceFailed(error)
-        }
+        self.file = file
+        self.size = size
+        place = AlignedBytes(count: LogLimits.mebibyte)
     }
 
     deinit {
         io.close(file)
+    }
+
+    private static func open(_ path: String, _ io: IO) throws(StorageError) -> (IO.File, UInt64) {
+        do throws(SystemCallError) {
+            let file = try io.open(path, .readDevice)
+            do throws(SystemCallError) {
+                return (file, try io.size(file))
+            } catch {
+                io.close(file)
+                throw error
+            }
+        } catch {
+            throw .deviceFailed(error)
+        }
     }
 
     /// The bytes from a block edge on, fewer than asked for only at the file's end. Valid until the next call.

@@ -39,7 +39,7 @@ struct EngineAssembly {
         case "iii-engine-functions":
             EngineFunctionsWorker(engineVersion: EngineVersion.string)
         case "iii-worker-manager":
-            WorkerManager(options: try entry.decode(WorkerListener.Options.init), group: group)
+            WorkerManager(options: WorkerListener.Options(try entry.decode(WorkerManagerConfiguration.init)), group: group)
         case "iii-http":
             HTTPWorker(configuration: try entry.decode(HTTPConfiguration.init), group: group)
         case "iii-state":

@@ -18,8 +18,34 @@ enum Server {
     /// A store can no longer promise durability (storage.md §5.8).
     static let durabilityLostExitCode: Int32 = 74
 
-    static func run(_ configuration: EngineConfiguration) throws -> Never {
+    /// Serves; returns only when the engine could not start.
+    static func start(_ options: ServeOptions) -> CommandOutput {
         Process.prepare()
+        do {
+            let configuration = try load(options)
+            try bootstrapLogging(configuration)
+            try run(configuration)
+        } catch let error as ConfigurationError {
+            return .failure(error)
+        } catch {
+            return .failure("\(error)")
+        }
+    }
+
+    private static func load(_ options: ServeOptions) throws(ConfigurationError) -> EngineConfiguration {
+        guard let path = options.configPath else { return try EngineConfiguration.defaults() }
+        try ConfigFilePreparation.ensure(path, terminal: .process())
+        return try EngineConfiguration.load(path: path)
+    }
+
+    private static func bootstrapLogging(_ configuration: EngineConfiguration) throws(ConfigurationError) {
+        let entry = configuration.entries(ofType: "iii-observability").first
+        let observability = try entry?.decode(ObservabilityConfiguration.init) ?? ObservabilityConfiguration()
+        let logs = LogSystem(level: observability.level, format: observability.format)
+        LoggingSystem.bootstrap(logs.handler)
+    }
+
+    private static func run(_ configuration: EngineConfiguration) throws -> Never {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let booted = loop.flatSubmit { () -> EventLoopFuture<NIOLoopBound<Lifecycle>> in

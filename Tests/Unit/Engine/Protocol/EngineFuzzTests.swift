@@ -38,7 +38,8 @@ struct EngineFuzzTests {
             default: payload = Array(payload[..<index])
             }
         }
-        let opcode: UInt8 = Int.random(in: 0..<40, using: &generator) == 0 ? 9 : [1, 1, 1, 2].randomElement(using: &generator)!
+        let opcode: UInt8 =
+            Int.random(in: 0..<40, using: &generator) == 0 ? 9 : [1, 1, 1, 2].randomElement(using: &generator)!
         return ClientFrame(opcode: opcode, payload: opcode == 9 ? Array(payload.prefix(125)) : payload)
     }
 
@@ -109,7 +110,8 @@ struct EngineFuzzTests {
             let victim = try test.connect()
             var bytes = (0..<6).flatMap { _ in Self.frame(using: &generator).bytes }
             for _ in 0..<Int.random(in: 0...6, using: &generator) {
-                bytes[Int.random(in: 0..<bytes.count, using: &generator)] ^= 1 << UInt8.random(in: 0...7, using: &generator)
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] ^=
+                    1 << UInt8.random(in: 0...7, using: &generator)
             }
             var rest = bytes[...]
             while !rest.isEmpty {

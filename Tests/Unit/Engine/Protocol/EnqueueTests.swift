@@ -28,7 +28,8 @@ struct EnqueueTests {
         let answer = try caller.exchange(enqueue())
         #expect(answer.count == 1)
         #expect(answer.first?["error"]?["code"] == "enqueue_error")
-        let message = "No queue provider is installed. `TriggerAction::Enqueue` routes through the "
+        let message =
+            "No queue provider is installed. `TriggerAction::Enqueue` routes through the "
             + "`engine::queue::enqueue` provider, which the standalone queue worker registers. Add it with "
             + "`iii worker add queue`. (underlying: Function engine::queue::enqueue not found)"
         #expect(answer.first?["error"]?["message"]?.string == message)
@@ -38,7 +39,10 @@ struct EnqueueTests {
 
     @Test(arguments: [
         ("", "null", "iii.function.id=orders::create"),
-        (#","traceparent":"\#(parent)","baggage":"t=1,iii.function.id=x""#, "\"\(parent)\"", "t=1,iii.function.id=orders::create"),
+        (
+            #","traceparent":"\#(parent)","baggage":"t=1,iii.function.id=x""#, "\"\(parent)\"",
+            "t=1,iii.function.id=orders::create"
+        ),
     ])
     func providerGetsTheJob(headers: String, traceparent: String, baggage: String) throws {
         let test = TestEngine()

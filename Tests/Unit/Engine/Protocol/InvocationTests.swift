@@ -289,19 +289,21 @@ struct InvocationTests {
 
     // MARK: §10
 
-    @Test(arguments: [
-        ("", nil, nil),
-        (#","traceparent":"rubbish","baggage":"""#, nil, nil),
-        (#","baggage":"a=1""#, nil, "a=1,iii.function.id=f"),
-        (
-            #","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00""#,
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", "iii.function.id=f"
-        ),
-        (
-            #","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","baggage":"iii.function.id=x,b=2""#,
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "b=2,iii.function.id=f"
-        ),
-    ] as [(String, String?, String?)])
+    @Test(
+        arguments: [
+            ("", nil, nil),
+            (#","traceparent":"rubbish","baggage":"""#, nil, nil),
+            (#","baggage":"a=1""#, nil, "a=1,iii.function.id=f"),
+            (
+                #","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00""#,
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", "iii.function.id=f"
+            ),
+            (
+                #","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","baggage":"iii.function.id=x,b=2""#,
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "b=2,iii.function.id=f"
+            ),
+        ] as [(String, String?, String?)]
+    )
     func traceHeadersPassThrough(sent: String, parent: String?, baggage: String?) throws {
         let (worker, caller) = try pair()
         try caller.send(call("f", more: sent))

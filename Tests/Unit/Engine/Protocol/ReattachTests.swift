@@ -13,19 +13,22 @@ struct ReattachTests {
     }
 
     /// Rows of the table that do nothing: neither connection is touched, no reply.
-    @Test(arguments: ["not a UUID", "own id", "unknown id", "no token", "wrong token", "token of the new one", "upper-case token"])
+    @Test(arguments: [
+        "not a UUID", "own id", "unknown id", "no token", "wrong token", "token of the new one", "upper-case token",
+    ])
     func ignored(row: String) throws {
         let test = TestEngine()
         let (old, new) = (try test.connect(), try test.connect())
-        let frame = switch row {
-        case "not a UUID": reattach("nonsense", old.token)
-        case "own id": reattach(new.id, new.token)
-        case "unknown id": reattach(Self.id, old.token)
-        case "no token": reattach(old.id, nil)
-        case "wrong token": reattach(old.id, Self.id)
-        case "token of the new one": reattach(old.id, new.token)
-        default: reattach(old.id, old.token.uppercased())
-        }
+        let frame =
+            switch row {
+            case "not a UUID": reattach("nonsense", old.token)
+            case "own id": reattach(new.id, new.token)
+            case "unknown id": reattach(Self.id, old.token)
+            case "no token": reattach(old.id, nil)
+            case "wrong token": reattach(old.id, Self.id)
+            case "token of the new one": reattach(old.id, new.token)
+            default: reattach(old.id, old.token.uppercased())
+            }
         #expect(try new.exchange(frame).isEmpty)
         #expect(old.isConnected && new.isConnected)
         #expect(test.engine.connections.count == 2)

@@ -24,14 +24,16 @@ struct TraceContextTests {
         #expect(TraceContext(traceparent: Self.parent, baggage: "").baggage == nil)
     }
 
-    @Test(arguments: [
-        (nil, "iii.function.id=f"),
-        ("tenant=a", "tenant=a,iii.function.id=f"),
-        ("iii.function.id=old", "iii.function.id=f"),
-        ("a=1,iii.function.id=old,b=2", "a=1,b=2,iii.function.id=f"),
-        ("a=1, iii.function.id = old ,b=2", "a=1,b=2,iii.function.id=f"),
-        ("iii.function.id=old;ttl=3,iii.function.identity=x", "iii.function.identity=x,iii.function.id=f"),
-    ] as [(String?, String)])
+    @Test(
+        arguments: [
+            (nil, "iii.function.id=f"),
+            ("tenant=a", "tenant=a,iii.function.id=f"),
+            ("iii.function.id=old", "iii.function.id=f"),
+            ("a=1,iii.function.id=old,b=2", "a=1,b=2,iii.function.id=f"),
+            ("a=1, iii.function.id = old ,b=2", "a=1,b=2,iii.function.id=f"),
+            ("iii.function.id=old;ttl=3,iii.function.identity=x", "iii.function.identity=x,iii.function.id=f"),
+        ] as [(String?, String)]
+    )
     func baggageNamesTheTarget(baggage: String?, expected: String) {
         #expect(TraceContext(traceparent: Self.parent, baggage: baggage).forwarded(to: "f").baggage == expected)
         #expect(TraceContext(traceparent: nil, baggage: baggage).naming("f") == expected)

@@ -70,7 +70,8 @@ struct WebSocketFrameParserTests {
             + ClientFrame(opcode: 0, payload: Array("1}".utf8)).bytes
             + ClientFrame(opcode: 2, payload: [9]).bytes
         let expected: [Event] = [
-            .ping(ByteBuffer(bytes: [7])), .pong, .text(ByteBuffer(string: "{\"a\":1}")), .binary(ByteBuffer(bytes: [9])),
+            .ping(ByteBuffer(bytes: [7])), .pong, .text(ByteBuffer(string: "{\"a\":1}")),
+            .binary(ByteBuffer(bytes: [9])),
         ]
         for step in [1, 2, 3, Int.max] {
             let result = Self.parse(bytes, step: step)
@@ -79,9 +80,11 @@ struct WebSocketFrameParserTests {
         }
     }
 
-    @Test(arguments: [
-        ([], nil), ([3], nil), ([3, 0xE8], 1000), ([3, 0xF4, 0x62, 0x79, 0x65], 1012),
-    ] as [([UInt8], UInt16?)])
+    @Test(
+        arguments: [
+            ([], nil), ([3], nil), ([3, 0xE8], 1000), ([3, 0xF4, 0x62, 0x79, 0x65], 1012),
+        ] as [([UInt8], UInt16?)]
+    )
     func closeCodes(payload: [UInt8], code: UInt16?) {
         #expect(Self.parse(ClientFrame(opcode: 8, payload: payload).bytes).events == [.close(code: code)])
     }
@@ -153,7 +156,8 @@ struct WebSocketFrameParserTests {
         for _ in 0..<50 {
             var bytes = Self.randomFrames(using: &generator)
             for _ in 0..<Int.random(in: 0...4, using: &generator) where !bytes.isEmpty {
-                bytes[Int.random(in: 0..<bytes.count, using: &generator)] ^= 1 << UInt8.random(in: 0...7, using: &generator)
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] ^=
+                    1 << UInt8.random(in: 0...7, using: &generator)
             }
             let limits = WebSocketFrameParser.Limits(frameBytes: 4096, messageBytes: 8192)
             let whole = Self.parse(bytes, limits: limits)

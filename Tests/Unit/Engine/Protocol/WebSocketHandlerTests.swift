@@ -161,7 +161,9 @@ struct WebSocketHandlerTests {
         test.engine.register(FunctionDescription(id: "f"), worker: "w") { _, reply in replies.append(reply) }
         let caller = try test.connect()
         let frame = ClientFrame(opcode: 1, payload: Array(call("{}").utf8)).bytes
-        for _ in 0..<WorkerConnection.Limits.inProcessCalls { try caller.channel.writeInbound(ByteBuffer(bytes: frame)) }
+        for _ in 0..<WorkerConnection.Limits.inProcessCalls {
+            try caller.channel.writeInbound(ByteBuffer(bytes: frame))
+        }
         #expect(!isReading(caller))
         for reply in replies { reply(.success(nil)) }
         #expect(isReading(caller))

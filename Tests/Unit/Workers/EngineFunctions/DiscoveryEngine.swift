@@ -56,7 +56,9 @@ final class DiscoveryEngine {
     }
 
     /// A worker that has registered functions and told who it is.
-    func worker(_ name: String?, functions: [String] = [], more: String = "", ip: String? = "10.0.0.7") throws -> TestPeer {
+    func worker(_ name: String?, functions: [String] = [], more: String = "", ip: String? = "10.0.0.7") throws
+        -> TestPeer
+    {
         let peer = try test.connect(ip: ip)
         for function in functions { try peer.send(#"{"type":"registerfunction","id":"\#(function)"}"#) }
         if let name { try register(peer, #"{"name":"\#(name)","pid":4711,"runtime":"python"\#(more)}"#) }

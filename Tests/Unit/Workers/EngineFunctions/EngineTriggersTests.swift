@@ -6,7 +6,8 @@ import Testing
 
 /// `engine::functions-available` and `engine::workers-available` (engine-functions.md §7, §8).
 struct EngineTriggersTests {
-    private func watch(_ test: DiscoveryEngine, _ type: String, id: String = "w", more: String = "") throws -> TestPeer {
+    private func watch(_ test: DiscoveryEngine, _ type: String, id: String = "w", more: String = "") throws -> TestPeer
+    {
         let watcher = try test.worker("watcher", functions: ["watcher::\(id)"])
         try watcher.send(
             #"{"type":"registertrigger","id":"\#(id)","trigger_type":"\#(type)","function_id":"watcher::\#(id)","config":{}\#(more)}"#
@@ -118,9 +119,10 @@ struct EngineTriggersTests {
         try peer.disconnect()
         let events = try watcher.receive()
         #expect(
-            events.compactMap { $0["data"] } == ["worker_connected", "worker_metadata_updated", "worker_disconnected"].map {
-                ["event": .string($0), "worker_id": .string(peer.id)]
-            }
+            events.compactMap { $0["data"] }
+                == ["worker_connected", "worker_metadata_updated", "worker_disconnected"].map {
+                    ["event": .string($0), "worker_id": .string(peer.id)]
+                }
         )
         #expect(events.allSatisfy { $0["metadata"] == [7] })
     }
@@ -128,14 +130,17 @@ struct EngineTriggersTests {
     @Test func everyBindingGetsEveryEventInOrder() throws {
         let test = try DiscoveryEngine()
         let watchers = [
-            try watch(test, "engine::workers-available", id: "w1"), try watch(test, "engine::workers-available", id: "w2"),
+            try watch(test, "engine::workers-available", id: "w1"),
+            try watch(test, "engine::workers-available", id: "w2"),
         ]
         for watcher in watchers { _ = try watcher.receive() }
         var expected: [String] = []
         for _ in 0..<20 {
             let peer = try test.worker("x")
             try peer.disconnect()
-            expected += ["worker_connected", "worker_metadata_updated", "worker_disconnected"].map { "\($0) \(peer.id)" }
+            expected += ["worker_connected", "worker_metadata_updated", "worker_disconnected"].map {
+                "\($0) \(peer.id)"
+            }
         }
         for watcher in watchers {
             let seen = try watcher.receive().map { frame in
@@ -155,7 +160,10 @@ struct EngineTriggersTests {
             }
             reply(.success(nil))
         }
-        _ = try test.result("engine::register_trigger", #"{"trigger_type":"engine::workers-available","function_id":"spy"}"#)
+        _ = try test.result(
+            "engine::register_trigger",
+            #"{"trigger_type":"engine::workers-available","function_id":"spy"}"#
+        )
         try test.worker("orders", functions: ["orders::a"]).disconnect()
         #expect(stillThere == [false])
     }

@@ -86,7 +86,9 @@ struct FunctionsTests {
     ])
     func wrongTypes(data: String, detail: String) throws {
         let failure = try engine().failure(Self.list, data)
-        #expect(failure.hasPrefix("deserialization_error: Failed to deserialize input for \(Self.list): invalid type: "))
+        #expect(
+            failure.hasPrefix("deserialization_error: Failed to deserialize input for \(Self.list): invalid type: ")
+        )
         #expect(failure.hasSuffix(detail))
     }
 
@@ -94,7 +96,9 @@ struct FunctionsTests {
     @Test func ownersFollowTheRegistration() throws {
         let test = try engine()
         let thief = try test.worker("thief", functions: ["orders::create"])
-        #expect(try test.column("worker_name", of: "functions", Self.list, #"{"prefix":"orders::create"}"#) == ["thief"])
+        #expect(
+            try test.column("worker_name", of: "functions", Self.list, #"{"prefix":"orders::create"}"#) == ["thief"]
+        )
         try thief.disconnect()
         #expect(try ids(test, #"{"prefix":"orders::create"}"#).isEmpty)
     }
@@ -115,7 +119,9 @@ struct FunctionsTests {
                 #"{"type":"registertrigger","id":"\#(id)","trigger_type":"state","function_id":"shop::f","config":{"n":1}}"#
             )
         }
-        try peer.send(#"{"type":"registertrigger","id":"parked","trigger_type":"x","function_id":"shop::f","config":{}}"#)
+        try peer.send(
+            #"{"type":"registertrigger","id":"parked","trigger_type":"x","function_id":"shop::f","config":{}}"#
+        )
         let expected = """
             {"function_id":"shop::f","worker_name":"shop","description":"F","request_schema":{"type":"object"},
              "response_schema":{"a":[1]},"metadata":{"m":1.50},"registered_triggers":[
@@ -145,7 +151,8 @@ struct FunctionsTests {
         let many = (0..<32).map { "\"f\($0)\"" }
         let accepted = many + ["\"f0\"", "\"f1\""]
         #expect(
-            try test.result(Self.info, #"{"function_ids":[\#(accepted.joined(separator: ","))]}"#)["functions"]?.array?.count == 32
+            try test.result(Self.info, #"{"function_ids":[\#(accepted.joined(separator: ","))]}"#)["functions"]?.array?
+                .count == 32
         )
         let refused = many + ["\"f32\""]
         #expect(

@@ -24,7 +24,13 @@ struct TriggersTests {
         return test
     }
 
-    private func bind(_ test: DiscoveryEngine, _ id: String, _ type: String, _ function: String, _ config: String = "{}") throws {
+    private func bind(
+        _ test: DiscoveryEngine,
+        _ id: String,
+        _ type: String,
+        _ function: String,
+        _ config: String = "{}"
+    ) throws {
         try test.client.send(
             #"{"type":"registertrigger","id":"\#(id)","trigger_type":"\#(type)","function_id":"\#(function)","config":\#(config)}"#
         )
@@ -44,14 +50,17 @@ struct TriggersTests {
         }
     }
 
-    @Test(arguments: [
-        (#"{"search":"ORDER"}"#, ["shop::placed"]), (#"{"search":"placed"}"#, ["shop::placed"]), (#"{"prefix":"c"}"#, ["cron"]),
-        (#"{"worker":"iii-state"}"#, ["state"]), (#"{"worker":"iii"}"#, []),
-        (
-            #"{"prefix":"engine::","include_internal":true}"#,
-            ["engine::functions-available", "engine::workers-available"]
-        ),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            (#"{"search":"ORDER"}"#, ["shop::placed"]), (#"{"search":"placed"}"#, ["shop::placed"]),
+            (#"{"prefix":"c"}"#, ["cron"]),
+            (#"{"worker":"iii-state"}"#, ["state"]), (#"{"worker":"iii"}"#, []),
+            (
+                #"{"prefix":"engine::","include_internal":true}"#,
+                ["engine::functions-available", "engine::workers-available"]
+            ),
+        ] as [(String, [String])]
+    )
     func typeFilters(data: String, expected: [String]) throws {
         #expect(try engine().column("id", of: "triggers", Self.list, data) == expected)
     }
@@ -65,9 +74,13 @@ struct TriggersTests {
             {"id":"shop::placed","worker_name":"shop","description":"New order","request_schema":{"a":1},"instance_count":2}
             """
         #expect(try test.result(Self.info, #"{"id":"shop::placed"}"#) == (try json(expected)))
-        #expect(try test.failure(Self.info, #"{"id":"nobodys"}"#) == "NOT_FOUND: Trigger type 'nobodys' is not registered.")
+        #expect(
+            try test.failure(Self.info, #"{"id":"nobodys"}"#) == "NOT_FOUND: Trigger type 'nobodys' is not registered."
+        )
         for data in ["{}", "null"] {
-            #expect(try test.failure(Self.info, data).hasPrefix("deserialization_error: Failed to deserialize input for "))
+            #expect(
+                try test.failure(Self.info, data).hasPrefix("deserialization_error: Failed to deserialize input for ")
+            )
         }
     }
 
@@ -99,14 +112,20 @@ struct TriggersTests {
               "config":{"scope":"x","n":[1,2]},"config_summary":"{\"scope\":\"x\",\"n\":[1,2]}"}]}
             """#
         for data in ["{}", "null"] { #expect(try test.result(Self.instances, data) == (try json(expected))) }
-        #expect(try test.column("id", of: "registered_triggers", Self.instances, #"{"include_internal":true}"#).count == 3)
+        #expect(
+            try test.column("id", of: "registered_triggers", Self.instances, #"{"include_internal":true}"#).count == 3
+        )
     }
 
-    @Test(arguments: [
-        (#"{"search":"NIGHT"}"#, ["a"]), (#"{"search":"STATE"}"#, ["b"]), (#"{"search":"OP::F"}"#, ["b"]),
-        (#"{"trigger_type":"cron"}"#, ["a"]), (#"{"trigger_type":"cro"}"#, []), (#"{"function_id":"shop::f"}"#, ["b"]),
-        (#"{"worker":"shop"}"#, ["b"]), (#"{"worker":"jobs"}"#, ["a"]), (#"{"worker":"shop","trigger_type":"cron"}"#, []),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            (#"{"search":"NIGHT"}"#, ["a"]), (#"{"search":"STATE"}"#, ["b"]), (#"{"search":"OP::F"}"#, ["b"]),
+            (#"{"trigger_type":"cron"}"#, ["a"]), (#"{"trigger_type":"cro"}"#, []),
+            (#"{"function_id":"shop::f"}"#, ["b"]),
+            (#"{"worker":"shop"}"#, ["b"]), (#"{"worker":"jobs"}"#, ["a"]),
+            (#"{"worker":"shop","trigger_type":"cron"}"#, []),
+        ] as [(String, [String])]
+    )
     func instanceFilters(data: String, expected: [String]) throws {
         let test = try engine()
         try bind(test, "b", "state", "shop::f")
@@ -169,14 +188,18 @@ struct TriggersTests {
         #expect(trigger.config.description == #"{"a":1}"#)
         #expect(trigger.metadata?.description == #"{"m":1}"#)
         #expect(trigger.owner == nil)
-        #expect(try test.result("engine::unregister_trigger", #"{"id":"\#(id)","trigger_type":"x"}"#) == ["removed": true])
+        #expect(
+            try test.result("engine::unregister_trigger", #"{"id":"\#(id)","trigger_type":"x"}"#) == ["removed": true]
+        )
         #expect(try test.result("engine::unregister_trigger", #"{"id":"\#(id)"}"#) == ["removed": false])
     }
 
     @Test func defaultsAndParking() throws {
         let test = try engine()
         let id = try #require(
-            try test.result("engine::register_trigger", #"{"trigger_type":"x","function_id":"f","metadata":null}"#)["id"]?.string
+            try test.result("engine::register_trigger", #"{"trigger_type":"x","function_id":"f","metadata":null}"#)[
+                "id"
+            ]?.string
         )
         let parked = try #require(test.engine.parkedTriggers[Name(id)])
         #expect(parked.config.isNull)
@@ -188,7 +211,10 @@ struct TriggersTests {
         ("engine::register_trigger", "null", "invalid type: null, expected struct RegisterTriggerInput"),
         ("engine::register_trigger", "{}", "missing field `trigger_type`"),
         ("engine::register_trigger", #"{"trigger_type":"t"}"#, "missing field `function_id`"),
-        ("engine::register_trigger", #"{"trigger_type":1,"function_id":"f"}"#, "invalid type: integer `1`, expected a string"),
+        (
+            "engine::register_trigger", #"{"trigger_type":1,"function_id":"f"}"#,
+            "invalid type: integer `1`, expected a string"
+        ),
         ("engine::unregister_trigger", "{}", "missing field `id`"),
         ("engine::unregister_trigger", #"{"id":"a","trigger_type":5}"#, "invalid type: integer `5`, expected a string"),
     ])

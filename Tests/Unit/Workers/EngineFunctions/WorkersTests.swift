@@ -56,14 +56,19 @@ struct WorkersTests {
         #expect(row["runtime"] == "unknown")
     }
 
-    @Test(arguments: [
-        ("{}", ["iii-engine-functions", "iii-state", "iii-state", "mail", "Orders"]),
-        ("null", ["iii-engine-functions", "iii-state", "iii-state", "mail", "Orders"]),
-        (#"{"search":"ORD"}"#, ["Orders"]), (#"{"search":""}"#, ["iii-engine-functions", "iii-state", "iii-state", "mail", "Orders"]),
-        (#"{"runtime":"python"}"#, ["mail", "Orders"]), (#"{"runtime":"engine","search":"state"}"#, ["iii-state", "iii-state"]),
-        (#"{"runtime":"pyth"}"#, []), (#"{"status":"available"}"#, ["iii-engine-functions", "iii-state", "iii-state"]),
-        (#"{"status":"busy"}"#, []),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            ("{}", ["iii-engine-functions", "iii-state", "iii-state", "mail", "Orders"]),
+            ("null", ["iii-engine-functions", "iii-state", "iii-state", "mail", "Orders"]),
+            (#"{"search":"ORD"}"#, ["Orders"]),
+            (#"{"search":""}"#, ["iii-engine-functions", "iii-state", "iii-state", "mail", "Orders"]),
+            (#"{"runtime":"python"}"#, ["mail", "Orders"]),
+            (#"{"runtime":"engine","search":"state"}"#, ["iii-state", "iii-state"]),
+            (#"{"runtime":"pyth"}"#, []),
+            (#"{"status":"available"}"#, ["iii-engine-functions", "iii-state", "iii-state"]),
+            (#"{"status":"busy"}"#, []),
+        ] as [(String, [String])]
+    )
     func filters(data: String, expected: [String]) throws {
         let test = try DiscoveryEngine()
         for name in ["Orders", "mail"] { _ = try test.worker(name) }
@@ -80,7 +85,9 @@ struct WorkersTests {
         try peer.send(#"{"type":"registerfunction","id":"shop::c","metadata":{"internal":true}}"#)
         try peer.send(#"{"type":"registertriggertype","id":"placed","description":"d"}"#)
         try peer.send(#"{"type":"registertrigger","id":"b","trigger_type":"state","function_id":"shop::a","config":1}"#)
-        try peer.send(#"{"type":"registertrigger","id":"c","trigger_type":"state","function_id":"state::get","config":1}"#)
+        try peer.send(
+            #"{"type":"registertrigger","id":"c","trigger_type":"state","function_id":"state::get","config":1}"#
+        )
         let info = try test.result(Self.info, #"{"name":"shop"}"#)
         #expect(info.object?.map(\.key) == ["worker", "functions", "trigger_types", "registered_triggers"])
         #expect(info["worker"]?["pid"] == 4711)
@@ -143,7 +150,9 @@ struct WorkersTests {
         try #require(UUID(peer.id).flatMap { test.engine.connection($0) })
     }
 
-    @Test(arguments: ["{}", "null", #"{"_caller_worker_id":"nonsense"}"#, #"{"namespace":"x","features":["observe.v1"]}"#])
+    @Test(arguments: [
+        "{}", "null", #"{"_caller_worker_id":"nonsense"}"#, #"{"namespace":"x","features":["observe.v1"]}"#,
+    ])
     func leastRegistration(data: String) throws {
         let test = try DiscoveryEngine()
         let peer = try test.worker(nil)
@@ -167,7 +176,9 @@ struct WorkersTests {
         #expect(info.telemetry?.description == #"{"language":"js","framework":"iii-node"}"#)
         try test.register(peer, #"{"name":"  ","version":null}"#)
         info = try connection(peer, test).info
-        #expect(info.name == "a" && info.description == "d" && info.os == "linux" && info.isolation == "i" && info.pid == 7)
+        #expect(
+            info.name == "a" && info.description == "d" && info.os == "linux" && info.isolation == "i" && info.pid == 7
+        )
         #expect(info.runtime == "unknown" && info.version == nil && info.telemetry == nil)
     }
 
@@ -182,9 +193,11 @@ struct WorkersTests {
         #expect(info.runtime == "unknown")
     }
 
-    @Test(arguments: [
-        ("\"12\"", nil), ("-1", nil), ("1.5", nil), ("4294967295", .max), ("4294967296", nil), ("0", 0),
-    ] as [(String, UInt32?)])
+    @Test(
+        arguments: [
+            ("\"12\"", nil), ("-1", nil), ("1.5", nil), ("4294967295", .max), ("4294967296", nil), ("0", 0),
+        ] as [(String, UInt32?)]
+    )
     func pids(text: String, expected: UInt32?) throws {
         let test = try DiscoveryEngine()
         let peer = try test.worker(nil)
@@ -192,10 +205,13 @@ struct WorkersTests {
         #expect(try connection(peer, test).info.pid == expected)
     }
 
-    @Test(arguments: [
-        (#" a\u0000b\u001b[31m\n "#, "ab[31m"), (#"\u202Ax\u202E\u2066y\u2069\u2028\u2029"#, "xy"), (#"\u007f\u009f"#, nil),
-        (#"\n\t\u0000"#, nil), ("", nil), ("é è", "é è"), (#"\ud83d\ude00"#, "😀"), (#"\u00a0x\u00a0"#, "x"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            (#" a\u0000b\u001b[31m\n "#, "ab[31m"), (#"\u202Ax\u202E\u2066y\u2069\u2028\u2029"#, "xy"),
+            (#"\u007f\u009f"#, nil),
+            (#"\n\t\u0000"#, nil), ("", nil), ("é è", "é è"), (#"\ud83d\ude00"#, "😀"), (#"\u00a0x\u00a0"#, "x"),
+        ] as [(String, String?)]
+    )
     func textsAreSanitised(text: String, expected: String?) throws {
         let test = try DiscoveryEngine()
         let peer = try test.worker(nil)
