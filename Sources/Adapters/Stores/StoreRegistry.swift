@@ -1,5 +1,9 @@
 import Storage
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// Opens stores by path, one handle per path in the process: workers that name the same `file_path` share one log
 /// and one sync (storage.md §1). Confined to the event loop.
 public final class StoreRegistry {
@@ -12,16 +16,22 @@ public final class StoreRegistry {
 
     /// The store at `path`, opened on first use. Every call is balanced by one `release()`.
     public func open(_ path: String) throws -> SharedStore {
-        let key = StorePath.absolute(path)
-        if let shared = stores[key] {
+        if let known = Self.resolved(path), let shared = stores[known] {
             shared.users += 1
             return shared
         }
-        let shared = SharedStore(try Store.open(path: path, options: options)) { [unowned self] in
-            self.stores[key] = nil
-        }
+        let store = try Store.open(path: path, options: options)
+        let key = Self.resolved(path) ?? store.recovery.path
+        let shared = SharedStore(store) { self.stores[key] = nil }
         stores[key] = shared
         return shared
+    }
+
+    /// The directory's one true name; nil while it doesn't exist.
+    private static func resolved(_ path: String) -> String? {
+        guard let name = realpath(path, nil) else { return nil }
+        defer { free(name) }
+        return String(cString: name)
     }
 
     public var all: [Store] { stores.values.map(\.store) }

@@ -26,12 +26,16 @@ final class ClientUpgrader: NIOHTTPClientProtocolUpgrader {
 
     func upgrade(context: ChannelHandlerContext, upgradeResponse: HTTPResponseHead) -> EventLoopFuture<Void> {
         let channel = context.channel
-        return channel.eventLoop.makeCompletedFuture { try onUpgrade(channel) }
+        return channel.eventLoop.makeCompletedFuture {
+            let handshake = try channel.pipeline.syncOperations.handler(type: ClientHandshake.self)
+            channel.pipeline.syncOperations.removeHandler(handshake, promise: nil)
+            try onUpgrade(channel)
+        }
     }
 }
 
 /// Sends the upgrade request; whatever arrives here as HTTP is a refusal.
-final class ClientHandshake: ChannelInboundHandler {
+final class ClientHandshake: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 

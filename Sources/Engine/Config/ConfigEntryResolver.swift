@@ -24,7 +24,7 @@ struct ConfigEntryResolver {
                     + "Remove 'image' or use a different name." + place(entry.mark)
             )
         }
-        try checkServed(builtIn, entry)
+        try checkBlockIsServed(builtIn, entry)
         let suffix = entry.name.dropFirst(name.count)
         return WorkerEntry(
             name: entry.name,
@@ -81,7 +81,7 @@ extension ConfigEntryResolver {
         )
     }
 
-    private func checkServed(
+    private func checkBlockIsServed(
         _ builtIn: BuiltInWorker,
         _ entry: ConfigFileLoader.RawEntry
     ) throws(ConfigurationError) {
@@ -91,6 +91,14 @@ extension ConfigEntryResolver {
                 "this version (\(EngineVersion.string)) doesn't serve \(builtIn.name) yet. "
                     + "Remove the entry to start without it." + place(entry.mark)
             )
+        }
+        if builtIn.name == "iii-telemetry" {
+            // It has no part of its own in this engine that could check its block.
+            do {
+                try TelemetryConfiguration.check(entry.block)
+            } catch {
+                throw .creating(entry.name, error.message)
+            }
         }
         if builtIn.name == "configuration", entry.block.json != nil {
             throw .creating(

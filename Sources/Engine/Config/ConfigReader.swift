@@ -127,7 +127,8 @@ public struct ConfigReader: Sendable {
     }
 
     /// `{ name: string, config: any }`, the shape by which a worker picks its adapter (config-file.md §4).
-    public func adapter(_ field: String = "adapter") throws(ConfigurationError) -> (name: String, config: ConfigBlock)? {
+    public func adapter(_ field: String = "adapter") throws(ConfigurationError) -> (name: String, config: ConfigBlock)?
+    {
         guard let reader = try object(field, fields: ["name", "config"]) else { return nil }
         return (try reader.require("name", reader.string("name")), reader.block("config"))
     }

@@ -37,7 +37,8 @@ public struct EngineConfiguration: Sendable {
 extension EngineConfiguration {
     /// Reads, expands, parses and checks the file.
     ///
-    /// Blocks are not decoded here; each worker does that with its own type (`WorkerEntry.decode`).
+    /// Blocks are not decoded here; each worker does that with its own type (`WorkerEntry.decode`). Only that of
+    /// `iii-telemetry`, which runs nothing, is checked.
     /// - Parameter environment: a variable's value; nil when unset or not UTF-8.
     public static func load(
         path: String,

@@ -27,7 +27,9 @@ public struct EnvironmentExpansion {
 
         /// The file's line for a line of `text`.
         func fileLine(_ line: Int) -> Int {
-            line >= 1 && line <= lines.count ? lines[line - 1] : lines.last ?? line
+            if line <= lines.count { return lines[max(line, 1) - 1] }
+            // YAML counts the end of the text as a line of its own.
+            return line - lines.count + (lines.last ?? 0)
         }
     }
 

@@ -80,7 +80,8 @@ struct YAMLCommentScanner {
             state = .plain
         case .plain, .comment:
             state = .plain
-            if let parent = blockParent(text, newline: newline), continuesBlock(text, from: newline + 1, parent: parent) {
+            if let parent = blockParent(text, newline: newline), continuesBlock(text, from: newline + 1, parent: parent)
+            {
                 state = .block(parent: parent)
             }
         }

@@ -48,8 +48,8 @@ extension ArgumentError {
     }
 }
 
-/// Reads the arguments of a built-in function from its payload. Unknown members are ignored; an optional one that is null
-/// counts as absent (protocol.md §2.6).
+/// Reads the arguments of a built-in function from its payload. Unknown members are ignored; an optional one that is
+/// null counts as absent (protocol.md §2.6).
 public struct ArgumentReader: Sendable {
     public let object: JSONObject
 

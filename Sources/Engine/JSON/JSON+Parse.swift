@@ -69,7 +69,7 @@ private struct JSONParser {
         }
     }
 
-    /// The scalar or empty container here; nil when a container with content was opened, at whose first value we then are.
+    /// The scalar or empty container here. Nil when a container with content was opened: we are at its first value then.
     private mutating func begin() throws(JSONError) -> JSON? {
         let first = cursor.byte(at: cursor.position)
         switch first {
@@ -86,12 +86,19 @@ private struct JSONParser {
             let hasEscapes = try cursor.skipString()
             return .string(JSONScanner.decode(text(start..<(cursor.position - 1)), hasEscapes: hasEscapes))
         default:
-            let start = cursor.position
-            switch try cursor.skipScalar(first) {
-            case .number: return .number(JSONNumber(validated: String(decoding: text(start..<cursor.position), as: UTF8.self)))
-            case .bool: return .bool(first == UInt8(ascii: "t"))
-            default: return .null
-            }
+            return try scalar(first)
+        }
+    }
+
+    private mutating func scalar(_ first: UInt8) throws(JSONError) -> JSON {
+        let start = cursor.position
+        switch try cursor.skipScalar(first) {
+        case .number:
+            return .number(JSONNumber(validated: String(decoding: text(start..<cursor.position), as: UTF8.self)))
+        case .bool:
+            return .bool(first == UInt8(ascii: "t"))
+        default:
+            return .null
         }
     }
 

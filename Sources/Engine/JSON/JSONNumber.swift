@@ -1,5 +1,5 @@
-/// A number as its text. It is interpreted only when arithmetic asks: 40-digit integers and `1e400` come out as they went
-/// in, byte for byte.
+/// A number as its text. It is interpreted only when arithmetic asks: 40-digit integers and `1e400` come out as they
+/// went in, byte for byte.
 public struct JSONNumber: Sendable {
     /// A valid JSON number.
     public let text: String
@@ -60,7 +60,8 @@ public struct JSONNumber: Sendable {
             guard byte.isDecimalDigit else { return nil }
             let (product, overflows) = value.multipliedReportingOverflow(by: 10)
             let digit = Value(truncatingIfNeeded: byte &- 0x30)
-            let (sum, carries) = isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
+            let (sum, carries) =
+                isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
             if overflows || carries { return nil }
             value = sum
         }
@@ -80,8 +81,8 @@ extension JSONNumber: CustomStringConvertible {
 }
 
 extension Double {
-    /// Shortest digits that read back as the same value, laid out as upstream prints floats: plain between 1e-5 and 1e16,
-    /// else with an exponent (`1e16`, `1.5e-7`).
+    /// Shortest digits that read back as the same value, laid out as upstream prints floats: plain between 1e-5 and
+    /// 1e16, else with an exponent (`1e16`, `1.5e-7`).
     var jsonText: String {
         let swift = description
         guard let mark = swift.utf8.firstIndex(of: UInt8(ascii: "e")) else { return swift }

@@ -38,7 +38,9 @@ extension JSONScanner {
         integer(bytes, token)
     }
 
-    private static func integer<Value: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, _ token: Range<Int>) -> Value? {
+    private static func integer<Value: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, _ token: Range<Int>)
+        -> Value?
+    {
         guard token.lowerBound >= 0, token.upperBound <= bytes.count else { return nil }
         return JSONNumber.integer(bytes[token])
     }

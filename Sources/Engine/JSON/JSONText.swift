@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Strings compared by bytes. Swift's `==` says that a composed and a decomposed `é` are the same; in JSON they aren't.

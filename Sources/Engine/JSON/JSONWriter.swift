@@ -1,4 +1,4 @@
-/// Appends JSON text to a byte array. Commas come by themselves; that the calls make sense together is the caller's part.
+/// Appends JSON text to a byte array. Commas come by themselves; that the calls fit together is the caller's part.
 ///
 /// Strings are escaped as serde_json does: `"`, `\`, `\b \f \n \r \t`, other control characters as `\u00XX`; `/` and
 /// everything outside ASCII as it is.

@@ -55,9 +55,9 @@ extension StorageIO {
 
     private func writeAndClose(_ file: File, _ bytes: [UInt8]) throws(SystemCallError) {
         defer { close(file) }
-        try bytes.withUnsafeBytes { (content) throws(SystemCallError) in
-            try writeAll(file, content, at: 0)
-        }
+        let content = AlignedBytes(count: max(1, bytes.count))
+        content.mutable.copyBytes(from: bytes)
+        try writeAll(file, content.readOnly.part(0, bytes.count), at: 0)
         try fdatasync(file)
     }
 

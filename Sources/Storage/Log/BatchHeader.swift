@@ -89,7 +89,7 @@ extension BatchHeader {
         guard bytes.count >= encodedBytes else { return .invalid("shorter than a header") }
         let header = bytes.part(0, encodedBytes)
         guard header.prefix(magic.count).elementsEqual(magic) else {
-            return .invalid(header.allSatisfy { $0 == 0 } ? "all zero" : "wrong magic")
+            return .invalid(header.isAllZero ? "all zero" : "wrong magic")
         }
         let crc = header.loadLittle(UInt32.self, at: crcOffset)
         guard crc == checksum(header, at: position) else { return .invalid("header checksum does not match") }

@@ -74,7 +74,7 @@ extension SegmentHeader {
     static func read(_ block: UnsafeRawBufferPointer) -> SegmentHeaderReading {
         guard block.count == encodedBytes else { return .invalid("shorter than one block") }
         guard block.prefix(magic.count).elementsEqual(magic) else {
-            return .invalid(block.allSatisfy { $0 == 0 } ? "all zero" : "wrong magic")
+            return .invalid(block.isAllZero ? "all zero" : "wrong magic")
         }
         guard block.loadLittle(UInt32.self, at: crcOffset) == crc32c(block.part(0, crcOffset)) else {
             return .invalid("checksum does not match")

@@ -63,7 +63,7 @@ extension LogOpening {
         else { return false }
         var offset = LogLimits.firstBatchOffset
         while offset < window.size {
-            guard try window.bytes(at: offset, LogLimits.blockBytes).allSatisfy({ $0 == 0 }) else { return false }
+            guard try window.bytes(at: offset, LogLimits.blockBytes).isAllZero else { return false }
             offset += UInt64(LogLimits.blockBytes)
         }
         return true

@@ -173,7 +173,7 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         var used = end.offset
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
-            if let last = block.lastIndex(where: { $0 != 0 }) { used = offset + UInt64(last) + 1 }
+            if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) { used = offset + UInt64(last) + 1 }
             offset += UInt64(LogLimits.blockBytes)
         }
         return used

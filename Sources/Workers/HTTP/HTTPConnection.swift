@@ -74,10 +74,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        // A read that brought no part between two requests brought the beginning of a head.
+        if !isInRead, case .idle = phase, headSince == nil { headSince = context.eventLoop.now }
         isInRead = false
-        if case .idle = phase, headSince == nil, inputs.isEmpty, since != context.eventLoop.now {
-            headSince = context.eventLoop.now
-        }
         flush()
         context.fireChannelReadComplete()
     }

@@ -114,7 +114,10 @@ final class HTTPExchange {
     }
 
     func timeOut() {
-        finish(service.failure(504, code: "TIMEOUT", message: "Request timed out"))
+        var response = service.failure(504, code: "TIMEOUT", message: "Request timed out")
+        // A body that is still missing has stalled: there is no next request to wait for.
+        if case .collecting = state { response.closesConnection = true }
+        finish(response)
     }
 
     // MARK: Steps

@@ -3,7 +3,7 @@ import Engine
 
 /// Options before a command's name (cli.md §1.1).
 struct RootArguments: ParsableArguments {
-    @Option(name: [.short, .long])
+    @Option(name: [.customShort("c", allowingJoined: true), .long])
     var config: String?
 
     @Flag(name: .customLong("use-default-config"))

@@ -1,6 +1,6 @@
 /// Block of `iii-telemetry`. It is checked and has no effect: this engine sends nothing to anybody (cli.md §11).
-public enum TelemetryConfiguration {
-    public static func check(_ block: ConfigBlock) throws(ConfigurationError) {
+enum TelemetryConfiguration {
+    static func check(_ block: ConfigBlock) throws(ConfigurationError) {
         let reader = try ConfigReader(
             block,
             fields: ["enabled", "sdk_api_key", "posthog_api_key", "posthog_host", "heartbeat_interval_secs"]

@@ -18,28 +18,35 @@ struct FunctionHelpTests {
                 ],
             ],
         ]
-        #expect(FunctionHelp.render("orders::create", info: info).hasPrefix("""
-            iii trigger orders::create
+        #expect(
+            FunctionHelp.render("orders::create", info: info).hasPrefix(
+                """
+                iii trigger orders::create
 
-            Creates an order
+                Creates an order
 
-            Usage: iii trigger orders::create [key=value ...] [--json '<obj>']
+                Usage: iii trigger orders::create [key=value ...] [--json '<obj>']
 
-            Parameters:
-              Name   Type          Required  Description
-              item   string        yes       What to order
-              count  integer|null  no
-              any    any           no        x
+                Parameters:
+                  Name   Type          Required  Description
+                  item   string        yes       What to order
+                  count  integer|null  no
+                  any    any           no        x
 
 
-            Options:
-                  --json <JSON>
-            """))
+                Options:
+                      --json <JSON>
+                """
+            )
+        )
     }
 
-    @Test("no schema", arguments: [
-        [:], ["request_schema": .null], ["request_schema": ["properties": [:]]], ["request_format": .null], "text",
-    ] as [JSON])
+    @Test(
+        "no schema",
+        arguments: [
+            [:], ["request_schema": .null], ["request_schema": ["properties": [:]]], ["request_format": .null], "text",
+        ] as [JSON]
+    )
     func noSchema(info: JSON) {
         #expect(FunctionHelp.render("f", info: info).contains("Parameters:\n  (no request schema published)\n"))
     }
@@ -53,25 +60,33 @@ struct FunctionHelpTests {
     @Test("worker-provided text steers no terminal")
     func sanitised() {
         let evil = "a\u{1B}[2Jb\u{202E}c\u{2066}d\u{2028}e\u{7}\tf\ng"
-        let info: JSON = ["description": .string(evil), "request_schema": ["properties": [evil: ["type": .string(evil)]]]]
+        let info: JSON = [
+            "description": .string(evil), "request_schema": ["properties": [evil: ["type": .string(evil)]]],
+        ]
         let page = FunctionHelp.render(evil, info: info)
         #expect(page.unicodeScalars.allSatisfy { $0 == "\n" || !$0.isUnprintable })
         #expect(page.contains("  a[2Jbcde f g  a[2Jbcde f g  no\n"))
     }
 
-    @Test("an unknown function, an engine that can't say", arguments: [
-        ("function_not_found", "Function f not found", 1), ("NOT_FOUND", "x", 1), ("x", "function 'f' is not registered", 1),
-        ("function_not_found", "Function engine::functions::info not found", 0), ("timeout", "x", 0),
-    ] as [(String, String, Int32)])
+    @Test(
+        "an unknown function, an engine that can't say",
+        arguments: [
+            ("function_not_found", "Function f not found", 1), ("NOT_FOUND", "x", 1),
+            ("x", "function 'f' is not registered", 1),
+            ("function_not_found", "Function engine::functions::info not found", 0), ("timeout", "x", 0),
+        ] as [(String, String, Int32)]
+    )
     func failure(code: String, message: String, exit: Int32) {
         let output = FunctionHelp.failure("f", code: code, message: message)
         #expect(output.exitCode == exit)
         if exit == 1 {
-            #expect(output.standardError == """
-                error: function `f` not found in engine registry.
-                hint: run `iii trigger engine::functions::list` to see registered functions.
+            #expect(
+                output.standardError == """
+                    error: function `f` not found in engine registry.
+                    hint: run `iii trigger engine::functions::list` to see registered functions.
 
-                """)
+                    """
+            )
         } else {
             #expect(output.standardError.hasPrefix("warning: could not query engine for `f`: "))
             #expect(output.standardError.hasSuffix("\nShowing static CLI help only.\n"))

@@ -44,8 +44,11 @@ struct ConfigFileTests {
         #expect(missing.code == .fileNotFound)
         #expect(missing.message.hasPrefix("Config file not found: '\(folder.path)/config.yaml'.\nHint: "))
         let directory = try failure(folder.path)
-        #expect(directory.message.hasPrefix(
-            "Failed to read config file '\(folder.path)': Is a directory (os error 21). Docker creates a directory"))
+        #expect(
+            directory.message.hasPrefix(
+                "Failed to read config file '\(folder.path)': Is a directory (os error 21). Docker creates a directory"
+            )
+        )
         let bytes = try failure(folder.file("bad.yaml", [0x61, 0xFF]))
         #expect(bytes.message == "Failed to read config file '\(folder.path)/bad.yaml': not UTF-8 text")
         let large = try failure(folder.file("bad.yaml", Array(repeating: 0x23, count: (4 << 20) + 1)))
@@ -60,12 +63,16 @@ struct ConfigFileTests {
                 String(repeating: "x", count: 3 << 20)
             }
         }
-        #expect(error.message == "Failed to read config file 'p': larger than 4194304 bytes once variables are expanded")
+        #expect(
+            error.message == "Failed to read config file 'p': larger than 4194304 bytes once variables are expanded"
+        )
     }
 
     // MARK: Missing file
 
-    private func ensure(_ path: String, interactive: Bool, answer: String?) -> (said: String, error: ConfigurationError?) {
+    private func ensure(_ path: String, interactive: Bool, answer: String?) -> (
+        said: String, error: ConfigurationError?
+    ) {
         var said = ""
         let terminal = ConfigFilePreparation.Terminal(
             isInteractive: interactive,

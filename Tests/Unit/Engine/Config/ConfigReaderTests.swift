@@ -10,7 +10,10 @@ struct ConfigReaderTests {
         var names: [String] = []
 
         init(_ block: ConfigBlock) throws(ConfigurationError) {
-            let reader = try ConfigReader(block, fields: ["port", "text", "flag", "ratio", "mode", "list", "inner", "rules", "adapter"])
+            let reader = try ConfigReader(
+                block,
+                fields: ["port", "text", "flag", "ratio", "mode", "list", "inner", "rules", "adapter"]
+            )
             port = try reader.integer("port")
             _ = try reader.string("text", nullable: true)
             _ = try reader.bool("flag")
@@ -35,46 +38,58 @@ struct ConfigReaderTests {
         return try entry.decode(Sample.init)
     }
 
-    @Test("what is accepted", arguments: [
-        ("{}", nil, []), ("~", nil, []), ("{port: 0}", 0, []), ("{port: 65535, text: null}", 65535, []),
-        ("{ratio: 1, flag: true, mode: otlp}", nil, []), ("{list: [a, b], inner: ~, rules: ~}", nil, ["a", "b"]),
-        ("{rules: [{id: x}], adapter: {name: kv}}", nil, ["x", "kv"]),
-        ("{adapter: {name: kv, config: {path: /x}}}", nil, ["kv"]),
-    ] as [(String, UInt16?, [String])])
+    @Test(
+        "what is accepted",
+        arguments: [
+            ("{}", nil, []), ("~", nil, []), ("{port: 0}", 0, []), ("{port: 65535, text: null}", 65535, []),
+            ("{ratio: 1, flag: true, mode: otlp}", nil, []), ("{list: [a, b], inner: ~, rules: ~}", nil, ["a", "b"]),
+            ("{rules: [{id: x}], adapter: {name: kv}}", nil, ["x", "kv"]),
+            ("{adapter: {name: kv, config: {path: /x}}}", nil, ["kv"]),
+        ] as [(String, UInt16?, [String])]
+    )
     func accepted(block: String, port: UInt16?, names: [String]) throws {
         let sample = try sample(block)
         #expect(sample.port == port)
         #expect(sample.names == names)
     }
 
-    @Test("what is refused, with its place", arguments: [
-        ("{prot: 1}", "unknown field `prot`, expected one of `port`, `text`, `flag`, `ratio`, `mode`, `list`, `inner`, `rules`, `adapter`", 14),
-        ("[]", "invalid type: sequence, expected a map", 13),
-        ("text", #"invalid type: string "text", expected a map"#, 13),
-        ("{port: 70000}", "invalid value: integer `70000`, expected u16", 20),
-        ("{port: -1}", "invalid value: integer `-1`, expected u16", 20),
-        ("{port: 1.5}", "invalid type: floating point `1.5`, expected u16", 20),
-        ("{port: '80'}", #"invalid type: string "80", expected u16"#, 20),
-        ("{port: ~}", "invalid type: null, expected u16", 20),
-        ("{text: 5}", "invalid type: integer `5`, expected a string", 20),
-        ("{flag: yes}", #"invalid type: string "yes", expected a boolean"#, 20),
-        ("{ratio: 1.5}", "invalid value: floating point `1.5`, expected a number from 0.0 to 1.0", 21),
-        ("{mode: prometheus}", "unknown variant `prometheus`, expected `memory` or `otlp`", 20),
-        ("{list: [a, 1]}", "invalid type: integer `1`, expected a string", 20),
-        ("{list: a}", #"invalid type: string "a", expected a sequence"#, 20),
-        ("{inner: {deep: 1}}", "unknown field `deep`, expected `depth`", 22),
-        ("{inner: {depth: 4}}", "invalid value: integer `4`, expected a number from 1 to 3", 29),
-        ("{rules: [{}]}", "missing field `id`", 22),
-        ("{rules: [{id: x}, ~]}", "invalid type: null, expected a map", 31),
-        ("{rules: [{id: x, no: 1}]}", "unknown field `no`, expected `id`", 30),
-        ("{adapter: {}}", "missing field `name`", 23),
-        ("{adapter: {name: kv, x: 1}}", "unknown field `x`, expected `name` or `config`", 34),
-        ("{adapter: {name: kv, config: {pat: 1}}}", "unknown field `pat`, expected `path`", 43),
-    ])
+    @Test(
+        "what is refused, with its place",
+        arguments: [
+            (
+                "{prot: 1}",
+                "unknown field `prot`, expected one of `port`, `text`, `flag`, `ratio`, `mode`, `list`, `inner`, `rules`, `adapter`",
+                14
+            ),
+            ("[]", "invalid type: sequence, expected a map", 13),
+            ("text", #"invalid type: string "text", expected a map"#, 13),
+            ("{port: 70000}", "invalid value: integer `70000`, expected u16", 20),
+            ("{port: -1}", "invalid value: integer `-1`, expected u16", 20),
+            ("{port: 1.5}", "invalid type: floating point `1.5`, expected u16", 20),
+            ("{port: '80'}", #"invalid type: string "80", expected u16"#, 20),
+            ("{port: ~}", "invalid type: null, expected u16", 20),
+            ("{text: 5}", "invalid type: integer `5`, expected a string", 20),
+            ("{flag: yes}", #"invalid type: string "yes", expected a boolean"#, 20),
+            ("{ratio: 1.5}", "invalid value: floating point `1.5`, expected a number from 0.0 to 1.0", 21),
+            ("{mode: prometheus}", "unknown variant `prometheus`, expected `memory` or `otlp`", 20),
+            ("{list: [a, 1]}", "invalid type: integer `1`, expected a string", 20),
+            ("{list: a}", #"invalid type: string "a", expected a sequence"#, 20),
+            ("{inner: {deep: 1}}", "unknown field `deep`, expected `depth`", 22),
+            ("{inner: {depth: 4}}", "invalid value: integer `4`, expected a number from 1 to 3", 29),
+            ("{rules: [{}]}", "missing field `id`", 22),
+            ("{rules: [{id: x}, ~]}", "invalid type: null, expected a map", 31),
+            ("{rules: [{id: x, no: 1}]}", "unknown field `no`, expected `id`", 30),
+            ("{adapter: {}}", "missing field `name`", 23),
+            ("{adapter: {name: kv, x: 1}}", "unknown field `x`, expected `name` or `config`", 34),
+            ("{adapter: {name: kv, config: {pat: 1}}}", "unknown field `pat`, expected `path`", 43),
+        ]
+    )
     func refused(block: String, reason: String, column: Int) throws {
         let error = try #require(throws: ConfigurationError.self) { _ = try sample(block) }
-        #expect(error.message == "failed to create worker 'iii-http': Failed to create iii-http: "
-            + "\(reason) at line 3 column \(column) of '/app/config.yaml'")
+        #expect(
+            error.message == "failed to create worker 'iii-http': Failed to create iii-http: "
+                + "\(reason) at line 3 column \(column) of '/app/config.yaml'"
+        )
     }
 
     @Test("without a file the path is named")
@@ -112,13 +127,17 @@ struct BlockTests {
         expected.host = "127.0.0.1"
         expected.port = 0
         expected.handshakeTimeoutMilliseconds = 86_400_000
-        let block = "{host: 127.0.0.1, port: 0, handshake_timeout_ms: 18446744073709551615, rbac: ~, middleware_function_id: ~}"
+        let block =
+            "{host: 127.0.0.1, port: 0, handshake_timeout_ms: 18446744073709551615, rbac: ~, middleware_function_id: ~}"
         #expect(try decode("iii-worker-manager", block, WorkerManagerConfiguration.init) == expected)
     }
 
-    @Test("a listener that asks for access control doesn't open without it", arguments: [
-        "{rbac: {}}", "{middleware_function_id: a::b}",
-    ])
+    @Test(
+        "a listener that asks for access control doesn't open without it",
+        arguments: [
+            "{rbac: {}}", "{middleware_function_id: a::b}",
+        ]
+    )
     func accessControl(block: String) throws {
         let error = try #require(throws: ConfigurationError.self) {
             _ = try decode("iii-worker-manager", block, WorkerManagerConfiguration.init)
@@ -127,7 +146,10 @@ struct BlockTests {
         #expect(error.message.contains("the listener would be open"))
     }
 
-    @Test("iii-worker-manager, refused", arguments: ["{hots: x}", "{port: 65536}", "{handshake_timeout_ms: 0}", "{host: ~}"])
+    @Test(
+        "iii-worker-manager, refused",
+        arguments: ["{hots: x}", "{port: 65536}", "{handshake_timeout_ms: 0}", "{host: ~}"]
+    )
     func workerManagerRefused(block: String) {
         #expect(throws: ConfigurationError.self) {
             _ = try decode("iii-worker-manager", block, WorkerManagerConfiguration.init)
@@ -157,34 +179,48 @@ struct BlockTests {
         #expect(try ObservabilityConfiguration(.absent) == ObservabilityConfiguration())
     }
 
-    @Test("iii-observability, refused", arguments: [
-        ("{metrics_exporter: prometheus}", "unknown variant `prometheus`, expected `memory` or `otlp`"),
-        ("{exporter: x}", "unknown variant `x`, expected one of `otlp`, `memory`, `both`"),
-        ("{logs_exporter: x}", "unknown variant `x`, expected one of `memory`, `otlp`, `both`"),
-        ("{log_level: debug}", "unknown field `log_level`, expected one of `enabled`, `service_name`, "),
-        ("{logs_max_count: x}", #"invalid type: string "x", expected u64"#),
-        ("{logs_console_output: ~}", "invalid type: null, expected a boolean"),
-        ("{sampling: {x: 1}}", "unknown field `x`"),
-        ("{sampling: {rate_limit: {}}}", "missing field `max_traces_per_second`"),
-        ("{alerts: [{name: a, metric: m}]}", "missing field `threshold`"),
-        ("{alerts: [{name: a, metric: m, threshold: 1, action: {type: webhook}}]}", "missing field `url`"),
-        ("{alerts: [{name: a, metric: m, threshold: 1, operator: above}]}", "unknown variant `above`"),
-        ("{trace_storage: {x: 1}}", "unknown field `x`"),
-    ])
+    @Test(
+        "iii-observability, refused",
+        arguments: [
+            ("{metrics_exporter: prometheus}", "unknown variant `prometheus`, expected `memory` or `otlp`"),
+            ("{exporter: x}", "unknown variant `x`, expected one of `otlp`, `memory`, `both`"),
+            ("{logs_exporter: x}", "unknown variant `x`, expected one of `memory`, `otlp`, `both`"),
+            ("{log_level: debug}", "unknown field `log_level`, expected one of `enabled`, `service_name`, "),
+            ("{logs_max_count: x}", #"invalid type: string "x", expected u64"#),
+            ("{logs_console_output: ~}", "invalid type: null, expected a boolean"),
+            ("{sampling: {x: 1}}", "unknown field `x`"),
+            ("{sampling: {rate_limit: {}}}", "missing field `max_traces_per_second`"),
+            ("{alerts: [{name: a, metric: m}]}", "missing field `threshold`"),
+            ("{alerts: [{name: a, metric: m, threshold: 1, action: {type: webhook}}]}", "missing field `url`"),
+            ("{alerts: [{name: a, metric: m, threshold: 1, operator: above}]}", "unknown variant `above`"),
+            ("{trace_storage: {x: 1}}", "unknown field `x`"),
+        ]
+    )
     func observabilityRefused(block: String, reason: String) throws {
         let error = try #require(throws: ConfigurationError.self) {
             _ = try decode("iii-observability", block, ObservabilityConfiguration.init)
         }
-        #expect(error.message.hasPrefix(
-            "failed to create worker 'iii-observability': Failed to create iii-observability: \(reason)"), "\(error)")
+        #expect(
+            error.message.hasPrefix(
+                "failed to create worker 'iii-observability': Failed to create iii-observability: \(reason)"
+            ),
+            "\(error)"
+        )
         #expect(error.message.contains(" at line 3 column "))
     }
 
-    @Test("iii-telemetry")
+    @Test("iii-telemetry is checked at load")
     func telemetry() throws {
-        let block = "{enabled: false, sdk_api_key: ~, posthog_host: x, heartbeat_interval_secs: 5}"
-        try decode("iii-telemetry", block, TelemetryConfiguration.check)
-        #expect(throws: ConfigurationError.self) { try decode("iii-telemetry", "{x: 1}", TelemetryConfiguration.check) }
-        #expect(throws: ConfigurationError.self) { try decode("iii-telemetry", "{enabled: 1}", TelemetryConfiguration.check) }
+        _ = try configuration(
+            "workers: [{name: iii-telemetry, config: {enabled: false, sdk_api_key: ~, heartbeat_interval_secs: 5}}]"
+        )
+        let error = try configurationError("workers: [{name: iii-telemetry, config: {enabled: 1}}]")
+        #expect(
+            error.message == "failed to create worker 'iii-telemetry': Failed to create iii-telemetry: "
+                + "invalid type: integer `1`, expected a boolean at line 1 column 51 of '/app/config.yaml'"
+        )
+        #expect(throws: ConfigurationError.self) {
+            _ = try configuration("workers: [{name: iii-telemetry, config: {x: 1}}]")
+        }
     }
 }

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("${VAR} in config.yaml, config-file.md §3")
 struct EnvironmentExpansionTests {
-    private static let variables: [String: String] = ["X": "value", "EMPTY": "", "A": "1", "B": "2", "N": "l1\nl2", "Q": "${X}"]
+    private static let variables: [String: String] = [
+        "X": "value", "EMPTY": "", "A": "1", "B": "2", "N": "l1\nl2", "Q": "${X}",
+    ]
 
     private func expand(_ text: String) -> EnvironmentExpansion.Outcome {
         EnvironmentExpansion.expand(Array(text.utf8)) { Self.variables[$0] }
@@ -16,28 +18,31 @@ struct EnvironmentExpansionTests {
         return String(decoding: result.text, as: UTF8.self)
     }
 
-    @Test("the table's rows", arguments: [
-        ("${X}", "value"),
-        ("${EMPTY}", ""),
-        ("${EMPTY:abc}", ""),
-        ("${X:abc}", "value"),
-        ("${U:abc}", "abc"),
-        ("${U:}", ""),
-        ("${U:-abc}", "-abc"),
-        ("${U:redis://h:6379/0}", "redis://h:6379/0"),
-        ("${U:__III_ENGINE_VERSION__}", "0.22.1"),
-        ("${U: __III_ENGINE_VERSION__}", " __III_ENGINE_VERSION__"),
-        ("${X:__III_ENGINE_VERSION__}", "value"),
-        ("${U:${B:x}}", "${B:x}"),
-        ("${A}${B}", "12"),
-        ("${A}-${A}", "1-1"),
-        ("$X", "$X"), ("$100", "$100"), ("${UNCLOSED", "${UNCLOSED"), ("${}", "${}"), ("${:x}", "${:x}"),
-        ("$${A}", "$1"), ("$", "$"), ("a$", "a$"),
-        ("${Q}", "${X}"),
-        ("${ X :spaces}", "spaces"),
-        ("p: ${U:3111}", "p: 3111"),
-        ("${U:a\nb}", "a\nb"),
-    ])
+    @Test(
+        "the table's rows",
+        arguments: [
+            ("${X}", "value"),
+            ("${EMPTY}", ""),
+            ("${EMPTY:abc}", ""),
+            ("${X:abc}", "value"),
+            ("${U:abc}", "abc"),
+            ("${U:}", ""),
+            ("${U:-abc}", "-abc"),
+            ("${U:redis://h:6379/0}", "redis://h:6379/0"),
+            ("${U:__III_ENGINE_VERSION__}", "0.22.1"),
+            ("${U: __III_ENGINE_VERSION__}", " __III_ENGINE_VERSION__"),
+            ("${X:__III_ENGINE_VERSION__}", "value"),
+            ("${U:${B:x}}", "${B:x}"),
+            ("${A}${B}", "12"),
+            ("${A}-${A}", "1-1"),
+            ("$X", "$X"), ("$100", "$100"), ("${UNCLOSED", "${UNCLOSED"), ("${}", "${}"), ("${:x}", "${:x}"),
+            ("$${A}", "$1"), ("$", "$"), ("a$", "a$"),
+            ("${Q}", "${X}"),
+            ("${ X :spaces}", "spaces"),
+            ("p: ${U:3111}", "p: 3111"),
+            ("${U:a\nb}", "a\nb"),
+        ]
+    )
     func row(text: String, expected: String) {
         #expect(expanded(text) == expected)
     }
@@ -61,21 +66,28 @@ struct EnvironmentExpansionTests {
         #expect(missing == expected)
     }
 
-    @Test("comments stay as they are", arguments: [
-        "# ${U}", "a: 1 # ${U}", "a: 1\t# ${U}\nb: 2", "  # ${U}", "a: 'x' # ${U}", "a: \"x\\\"\" # ${U}",
-        "a: 'it''s' # ${U}", "a: it's # ${U}", "a: it''s # ${U}", "a: |\n  text\nb: 1 # ${U}", "- a: |\n    x\n  b: 1 # ${U}",
-        "a: [\"x\", 'y'] # ${U}", "a: ''\nb: 1 # ${U}", "a: > # ${U}\n  x", "a: don't say 'no # ${U}",
-        "a: |\n\n\n  x\n\n# ${U}",
-    ])
+    @Test(
+        "comments stay as they are",
+        arguments: [
+            "# ${U}", "a: 1 # ${U}", "a: 1\t# ${U}\nb: 2", "  # ${U}", "a: 'x' # ${U}", "a: \"x\\\"\" # ${U}",
+            "a: 'it''s' # ${U}", "a: it's # ${U}", "a: it''s # ${U}", "a: |\n  text\nb: 1 # ${U}",
+            "- a: |\n    x\n  b: 1 # ${U}",
+            "a: [\"x\", 'y'] # ${U}", "a: ''\nb: 1 # ${U}", "a: > # ${U}\n  x", "a: don't say 'no # ${U}",
+            "a: |\n\n\n  x\n\n# ${U}",
+        ]
+    )
     func comment(text: String) {
         #expect(expanded(text) == text)
     }
 
-    @Test("no comment", arguments: [
-        "a: x#${U}", "a: '# ${U}'", "a: \"# ${U}\"", "a: \"\\\" # ${U}\"", "a: 'it''s # ${U}'", "a: |\n  # ${U}\n",
-        "a: |-\n  x\n\n  # ${U}\n", "- |\n # ${U}\n", "- a: >+2\n     # ${U}", "a: ['# ${U}']", "a: {b: '# ${U}'}",
-        "a: \"x\n  # ${U}\"", "- - '# ${U}'", "a:\n  - |\n   # ${U}\n", "a: | # why\n  # ${U}",
-    ])
+    @Test(
+        "no comment",
+        arguments: [
+            "a: x#${U}", "a: '# ${U}'", "a: \"# ${U}\"", "a: \"\\\" # ${U}\"", "a: 'it''s # ${U}'", "a: |\n  # ${U}\n",
+            "a: |-\n  x\n\n  # ${U}\n", "- |\n # ${U}\n", "- a: >+2\n     # ${U}", "a: ['# ${U}']", "a: {b: '# ${U}'}",
+            "a: \"x\n  # ${U}\"", "- - '# ${U}'", "a:\n  - |\n   # ${U}\n", "a: | # why\n  # ${U}",
+        ]
+    )
     func noComment(text: String) {
         guard case .missing(let missing) = expand(text) else {
             Issue.record("taken for a comment: \(text)")

@@ -26,33 +26,39 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("{}", "missing field `f`"), (#"{"f":null}"#, "invalid type: null, expected a string"),
-        (#"{"f":5}"#, "invalid type: integer `5`, expected a string"),
-        (#"{"f":-5}"#, "invalid type: integer `-5`, expected a string"),
-        (#"{"f":18446744073709551615}"#, "invalid type: integer `18446744073709551615`, expected a string"),
-        (#"{"f":18446744073709551616}"#, "invalid type: floating point `1.8446744073709552e19`, expected a string"),
-        (#"{"f":1.5}"#, "invalid type: floating point `1.5`, expected a string"),
-        (#"{"f":1e400}"#, "invalid type: floating point `1e400`, expected a string"),
-        (#"{"f":[1]}"#, "invalid type: sequence, expected a string"), (#"{"f":{}}"#, "invalid type: map, expected a string"),
-        (#"{"f":true}"#, "invalid type: boolean `true`, expected a string"), (#"{"f":"x"}"#, nil), (#"{"f":""}"#, nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("{}", "missing field `f`"), (#"{"f":null}"#, "invalid type: null, expected a string"),
+            (#"{"f":5}"#, "invalid type: integer `5`, expected a string"),
+            (#"{"f":-5}"#, "invalid type: integer `-5`, expected a string"),
+            (#"{"f":18446744073709551615}"#, "invalid type: integer `18446744073709551615`, expected a string"),
+            (#"{"f":18446744073709551616}"#, "invalid type: floating point `1.8446744073709552e19`, expected a string"),
+            (#"{"f":1.5}"#, "invalid type: floating point `1.5`, expected a string"),
+            (#"{"f":1e400}"#, "invalid type: floating point `1e400`, expected a string"),
+            (#"{"f":[1]}"#, "invalid type: sequence, expected a string"),
+            (#"{"f":{}}"#, "invalid type: map, expected a string"),
+            (#"{"f":true}"#, "invalid type: boolean `true`, expected a string"), (#"{"f":"x"}"#, nil),
+            (#"{"f":""}"#, nil),
+        ] as [(String, String?)]
+    )
     func strings(_ text: String, _ expected: String?) throws {
         #expect(try detail(text) { _ = try $0.string("f") } == expected)
         let isOptional = text == "{}" || text == #"{"f":null}"#
         #expect(try detail(text) { _ = try $0.optionalString("f") } == (isOptional ? nil : expected))
     }
 
-    @Test(arguments: [
-        (#"{"f":-1}"#, "invalid value: integer `-1`, expected u64"),
-        (#"{"f":1.5}"#, "invalid type: floating point `1.5`, expected u64"),
-        (#"{"f":5.0}"#, "invalid type: floating point `5.0`, expected u64"),
-        (#"{"f":5e0}"#, "invalid type: floating point `5.0`, expected u64"),
-        (#"{"f":-0}"#, "invalid type: floating point `-0.0`, expected u64"),
-        (#"{"f":"x"}"#, "invalid type: string \"x\", expected u64"),
-        (#"{"f":true}"#, "invalid type: boolean `true`, expected u64"), ("{}", "missing field `f`"),
-        (#"{"f":0}"#, nil), (#"{"f":18446744073709551615}"#, nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            (#"{"f":-1}"#, "invalid value: integer `-1`, expected u64"),
+            (#"{"f":1.5}"#, "invalid type: floating point `1.5`, expected u64"),
+            (#"{"f":5.0}"#, "invalid type: floating point `5.0`, expected u64"),
+            (#"{"f":5e0}"#, "invalid type: floating point `5.0`, expected u64"),
+            (#"{"f":-0}"#, "invalid type: floating point `-0.0`, expected u64"),
+            (#"{"f":"x"}"#, "invalid type: string \"x\", expected u64"),
+            (#"{"f":true}"#, "invalid type: boolean `true`, expected u64"), ("{}", "missing field `f`"),
+            (#"{"f":0}"#, nil), (#"{"f":18446744073709551615}"#, nil),
+        ] as [(String, String?)]
+    )
     func unsigned(_ text: String, _ expected: String?) throws {
         #expect(try detail(text) { _ = try $0.uint64("f") } == expected)
         #expect(try detail(text) { _ = try $0.optionalUInt64("f") } == (text == "{}" ? nil : expected))
@@ -81,8 +87,12 @@ import Testing
     }
 
     @Test func booleans() throws {
-        #expect(try detail(#"{"f":"true"}"#) { _ = try $0.bool("f") } == "invalid type: string \"true\", expected a boolean")
-        #expect(try detail(#"{"f":0}"#) { _ = try $0.optionalBool("f") } == "invalid type: integer `0`, expected a boolean")
+        #expect(
+            try detail(#"{"f":"true"}"#) { _ = try $0.bool("f") } == "invalid type: string \"true\", expected a boolean"
+        )
+        #expect(
+            try detail(#"{"f":0}"#) { _ = try $0.optionalBool("f") } == "invalid type: integer `0`, expected a boolean"
+        )
         #expect(try detail("{}") { _ = try $0.bool("f") } == "missing field `f`")
         #expect(try ArgumentReader(["f": true]).optionalBool("f") == true)
         #expect(try ArgumentReader(["f": .null]).optionalBool("f") == nil)
@@ -98,8 +108,12 @@ import Testing
         #expect(try reader.optionalMap("n") == nil)
         #expect(try reader.nested("m", structName: "M").int64("k") == 1)
         #expect(try reader.optionalNested("n", structName: "M") == nil)
-        #expect(throws: ArgumentError("invalid type: integer `1`, expected a string")) { try reader.optionalStringArray("bad") }
-        #expect(throws: ArgumentError("invalid type: string \"x\", expected a sequence")) { try reader.stringArray("s") }
+        #expect(throws: ArgumentError("invalid type: integer `1`, expected a string")) {
+            try reader.optionalStringArray("bad")
+        }
+        #expect(throws: ArgumentError("invalid type: string \"x\", expected a sequence")) {
+            try reader.stringArray("s")
+        }
         #expect(throws: ArgumentError("invalid type: sequence, expected a map")) { try reader.map("a") }
         #expect(throws: ArgumentError("invalid type: sequence, expected struct M")) {
             try reader.nested("a", structName: "M")
@@ -117,14 +131,19 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (["a"], "expected `a`"), (["a", "b"], "expected `a` or `b`"), (["a", "b", "c"], "expected one of `a`, `b`, `c`"),
-        ([], "there are none"),
-    ] as [([String], String)])
+    @Test(
+        arguments: [
+            (["a"], "expected `a`"), (["a", "b"], "expected `a` or `b`"),
+            (["a", "b", "c"], "expected one of `a`, `b`, `c`"),
+            ([], "there are none"),
+        ] as [([String], String)]
+    )
     func variants(_ names: [String], _ ending: String) throws {
         let reader = ArgumentReader(["f": "foo", "n": .null])
         #expect(throws: ArgumentError("unknown variant `foo`, \(ending)")) { try reader.variant("f", of: names) }
-        #expect(throws: ArgumentError("unknown variant `foo`, \(ending)")) { try reader.optionalVariant("f", of: names) }
+        #expect(throws: ArgumentError("unknown variant `foo`, \(ending)")) {
+            try reader.optionalVariant("f", of: names)
+        }
         #expect(try reader.optionalVariant("n", of: names) == nil)
         #expect(try reader.variant("f", of: ["foo"]) == "foo")
         #expect(ArgumentError.unknownField("foo", expected: names).detail == "unknown field `foo`, \(ending)")

@@ -10,14 +10,17 @@ import Testing
         for round in 0..<400 {
             let tree = JSON.random(depth: 4, &random)
             let text = compactJSON(tree)
-            guard try parseJSON(text).get() == tree, compactJSON(try parseJSON(text).get()) == text, scanJSON(text) == .success(tree.kind)
+            guard try parseJSON(text).get() == tree, compactJSON(try parseJSON(text).get()) == text,
+                scanJSON(text) == .success(tree.kind)
             else {
                 Issue.record("seed \(seed), round \(round): \(tree)")
                 return
             }
             var pretty = JSONWriter(.pretty)
             pretty.value(tree)
-            if try parseJSON(pretty.bytes).get() != tree { Issue.record("seed \(seed), round \(round), pretty: \(tree)") }
+            if try parseJSON(pretty.bytes).get() != tree {
+                Issue.record("seed \(seed), round \(round), pretty: \(tree)")
+            }
         }
     }
 

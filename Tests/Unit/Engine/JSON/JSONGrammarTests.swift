@@ -14,7 +14,8 @@ import Testing
         ("\"\u{7F}\"", .string), ("\"é字😀\u{10FFFF}\"", .string), ("\"\u{FEFF}\"", .string), ("\"12345678\"", .string),
         ("[]", .array), ("[ ]", .array), ("[1]", .array), ("[1,2]", .array), ("[[],[[]],{}]", .array),
         ("[null , true\n,\t\"x\"\r]", .array), ("{}", .object), ("{ }", .object), ("{\"\":0}", .object),
-        ("{\"a\":1,\"a\":2}", .object), ("{ \"a\" : { \"b\" : [ ] } , \"c\" : -1 }", .object), (" \t\r\n1 \t\r\n", .number),
+        ("{\"a\":1,\"a\":2}", .object), ("{ \"a\" : { \"b\" : [ ] } , \"c\" : -1 }", .object),
+        (" \t\r\n1 \t\r\n", .number),
         ("{\"\\u0061\":1}", .object), ("[\"\(String(repeating: "x", count: 100))\"]", .array),
     ]
 
@@ -32,8 +33,10 @@ import Testing
         ("nul", .endOfText, 3), ("nulL", .expectedValue, 0), ("True", .expectedValue, 0), ("tru e", .expectedValue, 0),
         ("NaN", .expectedValue, 0), ("Infinity", .expectedValue, 0), ("-Infinity", .invalidNumber, 0),
         ("undefined", .expectedValue, 0), ("truefalse", .trailingCharacters, 4), ("nulll", .trailingCharacters, 4),
-        ("-", .endOfText, 1), ("1.", .endOfText, 2), ("1e", .endOfText, 2), ("1e+", .endOfText, 3), ("-x", .invalidNumber, 0),
-        ("[-]", .invalidNumber, 1), ("[1.]", .invalidNumber, 1), ("[1.e1]", .invalidNumber, 1), ("[1e]", .invalidNumber, 1),
+        ("-", .endOfText, 1), ("1.", .endOfText, 2), ("1e", .endOfText, 2), ("1e+", .endOfText, 3),
+        ("-x", .invalidNumber, 0),
+        ("[-]", .invalidNumber, 1), ("[1.]", .invalidNumber, 1), ("[1.e1]", .invalidNumber, 1),
+        ("[1e]", .invalidNumber, 1),
         ("[1e+]", .invalidNumber, 1), ("[1e1.5]", .expectedCommaOrBracket, 4), (".5", .expectedValue, 0),
         ("+1", .expectedValue, 0), ("01", .invalidNumber, 0), ("-01", .invalidNumber, 0), ("00", .invalidNumber, 0),
         ("0x10", .trailingCharacters, 1), ("1_000", .trailingCharacters, 1), ("1 2", .trailingCharacters, 2),
@@ -43,21 +46,25 @@ import Testing
         ("\"\\u12\"", .invalidEscape, 1), ("\"\\u12G4\"", .invalidEscape, 1), ("\"\\u\"", .invalidEscape, 1),
         ("\"\\u123", .endOfText, 6), ("\"\\ud800\"", .loneSurrogate, 1), ("\"\\ud800x\"", .loneSurrogate, 1),
         ("\"\\ud800\\n\"", .loneSurrogate, 1), ("\"\\ud800\\u0041\"", .loneSurrogate, 1),
-        ("\"\\ud800\\ud800\"", .loneSurrogate, 1), ("\"\\udc00\"", .loneSurrogate, 1), ("\"x\\uDFFF\"", .loneSurrogate, 2),
+        ("\"\\ud800\\ud800\"", .loneSurrogate, 1), ("\"\\udc00\"", .loneSurrogate, 1),
+        ("\"x\\uDFFF\"", .loneSurrogate, 2),
         ("\"\\ud800\\u12\"", .invalidEscape, 7), ("\"\\ud83d\\ude0", .endOfText, 12),
         ("\"a\nb\"", .controlCharacter, 2), ("\"\t\"", .controlCharacter, 1), ("\"\u{0}\"", .controlCharacter, 1),
         ("\"0123456789\u{1F}\"", .controlCharacter, 11), ("\"\u{0}\u{1F}aaaaaaaaa\"", .controlCharacter, 1),
         ("[", .endOfText, 1), ("[1", .endOfText, 2), ("[1,", .endOfText, 3), ("[1,]", .expectedValue, 3),
         ("[,1]", .expectedValue, 1), ("[1,,2]", .expectedValue, 3), ("[1 2]", .expectedCommaOrBracket, 3),
         ("[1}", .expectedCommaOrBracket, 2), ("]", .expectedValue, 0), ("[]]", .trailingCharacters, 2),
-        ("[1:2]", .expectedCommaOrBracket, 2), ("{", .endOfText, 1), ("{\"a\"", .endOfText, 4), ("{\"a\":", .endOfText, 5),
+        ("[1:2]", .expectedCommaOrBracket, 2), ("{", .endOfText, 1), ("{\"a\"", .endOfText, 4),
+        ("{\"a\":", .endOfText, 5),
         ("{\"a\":1", .endOfText, 6), ("{\"a\":1,", .endOfText, 7), ("{\"a\":1,}", .expectedKey, 7),
         ("{,}", .expectedKeyOrEnd, 1), ("{a:1}", .expectedKeyOrEnd, 1), ("{1:1}", .expectedKeyOrEnd, 1),
         ("{'a':1}", .expectedKeyOrEnd, 1), ("{\"a\" 1}", .expectedColon, 5), ("{\"a\",1}", .expectedColon, 4),
-        ("{\"a\":}", .expectedValue, 5), ("{\"a\":1]", .expectedCommaOrBrace, 6), ("{\"a\":1 \"b\":2}", .expectedCommaOrBrace, 7),
+        ("{\"a\":}", .expectedValue, 5), ("{\"a\":1]", .expectedCommaOrBrace, 6),
+        ("{\"a\":1 \"b\":2}", .expectedCommaOrBrace, 7),
         ("{\"a\":1,\"b\"}", .expectedColon, 10), ("{\"a\":1,2:3}", .expectedKey, 7), ("{}}", .trailingCharacters, 2),
         ("}", .expectedValue, 0), ("[{\"a\":[}]", .expectedValue, 7), ("// c\n1", .expectedValue, 0),
-        ("[1 /* c */]", .expectedCommaOrBracket, 3), ("1 # c", .trailingCharacters, 2), ("[1\u{A0}]", .expectedCommaOrBracket, 2),
+        ("[1 /* c */]", .expectedCommaOrBracket, 3), ("1 # c", .trailingCharacters, 2),
+        ("[1\u{A0}]", .expectedCommaOrBracket, 2),
         ("[\u{C}1]", .expectedValue, 1), ("[{,}]", .expectedKeyOrEnd, 2), ("[{\"a\":1,}]", .expectedKey, 8),
         ("\u{0}", .expectedValue, 0), ("1\u{0}", .trailingCharacters, 1),
     ]
@@ -84,7 +91,8 @@ import Testing
     }
 
     @Test func everyPrefixEndsTooSoon() {
-        let text = #"{"a\n":[1.5e-3,-0,true,false,null,"é😀\ud83d\ude00\"\\/"],"b":{"c":[],"d":{}},"":"0123456789abcdef0"}"#
+        let text =
+            #"{"a\n":[1.5e-3,-0,true,false,null,"é😀\ud83d\ude00\"\\/"],"b":{"c":[],"d":{}},"":"0123456789abcdef0"}"#
         let bytes = Array(text.utf8)
         #expect(scanJSON(bytes) == .success(.object))
         for end in 0..<bytes.count {
@@ -98,7 +106,8 @@ import Testing
     func acceptsDepth(_ depth: Int) throws {
         for (opening, closing) in [("[", "]"), ("{\"k\":", "}")] {
             let core = opening == "[" ? "[]" : "{}"
-            let text = String(repeating: opening, count: depth - 1) + core + String(repeating: closing, count: depth - 1)
+            let text =
+                String(repeating: opening, count: depth - 1) + core + String(repeating: closing, count: depth - 1)
             #expect(scanJSON(Array(text.utf8)).error == nil)
             #expect(try parseJSON(Array(text.utf8)).get().description == text)
         }

@@ -19,11 +19,13 @@ import Testing
         #expect(JSONNumber(text) == nil)
     }
 
-    @Test(arguments: [
-        ("5", true, 5, 5, 5), ("-5", true, -5, nil, -5), ("-0", false, nil, nil, -0.0), ("5.0", false, nil, nil, 5),
-        ("5e0", false, nil, nil, 5), ("18446744073709551615", true, nil, .max, 18446744073709551615),
-        ("18446744073709551616", true, nil, nil, 18446744073709551616), ("1e400", false, nil, nil, .infinity),
-    ] as [(String, Bool, Int64?, UInt64?, Double)])
+    @Test(
+        arguments: [
+            ("5", true, 5, 5, 5), ("-5", true, -5, nil, -5), ("-0", false, nil, nil, -0.0), ("5.0", false, nil, nil, 5),
+            ("5e0", false, nil, nil, 5), ("18446744073709551615", true, nil, .max, 18_446_744_073_709_551_615),
+            ("18446744073709551616", true, nil, nil, 18_446_744_073_709_551_616), ("1e400", false, nil, nil, .infinity),
+        ] as [(String, Bool, Int64?, UInt64?, Double)]
+    )
     func interprets(_ text: String, _ isInteger: Bool, _ signed: Int64?, _ unsigned: UInt64?, _ double: Double) throws {
         let number = try #require(JSONNumber(text))
         #expect(number.isInteger == isInteger)
@@ -43,12 +45,16 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (0, "0.0"), (-0.0, "-0.0"), (1, "1.0"), (3.5, "3.5"), (-2, "-2.0"), (0.1, "0.1"), (1e15, "1000000000000000.0"),
-        (1e16, "1e16"), (1.5e16, "1.5e16"), (123456789012345680, "1.2345678901234568e17"), (1e21, "1e21"),
-        (0.0001, "0.0001"), (0.00001, "0.00001"), (0.000015, "0.000015"), (-0.00001, "-0.00001"), (0.000001, "1e-6"),
-        (0.0000015, "1.5e-6"), (5e-324, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e308"),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (0, "0.0"), (-0.0, "-0.0"), (1, "1.0"), (3.5, "3.5"), (-2, "-2.0"), (0.1, "0.1"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e16"), (1.5e16, "1.5e16"), (123_456_789_012_345_680, "1.2345678901234568e17"), (1e21, "1e21"),
+            (0.0001, "0.0001"), (0.00001, "0.00001"), (0.000015, "0.000015"), (-0.00001, "-0.00001"),
+            (0.000001, "1e-6"),
+            (0.0000015, "1.5e-6"), (5e-324, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e308"),
+        ] as [(Double, String)]
+    )
     func printsFloatsAsUpstreamDoes(_ value: Double, _ text: String) throws {
         let number = try #require(JSONNumber(value))
         #expect(number.text == text)

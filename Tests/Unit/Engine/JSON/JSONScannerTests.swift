@@ -40,7 +40,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("[]", JSONError(.notAnObject, at: 0)), (" \"x\"", JSONError(.notAnObject, at: 1)), ("null", JSONError(.notAnObject, at: 0)),
+        ("[]", JSONError(.notAnObject, at: 0)), (" \"x\"", JSONError(.notAnObject, at: 1)),
+        ("null", JSONError(.notAnObject, at: 0)),
         ("[1", JSONError(.endOfText, at: 2)), ("1 2", JSONError(.trailingCharacters, at: 2)),
         ("{} {}", JSONError(.trailingCharacters, at: 3)), ("{\"a\":1} x", JSONError(.trailingCharacters, at: 8)),
         ("{\"a\":[1}", JSONError(.expectedCommaOrBracket, at: 7)), ("{\"a\":1,}", JSONError(.expectedKey, at: 7)),
@@ -85,9 +86,12 @@ import Testing
         #expect(kinds == [.number, .string, .array, .object, .null, .bool])
     }
 
-    @Test(arguments: [("[]", nil), ("[ ]", nil), ("{}", .init(.notAnArray, at: 0)), ("[1,]", .init(.expectedValue, at: 3)),
-        ("[1}", .init(.expectedCommaOrBracket, at: 2)), ("[1]]", .init(.trailingCharacters, at: 3)),
-    ] as [(String, JSONError?)])
+    @Test(
+        arguments: [
+            ("[]", nil), ("[ ]", nil), ("{}", .init(.notAnArray, at: 0)), ("[1,]", .init(.expectedValue, at: 3)),
+            ("[1}", .init(.expectedCommaOrBracket, at: 2)), ("[1]]", .init(.trailingCharacters, at: 3)),
+        ] as [(String, JSONError?)]
+    )
     func arrayErrors(_ text: String, _ error: JSONError?) {
         let bytes = Array(text.utf8)
         let found = bytes.withUnsafeBytes { text in
@@ -114,13 +118,16 @@ import Testing
         #expect(compared == 1)
     }
 
-    @Test(arguments: [
-        ("0", 0, 0), ("1", 1, 1), ("-1", nil, -1), ("-0", nil, nil), ("1.0", nil, nil), ("1e3", nil, nil),
-        ("9223372036854775807", 9_223_372_036_854_775_807, .max), ("9223372036854775808", 9_223_372_036_854_775_808, nil),
-        ("-9223372036854775808", nil, .min), ("-9223372036854775809", nil, nil),
-        ("18446744073709551615", .max, nil), ("18446744073709551616", nil, nil), ("99999999999999999999", nil, nil),
-        ("\"1\"", nil, nil), ("", nil, nil), ("-", nil, nil),
-    ] as [(String, UInt64?, Int64?)])
+    @Test(
+        arguments: [
+            ("0", 0, 0), ("1", 1, 1), ("-1", nil, -1), ("-0", nil, nil), ("1.0", nil, nil), ("1e3", nil, nil),
+            ("9223372036854775807", 9_223_372_036_854_775_807, .max),
+            ("9223372036854775808", 9_223_372_036_854_775_808, nil),
+            ("-9223372036854775808", nil, .min), ("-9223372036854775809", nil, nil),
+            ("18446744073709551615", .max, nil), ("18446744073709551616", nil, nil), ("99999999999999999999", nil, nil),
+            ("\"1\"", nil, nil), ("", nil, nil), ("-", nil, nil),
+        ] as [(String, UInt64?, Int64?)]
+    )
     func readsIntegers(_ text: String, _ unsigned: UInt64?, _ signed: Int64?) {
         let bytes = Array("  \(text)".utf8)
         bytes.withUnsafeBytes { all in

@@ -46,7 +46,8 @@ struct JSONSeededGenerator: RandomNumberGenerator {
 
 extension JSON {
     private static let characters: [Unicode.Scalar] = [
-        "a", "Z", "0", " ", "\"", "\\", "/", "\u{0}", "\u{1F}", "\n", "\t", "\u{7F}", "\u{80}", "é", "\u{7FF}", "\u{800}",
+        "a", "Z", "0", " ", "\"", "\\", "/", "\u{0}", "\u{1F}", "\n", "\t", "\u{7F}", "\u{80}", "é", "\u{7FF}",
+        "\u{800}",
         "字", "\u{D7FF}", "\u{E000}", "\u{FFFF}", "\u{10000}", "😀", "\u{10FFFF}", "\u{301}",
     ]
     private static let numbers = [

@@ -25,7 +25,9 @@ import Testing
         #expect(tree["o"]?["k"]?.object?.isEmpty == true)
         #expect(tree["s"]?[0] == nil)
         #expect(tree["absent"] == nil)
-        #expect(tree["s"]?.array == nil && tree["s"]?.object == nil && tree["s"]?.number == nil && tree["s"]?.bool == nil)
+        #expect(
+            tree["s"]?.array == nil && tree["s"]?.object == nil && tree["s"]?.number == nil && tree["s"]?.bool == nil
+        )
         #expect(tree["i"]?.string == nil)
     }
 

@@ -10,7 +10,8 @@ import Testing
         var index = 0
         while index < bytes.count {
             let lead = bytes[index]
-            let length = lead < 0x80 ? 1 : lead >> 5 == 0b110 ? 2 : lead >> 4 == 0b1110 ? 3 : lead >> 3 == 0b11110 ? 4 : 0
+            let length =
+                lead < 0x80 ? 1 : lead >> 5 == 0b110 ? 2 : lead >> 4 == 0b1110 ? 3 : lead >> 3 == 0b11110 ? 4 : 0
             guard length > 0, index + length <= bytes.count else { return false }
             var value = length == 1 ? UInt32(lead) : UInt32(lead) & (0x7F >> UInt32(length))
             for byte in bytes[(index + 1)..<(index + length)] {
@@ -54,14 +55,17 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("stray continuation", [0x80]), ("two stray continuations", [0x80, 0xBF]), ("overlong slash", [0xC0, 0xAF]),
-        ("overlong NUL", [0xC0, 0x80]), ("overlong, three bytes", [0xE0, 0x9F, 0xBF]),
-        ("overlong, four bytes", [0xF0, 0x8F, 0xBF, 0xBF]), ("surrogate, high", [0xED, 0xA0, 0x80]),
-        ("surrogate, low", [0xED, 0xBF, 0xBF]), ("above U+10FFFF", [0xF4, 0x90, 0x80, 0x80]),
-        ("five bytes", [0xF8, 0x88, 0x80, 0x80, 0x80]), ("FE", [0xFE]), ("FF", [0xFF]), ("Latin-1 é", [0xE9]),
-        ("cut two", [0xC3]), ("cut three", [0xE5, 0xAD]), ("cut four", [0xF0, 0x9F, 0x98]),
-    ] as [(String, [UInt8])])
+    @Test(
+        arguments: [
+            ("stray continuation", [0x80]), ("two stray continuations", [0x80, 0xBF]),
+            ("overlong slash", [0xC0, 0xAF]),
+            ("overlong NUL", [0xC0, 0x80]), ("overlong, three bytes", [0xE0, 0x9F, 0xBF]),
+            ("overlong, four bytes", [0xF0, 0x8F, 0xBF, 0xBF]), ("surrogate, high", [0xED, 0xA0, 0x80]),
+            ("surrogate, low", [0xED, 0xBF, 0xBF]), ("above U+10FFFF", [0xF4, 0x90, 0x80, 0x80]),
+            ("five bytes", [0xF8, 0x88, 0x80, 0x80, 0x80]), ("FE", [0xFE]), ("FF", [0xFF]), ("Latin-1 é", [0xE9]),
+            ("cut two", [0xC3]), ("cut three", [0xE5, 0xAD]), ("cut four", [0xF0, 0x9F, 0x98]),
+        ] as [(String, [UInt8])]
+    )
     func rejectsAnywhere(_ name: String, _ bytes: [UInt8]) {
         // At each place of the scanner's eight-byte steps, in values and keys.
         for before in 0...33 {
@@ -91,14 +95,18 @@ import Testing
                         case 0x80...: JSONError(.invalidUTF8, at: place + 1)
                         default: JSONError(.controlCharacter, at: place + 1)
                         }
-                    if verdict != expected { Issue.record("length \(length), byte \(byte) at \(place): \(verdict as Any)") }
+                    if verdict != expected {
+                        Issue.record("length \(length), byte \(byte) at \(place): \(verdict as Any)")
+                    }
                 }
             }
         }
     }
 
     @Test func decodesEveryEscapedScalar() {
-        for value in [0, 0x1F, 0x22, 0x5C, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x1F600, 0x10FFFF] {
+        for value in [
+            0, 0x1F, 0x22, 0x5C, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x1F600, 0x10FFFF,
+        ] {
             guard let scalar = Unicode.Scalar(UInt32(value)) else { continue }
             let units = Array(String(scalar).utf16)
             for isUppercase in [true, false] {

@@ -5,7 +5,9 @@ import Testing
 @Suite struct JSONWriterTests {
     /// serde_json's table, byte by byte.
     @Test func escapesEveryByte() {
-        let short: [UInt8: String] = [0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r", 0x22: "\\\"", 0x5C: "\\\\"]
+        let short: [UInt8: String] = [
+            0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r", 0x22: "\\\"", 0x5C: "\\\\",
+        ]
         for byte in UInt8(0)..<0x80 {
             let plain = String(Unicode.Scalar(byte))
             let hex = String(byte, radix: 16)

@@ -62,7 +62,10 @@ struct LogSystemTests {
         logger.trace("by its owner")
         let lines = pipe.drain().split(separator: "\n")
         #expect(lines.count == 3)
-        #expect(lines[0] == #"{"timestamp":"1970-01-01T00:00:00.000000Z","level":"INFO","fields":{"message":"shown","own":"1","x":"y"},"target":"iii::a"}"#)
+        #expect(
+            lines[0]
+                == #"{"timestamp":"1970-01-01T00:00:00.000000Z","level":"INFO","fields":{"message":"shown","own":"1","x":"y"},"target":"iii::a"}"#
+        )
         #expect(lines[1].contains("still"))
         #expect(lines[2].contains("by its owner"))
     }
@@ -94,7 +97,9 @@ struct LogSystemTests {
         logger.info("again")
         let lines = pipe.drain().split(separator: "\n")
         #expect(lines.count == 2)
-        #expect(lines[0].contains(#""message":"Log lines dropped because nobody read them","count":\#(200 - written)}"#))
+        #expect(
+            lines[0].contains(#""message":"Log lines dropped because nobody read them","count":\#(200 - written)}"#)
+        )
         #expect(lines[1].contains("again"))
     }
 
@@ -107,7 +112,10 @@ struct LogSystemTests {
         _ = pipe.drain()
         logger.info("whole")
         let last = try #require(pipe.drain().split(separator: "\n").last)
-        #expect(last == #"{"timestamp":"1970-01-01T00:00:00.000000Z","level":"INFO","fields":{"message":"whole"},"target":"a"}"#)
+        #expect(
+            last
+                == #"{"timestamp":"1970-01-01T00:00:00.000000Z","level":"INFO","fields":{"message":"whole"},"target":"a"}"#
+        )
     }
 
     @Test("lines of many threads don't mix")

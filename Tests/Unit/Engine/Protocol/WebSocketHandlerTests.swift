@@ -168,4 +168,26 @@ struct WebSocketHandlerTests {
         for reply in replies { reply(.success(nil)) }
         #expect(isReading(caller))
     }
+
+    /// Messages that arrive slowly and messages that wait count together; what closes gives everything back.
+    @Test func socketsShareABudget() throws {
+        let test = TestEngine()
+        let budget = BufferBudget(limitBytes: 1000)
+        let peers = try (0..<3).map { _ in
+            let peer = try TestPeer(loop: test.loop, flusher: test.engine.flusher, budget: budget)
+            test.engine.accept(peer.socket, ipAddress: nil)
+            return peer
+        }
+        let frame = ClientFrame(opcode: 1, payload: [UInt8](repeating: 0x20, count: 400)).bytes
+        for peer in peers[..<2] { try peer.send(bytes: Array(frame.dropLast())) }
+        #expect(budget.usedBytes == 798)
+        try peers[2].send(bytes: Array(frame.dropLast()))
+        #expect(!peers[2].isConnected)
+        #expect(peers[0].isConnected && peers[1].isConnected)
+        #expect(budget.usedBytes == 798)
+        try peers[0].send(bytes: Array(frame.suffix(1)))
+        #expect(budget.usedBytes == 399)
+        try peers[1].disconnect()
+        #expect(budget.usedBytes == 0)
+    }
 }

@@ -4,23 +4,26 @@ import Testing
 
 @Suite("YAML errors and limits")
 struct YAMLErrorTests {
-    @Test("each error has its reason, line and column", arguments: [
-        ("a: 1\n---\nb: 2", "more than one YAML document", 2, 1),
-        ("a: [1, 2", "did not find expected ',' or ']'", 2, 1),
-        ("a: 1\n  b: 2", "mapping values are not allowed", 2, 4),
-        ("a: *gone", "unknown anchor `gone`", 1, 4),
-        ("a: &x [*x]", "unknown anchor `x`", 1, 8),
-        ("a: !mine 5", "tag `!mine` has no meaning here", 1, 4),
-        ("a: !mine [5]", "tag `!mine` has no meaning here", 1, 4),
-        ("a: !!int five", "isn't a number", 1, 4),
-        ("b: 1\n5: x", "a mapping key must be a string; put `5` in quotes", 2, 1),
-        ("true: x", "a mapping key must be a string; put `true` in quotes", 1, 1),
-        ("[a]: x", "a mapping key must be a string, not a list or a mapping", 1, 1),
-        ("a:\n\t- b", "found character that cannot start any token", 2, 1),
-        ("a: \"x", "found unexpected end of stream", 1, 6),
-        ("a: \u{0}", "control characters are not allowed", 1, 4),
-        ("é: 1\nü: @", "found character that cannot start any token", 2, 4),
-    ])
+    @Test(
+        "each error has its reason, line and column",
+        arguments: [
+            ("a: 1\n---\nb: 2", "more than one YAML document", 2, 1),
+            ("a: [1, 2", "did not find expected ',' or ']'", 2, 1),
+            ("a: 1\n  b: 2", "mapping values are not allowed", 2, 4),
+            ("a: *gone", "unknown anchor `gone`", 1, 4),
+            ("a: &x [*x]", "unknown anchor `x`", 1, 8),
+            ("a: !mine 5", "tag `!mine` has no meaning here", 1, 4),
+            ("a: !mine [5]", "tag `!mine` has no meaning here", 1, 4),
+            ("a: !!int five", "isn't a number", 1, 4),
+            ("b: 1\n5: x", "a mapping key must be a string; put `5` in quotes", 2, 1),
+            ("true: x", "a mapping key must be a string; put `true` in quotes", 1, 1),
+            ("[a]: x", "a mapping key must be a string, not a list or a mapping", 1, 1),
+            ("a:\n\t- b", "found character that cannot start any token", 2, 1),
+            ("a: \"x", "found unexpected end of stream", 1, 6),
+            ("a: \u{0}", "control characters are not allowed", 1, 4),
+            ("é: 1\nü: @", "found character that cannot start any token", 2, 4),
+        ]
+    )
     func reason(text: String, reason: String, line: Int, column: Int) throws {
         let error = try #require(throws: YAMLError.self) {
             _ = try YAML.parse(text)?.json()
@@ -100,7 +103,7 @@ struct YAMLErrorTests {
     }
 }
 
-struct SplitMix: RandomNumberGenerator {
+private struct SplitMix: RandomNumberGenerator {
     var state: UInt64
     init(seed: UInt64) { state = seed }
 

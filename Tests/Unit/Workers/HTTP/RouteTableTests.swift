@@ -28,7 +28,7 @@ extension RouteTable<Served> {
 
     @Test(arguments: [
         ("GET", "/users/me", "GET users/me"), ("GET", "/users/7", "GET users/:id 7"),
-        ("GET", "/users/", "404"), ("GET", "/users", "404"), ("GET", "/Users/me", "404"), ("GET", "//users/me", "404"),
+        ("GET", "/users/", "404"), ("GET", "/users", "404"), ("GET", "/Users/me", "GET :a/:b Users me"), ("GET", "//users/me", "404"),
         ("POST", "/users/7", "405 GET,HEAD"), ("HEAD", "/users/7", "GET users/:id 7"),
         ("GET", "/users/a%2Fb", "GET users/:id a%2Fb"),
         ("GET", "/secret/9", "GET :a/:b secret 9"), ("GET", "/secret/9/path", "GET secret/:id/path 9"),

@@ -49,7 +49,8 @@ import Testing
         UpdateCase(nil, setting("", "5"), "5"), UpdateCase(nil, setting("", "null"), "null"),
         UpdateCase(#"{"a":1}"#, setting("", "[]"), "[]"), UpdateCase("5", setting("", "{}"), "{}"),
         UpdateCase("5", #"{"type":"set","path":""}"#, "null"),
-        UpdateCase(nil, setting("a", "1"), #"{"a":1}"#), UpdateCase(#"{"a":1,"b":2}"#, setting("a", "null"), #"{"a":null,"b":2}"#),
+        UpdateCase(nil, setting("a", "1"), #"{"a":1}"#),
+        UpdateCase(#"{"a":1,"b":2}"#, setting("a", "null"), #"{"a":null,"b":2}"#),
         UpdateCase(#"{"a":{"b":1}}"#, setting("a.b", "2"), #"{"a":{"b":1},"a.b":2}"#),
         UpdateCase("null", setting("a", "1"), "null", "set.target_not_object"),
         UpdateCase("[]", setting("a", "1"), "[]", "set.target_not_object"),
@@ -62,8 +63,13 @@ import Testing
 
     @Test(arguments: [
         UpdateCase(nil, merging("null", #"{"a":1}"#), #"{"a":1}"#),
-        UpdateCase(#"{"a":1,"b":{"c":1}}"#, merging("[]", #"{"b":{"d":2},"e":null}"#), #"{"a":1,"b":{"d":2},"e":null}"#),
-        UpdateCase("null", merging("\"\"", #"{"a":1}"#), "null"), UpdateCase("[1]", merging("null", #"{"a":1}"#), "[1]"),
+        UpdateCase(
+            #"{"a":1,"b":{"c":1}}"#,
+            merging("[]", #"{"b":{"d":2},"e":null}"#),
+            #"{"a":1,"b":{"d":2},"e":null}"#
+        ),
+        UpdateCase("null", merging("\"\"", #"{"a":1}"#), "null"),
+        UpdateCase("[1]", merging("null", #"{"a":1}"#), "[1]"),
         UpdateCase("5", merging("null", #"{"a":1}"#), "5"), UpdateCase("true", merging("null", #"{"a":1}"#), "true"),
         UpdateCase(nil, merging(#"["a","b"]"#, #"{"c":1}"#), #"{"a":{"b":{"c":1}}}"#),
         UpdateCase("[1]", merging("\"x\"", "{}"), #"{"x":{}}"#),
@@ -77,8 +83,10 @@ import Testing
     func merge(_ row: UpdateCase) throws { try row.check() }
 
     @Test(arguments: [
-        UpdateCase(nil, incrementing("n", "3"), #"{"n":3}"#), UpdateCase(#"{"n":1}"#, incrementing("n", "-3"), #"{"n":-2}"#),
-        UpdateCase("1", incrementing("", "3"), "4"), UpdateCase("{}", incrementing("", "3"), "{}", "increment.not_number"),
+        UpdateCase(nil, incrementing("n", "3"), #"{"n":3}"#),
+        UpdateCase(#"{"n":1}"#, incrementing("n", "-3"), #"{"n":-2}"#),
+        UpdateCase("1", incrementing("", "3"), "4"),
+        UpdateCase("{}", incrementing("", "3"), "{}", "increment.not_number"),
         UpdateCase("null", incrementing("", "3"), "null", "increment.not_number"),
         UpdateCase("\"1\"", incrementing("", "0"), "\"1\"", "increment.not_number"),
         UpdateCase("[1]", incrementing("n", "1"), "[1]", "increment.target_not_object"),
@@ -105,8 +113,10 @@ import Testing
         ("0", decrementing("", "-9223372036854775808"), "9223372036854775808"),
         ("9007199254740992", incrementing("", "1"), "9007199254740993"),
         // Floats stay floats.
-        ("1.5", incrementing("", "2"), "3.5"), ("2.0", incrementing("", "1"), "3.0"), ("1e2", decrementing("", "1"), "99.0"),
-        ("0.1", incrementing("", "0"), "0.1"), ("-0", incrementing("", "1"), "1.0"), ("1e300", incrementing("", "1"), "1e300"),
+        ("1.5", incrementing("", "2"), "3.5"), ("2.0", incrementing("", "1"), "3.0"),
+        ("1e2", decrementing("", "1"), "99.0"),
+        ("0.1", incrementing("", "0"), "0.1"), ("-0", incrementing("", "1"), "1.0"),
+        ("1e300", incrementing("", "1"), "1e300"),
         ("18446744073709551616", incrementing("", "1"), "1.8446744073709552e19"),
     ])
     func arithmetic(_ before: String, _ operation: String, _ after: String) throws {
@@ -138,13 +148,15 @@ import Testing
         UpdateCase(nil, appending("null", "1"), "[1]"), UpdateCase(nil, appending("null", "[1]"), "[[1]]"),
         UpdateCase(nil, appending("null", "null"), "[null]"), UpdateCase("null", appending("null", "\"s\""), "\"s\""),
         UpdateCase("null", appending("null", "{}"), "[{}]"), UpdateCase("[1]", appending("null", "[2]"), "[1,[2]]"),
-        UpdateCase("[]", appending("[]", "\"s\""), "[\"s\"]"), UpdateCase("\"a\"", appending("null", "\"b\""), "\"ab\""),
+        UpdateCase("[]", appending("[]", "\"s\""), "[\"s\"]"),
+        UpdateCase("\"a\"", appending("null", "\"b\""), "\"ab\""),
         UpdateCase("\"a\"", appending("null", "1"), "\"a\"", "append.type_mismatch"),
         UpdateCase("{}", appending("null", "1"), "{}", "append.type_mismatch"),
         UpdateCase("5", appending("null", "1"), "5", "append.type_mismatch"),
         UpdateCase("false", appending("null", "\"s\""), "false", "append.type_mismatch"),
         // One segment, as string and as list.
-        UpdateCase("{}", appending(#"["t"]"#, "\"x\""), #"{"t":"x"}"#), UpdateCase(nil, appending("\"t\"", "1"), #"{"t":[1]}"#),
+        UpdateCase("{}", appending(#"["t"]"#, "\"x\""), #"{"t":"x"}"#),
+        UpdateCase(nil, appending("\"t\"", "1"), #"{"t":[1]}"#),
         UpdateCase(#"{"t":null}"#, appending("\"t\"", "\"x\""), #"{"t":"x"}"#),
         UpdateCase(#"{"t":null}"#, appending("\"t\"", "{}"), #"{"t":[{}]}"#),
         UpdateCase(#"{"t":[1]}"#, appending("\"t\"", "2"), #"{"t":[1,2]}"#),
@@ -167,7 +179,8 @@ import Testing
     func append(_ row: UpdateCase) throws { try row.check() }
 
     @Test(arguments: [
-        UpdateCase(nil, removing(""), "null"), UpdateCase(#"{"a":1}"#, removing(""), "null"), UpdateCase("5", removing(""), "null"),
+        UpdateCase(nil, removing(""), "null"), UpdateCase(#"{"a":1}"#, removing(""), "null"),
+        UpdateCase("5", removing(""), "null"),
         UpdateCase(#"{"a":1,"b":2}"#, removing("a"), #"{"b":2}"#), UpdateCase(#"{"a":1}"#, removing("b"), #"{"a":1}"#),
         UpdateCase(nil, removing("b"), "{}"), UpdateCase("[1]", removing("0"), "[1]", "remove.target_not_object"),
         UpdateCase("null", removing("a"), "null", "remove.target_not_object"),
@@ -216,7 +229,11 @@ import Testing
     }
 
     @Test func messagesNameTheRoot() throws {
-        #expect(try applyUpdates(incrementing("", "1"), to: "{}").errors.map(\.message) == ["Expected number at path 'root', got object."])
+        #expect(
+            try applyUpdates(incrementing("", "1"), to: "{}").errors.map(\.message) == [
+                "Expected number at path 'root', got object."
+            ]
+        )
         #expect(
             try applyUpdates(appending("null", "1"), to: "true").errors.map(\.message)
                 == ["Cannot append at path 'root': target is boolean, expected array, string, null, or missing field."]

@@ -5,27 +5,32 @@ import Testing
 
 /// The wire shapes and their refusals (state.md §4.1).
 @Suite struct UpdateDecodeTests {
-    @Test(arguments: [
-        (#"{"type":"set","path":"a","value":1}"#, .set(path: UpdatePath(["a"]), value: 1)),
-        (#"{"type":"set","path":"","value":1}"#, .set(path: .root, value: 1)),
-        (#"{"type":"set","path":"a.b"}"#, .set(path: UpdatePath(["a.b"]), value: .null)),
-        (#"{"type":"set","path":"a","value":null}"#, .set(path: UpdatePath(["a"]), value: .null)),
-        (#"{"type":"merge","value":{"a":1}}"#, .merge(path: .root, value: ["a": 1])),
-        (#"{"type":"merge","path":null,"value":{}}"#, .merge(path: .root, value: [:])),
-        (#"{"type":"merge","path":"","value":{}}"#, .merge(path: .root, value: [:])),
-        (#"{"type":"merge","path":[],"value":{}}"#, .merge(path: .root, value: [:])),
-        (#"{"type":"merge","path":"x","value":{}}"#, .merge(path: UpdatePath(["x"]), value: [:])),
-        (#"{"type":"merge","path":["x"],"value":{}}"#, .merge(path: UpdatePath(["x"]), value: [:])),
-        (#"{"type":"merge","path":["a.b","c"],"value":5}"#, .merge(path: UpdatePath(["a.b", "c"]), value: 5)),
-        (#"{"type":"merge","value":null}"#, .merge(path: .root, value: .null)),
-        (#"{"type":"append","path":["a",""],"value":null}"#, .append(path: UpdatePath(["a", ""]), value: .null)),
-        (#"{"type":"append","value":[1]}"#, .append(path: .root, value: [1])),
-        (#"{"type":"increment","path":"n","by":2}"#, .increment(path: UpdatePath(["n"]), by: 2)),
-        (#"{"type":"increment","path":"","by":-9223372036854775808}"#, .increment(path: .root, by: .min)),
-        (#"{"type":"decrement","path":"n","by":9223372036854775807}"#, .decrement(path: UpdatePath(["n"]), by: .max)),
-        (#"{"type":"decrement","path":"n","by":0,"more":[]}"#, .decrement(path: UpdatePath(["n"]), by: 0)),
-        (#"{"path":"n","extra":1,"type":"remove"}"#, .remove(path: UpdatePath(["n"]))),
-    ] as [(String, UpdateOperation)])
+    @Test(
+        arguments: [
+            (#"{"type":"set","path":"a","value":1}"#, .set(path: UpdatePath(["a"]), value: 1)),
+            (#"{"type":"set","path":"","value":1}"#, .set(path: .root, value: 1)),
+            (#"{"type":"set","path":"a.b"}"#, .set(path: UpdatePath(["a.b"]), value: .null)),
+            (#"{"type":"set","path":"a","value":null}"#, .set(path: UpdatePath(["a"]), value: .null)),
+            (#"{"type":"merge","value":{"a":1}}"#, .merge(path: .root, value: ["a": 1])),
+            (#"{"type":"merge","path":null,"value":{}}"#, .merge(path: .root, value: [:])),
+            (#"{"type":"merge","path":"","value":{}}"#, .merge(path: .root, value: [:])),
+            (#"{"type":"merge","path":[],"value":{}}"#, .merge(path: .root, value: [:])),
+            (#"{"type":"merge","path":"x","value":{}}"#, .merge(path: UpdatePath(["x"]), value: [:])),
+            (#"{"type":"merge","path":["x"],"value":{}}"#, .merge(path: UpdatePath(["x"]), value: [:])),
+            (#"{"type":"merge","path":["a.b","c"],"value":5}"#, .merge(path: UpdatePath(["a.b", "c"]), value: 5)),
+            (#"{"type":"merge","value":null}"#, .merge(path: .root, value: .null)),
+            (#"{"type":"append","path":["a",""],"value":null}"#, .append(path: UpdatePath(["a", ""]), value: .null)),
+            (#"{"type":"append","value":[1]}"#, .append(path: .root, value: [1])),
+            (#"{"type":"increment","path":"n","by":2}"#, .increment(path: UpdatePath(["n"]), by: 2)),
+            (#"{"type":"increment","path":"","by":-9223372036854775808}"#, .increment(path: .root, by: .min)),
+            (
+                #"{"type":"decrement","path":"n","by":9223372036854775807}"#,
+                .decrement(path: UpdatePath(["n"]), by: .max)
+            ),
+            (#"{"type":"decrement","path":"n","by":0,"more":[]}"#, .decrement(path: UpdatePath(["n"]), by: 0)),
+            (#"{"path":"n","extra":1,"type":"remove"}"#, .remove(path: UpdatePath(["n"]))),
+        ] as [(String, UpdateOperation)]
+    )
     func decodes(_ text: String, _ operation: UpdateOperation) throws {
         #expect(try UpdateOperation.decode(JSON.parse("[\(text)]")) == [operation])
     }
@@ -44,7 +49,8 @@ import Testing
         ),
         (#"{"type":null}"#, "invalid type: null, expected variant identifier"),
         (#"{"type":"set"}"#, "missing field `path`"), (#"{"type":"remove"}"#, "missing field `path`"),
-        (#"{"type":"increment","by":1}"#, "missing field `path`"), (#"{"type":"increment","path":"n"}"#, "missing field `by`"),
+        (#"{"type":"increment","by":1}"#, "missing field `path`"),
+        (#"{"type":"increment","path":"n"}"#, "missing field `by`"),
         (#"{"type":"decrement","path":"n"}"#, "missing field `by`"), (#"{"type":"merge"}"#, "missing field `value`"),
         (#"{"type":"append","path":"a"}"#, "missing field `value`"),
         (#"{"type":"set","path":["a"]}"#, "invalid type: sequence, expected a string"),

@@ -23,15 +23,20 @@ import Testing
 
     @Test func emptySegments() throws {
         for path in [[""], ["a", ""], ["", "a"]] {
-            #expect(try errors(merging(list(path), "{}")) == ["merge.path.empty_segment | Path contains an empty segment"])
-            #expect(try errors(appending(list(path), "1")) == ["append.path.empty_segment | Path contains an empty segment"])
+            #expect(
+                try errors(merging(list(path), "{}")) == ["merge.path.empty_segment | Path contains an empty segment"]
+            )
+            #expect(
+                try errors(appending(list(path), "1")) == ["append.path.empty_segment | Path contains an empty segment"]
+            )
         }
     }
 
     private func all(_ key: String) -> [(name: String, operation: String)] {
         [
             ("set", setting(key, "1")), ("remove", removing(key)), ("increment", incrementing(key, "1")),
-            ("decrement", decrementing(key, "1")), ("merge", merging("\"\(key)\"", "{}")), ("append", appending("\"\(key)\"", "1")),
+            ("decrement", decrementing(key, "1")), ("merge", merging("\"\(key)\"", "{}")),
+            ("append", appending("\"\(key)\"", "1")),
             ("merge", merging(list(["a", key]), "{}")), ("append", appending(list(["a", key]), "1")),
         ]
     }
@@ -42,7 +47,9 @@ import Testing
         }
         for (name, operation) in all(String(repeating: "é", count: 128) + "x") {
             #expect(
-                try errors(operation) == ["\(name).path.segment_too_long | Path segment of 257 bytes exceeds maximum of 256"]
+                try errors(operation) == [
+                    "\(name).path.segment_too_long | Path segment of 257 bytes exceeds maximum of 256"
+                ]
             )
         }
     }
@@ -85,7 +92,8 @@ import Testing
 
     @Test func depthOfAMergeValue() throws {
         func value(_ depth: Int, _ inner: String) -> String {
-            "{\"a\":" + String(repeating: "[", count: depth - 1) + inner + String(repeating: "]", count: depth - 1) + "}"
+            "{\"a\":" + String(repeating: "[", count: depth - 1) + inner + String(repeating: "]", count: depth - 1)
+                + "}"
         }
         #expect(try errors(merging("null", value(16, "1"))).isEmpty)
         #expect(try errors(merging("null", value(15, "{}"))).isEmpty)

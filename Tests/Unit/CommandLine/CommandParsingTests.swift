@@ -1,0 +1,147 @@
+import Engine
+import Testing
+
+@testable import iii
+
+@Suite("the command line, cli.md §1, §3")
+struct CommandParsingTests {
+    private func parse(_ line: String) -> Command {
+        Command.parse(line.split(separator: " ").map(String.init))
+    }
+
+    private func finished(_ line: String) throws -> CommandOutput {
+        guard case .finished(let output) = parse(line) else {
+            Issue.record("not finished: \(line)")
+            return CommandOutput(exitCode: -1)
+        }
+        return output
+    }
+
+    @Test(
+        "serve",
+        arguments: [
+            ("", "config.yaml"), ("-c x", "x"), ("-cx", "x"), ("--config x", "x"), ("--config=x", "x"),
+            ("--no-update-check", "config.yaml"), ("--no-update-check -c x", "x"), ("--use-default-config", nil),
+        ] as [(String, String?)]
+    )
+    func serve(line: String, path: String?) throws {
+        guard case .serve(let options) = parse(line) else {
+            Issue.record("not serve: \(line)")
+            return
+        }
+        #expect(options.configPath == path)
+    }
+
+    @Test(
+        "version, also before a command",
+        arguments: ["-v", "--version", "-v trigger f", "-c x -v", "-v start", "-vh"]
+    )
+    func version(line: String) throws {
+        #expect(try finished(line) == CommandOutput(standardOutput: "0.22.1\n", exitCode: 0))
+    }
+
+    @Test(
+        "help",
+        arguments: [
+            ("-h", "Process communication engine"), ("--help", "Process communication engine"),
+            ("help", "Process communication engine"), ("help help", "Process communication engine"),
+            ("trigger --help", "Invoke one function"), ("t -h", "Invoke one function"),
+            ("help t", "Invoke one function"),
+            ("health --help", "Tell whether"), ("help health", "Tell whether"),
+        ]
+    )
+    func help(line: String, start: String) throws {
+        let output = try finished(line)
+        #expect(output.standardOutput.hasPrefix(start))
+        #expect(output.exitCode == 0 && output.standardError == "")
+    }
+
+    @Test(
+        "bad arguments: exit 2",
+        arguments: [
+            ("-V", "unexpected argument '-V' found"), ("--bogus", "unexpected argument '--bogus' found"),
+            ("start", "unrecognized subcommand 'start'"), ("create x", "unrecognized subcommand 'create'"),
+            ("help list", "unrecognized subcommand 'list'"), ("compose", "unrecognized subcommand 'compose'"),
+            ("-c", "a value is required for '-c"), ("-v --bogus", "unexpected argument '--bogus' found"),
+            (
+                "--use-default-config -c x",
+                "the argument '--use-default-config' cannot be used with '--config <CONFIG>'"
+            ),
+            ("trigger f --config x", "unexpected argument '--config' found"),
+            ("trigger f -c x", "unexpected argument '-c' found"),
+            ("t f --function-id x", "unexpected argument '--function-id'"),
+            ("t f --payload x", "unexpected argument '--payload' found"), ("t f -x", "unexpected argument '-x' found"),
+            ("t f --port abc", "invalid value 'abc' for '--port"),
+            ("t f --port 70000", "invalid value '70000' for '--port"),
+            ("t f --timeout-ms x", "invalid value 'x' for '--timeout-ms"),
+            ("t f --port", "a value is required for '--port"),
+            ("health x", "unexpected argument 'x' found"), ("health --json 5", "unexpected argument '--json' found"),
+        ]
+    )
+    func usage(line: String, message: String) throws {
+        let output = try finished(line)
+        #expect(output.exitCode == 2)
+        #expect(output.standardOutput == "")
+        #expect(output.standardError.hasPrefix("error: " + message), "\(output.standardError)")
+        #expect(output.standardError.contains("\n\nUsage: iii "))
+        #expect(!output.standardError.contains("iii-cli"))
+    }
+
+    @Test(
+        "a call",
+        arguments: [
+            ("trigger f", "f", "{}", "localhost", 49134, 30_000),
+            ("t f a=1", "f", #"{"a":1}"#, "localhost", 49134, 30_000),
+            ("t --port 1 f a=1 --address h b=-2", "f", #"{"a":1,"b":-2}"#, "h", 1, 30_000),
+            (#"t f --json {"z":1} a=x --timeout-ms 5"#, "f", #"{"z":1,"a":"x"}"#, "localhost", 49134, 5),
+            ("t f --json null", "f", "null", "localhost", 49134, 30_000),
+            ("--no-update-check t f", "f", "{}", "localhost", 49134, 30_000),
+        ] as [(String, String, String, String, UInt16, UInt64)]
+    )
+    func call(line: String, function: String, payload: String, host: String, port: UInt16, timeout: UInt64) throws {
+        guard case .trigger(let call) = parse(line) else {
+            Issue.record("not trigger: \(line)")
+            return
+        }
+        #expect(call.function == function)
+        #expect(call.payload.description == payload)
+        #expect(call.engine == EngineAddress(host: host, port: port, timeoutMilliseconds: timeout))
+    }
+
+    @Test(
+        "a call that can't be made: exit 1, before connecting",
+        arguments: [
+            ("trigger", "Error: iii trigger: missing FUNCTION_PATH. Try: `iii trigger <fn-path> [args]`\n"),
+            ("t f tok", "Error: expected key=value, got `tok`\n"),
+            ("t f =v", "Error: payload key must not be empty (got `=v`)\n"),
+            ("t f --json {bad", "Error: --json: invalid JSON `{bad`\n\nCaused by:\n    "),
+            ("t f --json 5 a=1", "Error: --json must be an object when combined with kv pairs\n"),
+            ("worker list --help", "Error: `iii worker` isn't shipped with this version"),
+            ("console", "Error: `iii console` isn't shipped"), ("update --x", "Error: `iii update` isn't shipped"),
+        ]
+    )
+    func refused(line: String, message: String) throws {
+        let output = try finished(line)
+        #expect(output.exitCode == 1)
+        #expect(output.standardError.hasPrefix(message))
+    }
+
+    @Test("a function's help asks the engine")
+    func functionHelp() throws {
+        guard case .functionHelp(let call) = parse("t f --help --port 5") else {
+            Issue.record("not functionHelp")
+            return
+        }
+        #expect(call.function == "f")
+        #expect(call.engine.port == 5)
+    }
+
+    @Test("health")
+    func health() throws {
+        guard case .health(let engine) = parse("health --address ::1 --port 5 --timeout-ms 7") else {
+            Issue.record("not health")
+            return
+        }
+        #expect(engine == EngineAddress(host: "::1", port: 5, timeoutMilliseconds: 7))
+    }
+}

@@ -1,0 +1,76 @@
+import Synchronization
+
+@testable import Storage
+
+/// A store on a simulated disk, stepped by the test: single-threaded and deterministic.
+struct SimulatedStore {
+    static let root = "/store"
+    static let rows = TableID(rawValue: 1)
+    static let other = TableID(rawValue: 2)
+
+    let disk: SimulatedDisk
+    let log: LogStore<SimulatedDisk>
+
+    static func options(direct: Bool) -> StorageOptions {
+        var options = StorageOptions()
+        options.useDirectIO = direct ? .auto : .off
+        options.initialSegmentBytes = 4 * LogLimits.blockBytes
+        options.maximumSegmentBytes = 8 * LogLimits.blockBytes
+        let ticks = Mutex<UInt64>(1_000_000)
+        let tick = { @Sendable in
+            ticks.withLock { ticks in
+                ticks += 1000
+                return ticks
+            }
+        }
+        options.clock = StorageClock(wallNanoseconds: tick, monotonicNanoseconds: tick)
+        let generator = Mutex(SeededGenerator(seed: 42))
+        options.random = { generator.withLock { $0.next() } }
+        return options
+    }
+
+    init(_ disk: SimulatedDisk, direct: Bool = true, options: StorageOptions? = nil) throws(StorageError) {
+        let options = options ?? Self.options(direct: direct)
+        var opening = LogOpening(io: disk, root: Self.root, options: options)
+        self.disk = disk
+        log = LogStore(options: options, io: disk, opened: try opening.run())
+    }
+
+    static func path(_ segment: UInt64) -> String {
+        LogDirectory(root: root).segment(SegmentNumber(rawValue: segment))
+    }
+
+    /// Every row of every table, as text.
+    var content: [String] {
+        var rows: [String] = []
+        log.core.withLock { core in
+            core.tables.forEach { table, entry in
+                rows.append("\(table.rawValue) \(String(decoding: entry.key, as: UTF8.self)) \(String(decoding: entry.value, as: UTF8.self))")
+            }
+        }
+        return rows
+    }
+
+    @discardableResult
+    func put(_ key: String, _ value: String, table: TableID = rows) throws -> Pending<Void> {
+        try log.commit { transaction in
+            transaction.put(table, key: Bytes(key.utf8), value: Bytes(value.utf8))
+        }.pending
+    }
+
+    /// Puts and makes durable.
+    func putDurably(_ key: String, _ value: String) throws {
+        try put(key, value)
+        guard case .wrote = log.writeStep() else { throw StorageError(.durabilityLost, "the step failed") }
+    }
+
+    func get(_ key: String, table: TableID = rows) -> Bytes? {
+        log.core.withLock { core in core.tables.existing(table)?.entry(Bytes(key.utf8))?.value }
+    }
+
+    func close() throws {
+        log.refuseCommits()
+        while log.writeStep() != .idle {}
+        try log.closeLog()
+    }
+}
