@@ -4,6 +4,12 @@ import PackageDescription
 // Imports point one way: iii → Adapters → Workers → Engine, Adapters → Storage (docs/architecture.md).
 // C libraries from Debian are linked statically (`:lib.a`), so that the release build is one binary.
 
+/// Everything loop-confined lives on one thread, so the run-time checks for overlapping access can only find a
+/// re-entrancy bug. Debug builds, and so all unit tests, keep them; in a release build they cost a tenth of the hot path.
+let loopConfined: [SwiftSetting] = [
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
+]
+
 let package = Package(
     name: "iii",
     products: [
@@ -33,6 +39,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ],
+            swiftSettings: loopConfined,
             linkerSettings: [.linkedLibrary(":libyaml.a")]
         ),
         .target(
@@ -44,7 +51,8 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),
-            ]
+            ],
+            swiftSettings: loopConfined
         ),
         .target(
             name: "Adapters",
@@ -54,7 +62,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
-            ]
+            ],
+            swiftSettings: loopConfined
         ),
         .executableTarget(
             name: "iii",
@@ -71,6 +80,7 @@ let package = Package(
             dependencies: ["Engine", .product(name: "NIOEmbedded", package: "swift-nio")],
             path: "Tests/Unit/Engine"
         ),
+        .testTarget(name: "CommandLineTests", dependencies: ["iii"], path: "Tests/Unit/CommandLine"),
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "Adapters", .product(name: "NIOEmbedded", package: "swift-nio")],

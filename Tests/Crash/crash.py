@@ -51,9 +51,12 @@ class LoadProcess:
             raise SystemExit(f"{python} is missing: run tools/dev/sdk-venvs")
         self.name, self.version, self.oracle = name, version, oracle
         self.marks: queue.Queue[str] = queue.Queue()
-        self.process = subprocess.Popen(
-            [python, HERE / "load.py", engine.url, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        command = [python, HERE / "load.py", engine.url, name]
+        # The SDK logs every call that a kill interrupted.
+        with (engine.directory / f"{name}.log").open("w") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         threading.Thread(target=self._read_journal, daemon=True).start()
 
     def _read_journal(self) -> None:

@@ -43,9 +43,8 @@ final class ChildProcess {
     func statusKiB(_ field: String) throws -> Int {
         let prefix = field + ":"
         for line in try readFile("/proc/\(pid)/status").split(separator: "\n") where line.hasPrefix(prefix) {
-            if let value = line.dropFirst(prefix.count).split(separator: " ").first.flatMap({ Int($0.trimmed) }) {
-                return value
-            }
+            let fields = line.dropFirst(prefix.count).split(whereSeparator: \.isWhitespace)
+            if let value = fields.first.flatMap({ Int($0) }) { return value }
         }
         throw gone()
     }

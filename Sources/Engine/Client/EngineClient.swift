@@ -76,7 +76,7 @@ public final class EngineClient {
             }
         let connected = bootstrap.connect(host: host, port: port)
         connected.whenFailure { error in
-            upgraded.fail(EngineClientError.connectFailed("\(host):\(port): \(error)"))
+            upgraded.fail(EngineClientError.connectFailed("\(host):\(port): \(reason(of: error))"))
         }
         upgraded.futureResult
             .flatMap { body($0.value) }
@@ -86,6 +86,13 @@ public final class EngineClient {
                 result.completeWith(outcome)
             }
         return result.futureResult
+    }
+
+    /// The system's word for it, without the library's.
+    private static func reason(of error: any Error) -> String {
+        guard let failure = error as? NIOConnectionError else { return "\(error)" }
+        if let first = failure.connectionErrors.first?.error as? IOError { return first.systemText }
+        return failure.dnsAError.map { "\($0)" } ?? "\(failure)"
     }
 
     private static func configure(

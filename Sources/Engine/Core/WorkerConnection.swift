@@ -69,7 +69,7 @@ public final class WorkerConnection {
     /// In-flight calls that this connection takes part in, as caller or executor.
     public var activeInvocations: Int { executing.count + calling.count + inProcessCalls }
 
-    func send(_ message: WebSocketMessage) {
+    func send(_ message: consuming WebSocketMessage) {
         socket.send(message)
     }
 

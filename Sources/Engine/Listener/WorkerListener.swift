@@ -162,6 +162,14 @@ public struct BindError: Error, CustomStringConvertible {
         if let error = cause as? IOError, error.errnoCode == EADDRINUSE {
             return "address \(host):\(port) is already in use"
         }
-        return "failed to bind to \(host):\(port): \(cause)"
+        let reason = (cause as? IOError)?.systemText ?? "\(cause)"
+        return "failed to bind to \(host):\(port): \(reason)"
+    }
+}
+
+extension IOError {
+    /// `Connection refused`, `Permission denied`: what `strerror` says.
+    var systemText: String {
+        strerror(errnoCode).map { String(cString: $0) } ?? "error \(errnoCode)"
     }
 }

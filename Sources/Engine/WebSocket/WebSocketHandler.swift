@@ -144,7 +144,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
 
     // MARK: Outbound
 
-    func send(_ message: WebSocketMessage) {
+    func send(_ message: consuming WebSocketMessage) {
         guard case .open(let context) = state else { return }
         let count = message.byteCount
         if message.segments.isEmpty, count <= WebSocketFrameWriter.fragmentThreshold, isIdle(context) {

@@ -8,8 +8,8 @@ struct WebSocketMessage {
     /// Payloads from here on are written as slices instead of being copied.
     static let sliceThreshold = 16 << 10
 
-    private(set) var segments: [ByteBuffer]
-    private(set) var head: ByteBuffer
+    fileprivate(set) var head: ByteBuffer
+    fileprivate(set) var segments: [ByteBuffer]
 
     /// `head` starts with `headroom` bytes that nobody reads.
     init(head: ByteBuffer, rest: [ByteBuffer] = []) {
@@ -37,16 +37,17 @@ enum WebSocketFrameWriter {
     static let fragmentThreshold = 1 << 20
     static let fragmentBytes = 256 << 10
 
-    /// Header bytes, right-aligned in the headroom of `head`, become readable.
-    static func frame(_ message: WebSocketMessage, maskKey: UInt32?) -> ByteBuffer {
+    /// Header bytes, right-aligned in the headroom of `head`, become readable. The message is consumed, so that its
+    /// buffer is written in place.
+    static func frame(_ message: consuming WebSocketMessage, maskKey: UInt32?) -> ByteBuffer {
         precondition(message.segments.isEmpty)
-        var buffer = message.head
-        let count = buffer.readableBytes
-        let header = Header(opcode: .text, isFinal: true, count: count, maskKey: maskKey)
-        let start = buffer.readerIndex - header.bytes.count
-        buffer.setBytes(header.bytes, at: start)
+        var buffer = ByteBuffer()
+        swap(&buffer, &message.head)
+        let header = Header(opcode: .text, isFinal: true, count: buffer.readableBytes, maskKey: maskKey)
+        let start = buffer.readerIndex - header.count
+        header.write(to: &buffer, at: start)
         buffer.moveReaderIndex(to: start)
-        if let maskKey { buffer.mask(at: start + header.bytes.count, key: maskKey) }
+        if let maskKey { buffer.mask(at: start + header.count, key: maskKey) }
         return buffer
     }
 
@@ -92,32 +93,51 @@ enum WebSocketFrameWriter {
     }
 
     private static func buffer(_ header: Header) -> ByteBuffer {
-        ByteBuffer(bytes: header.bytes)
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(header.count)
+        buffer.moveWriterIndex(to: header.count)
+        header.write(to: &buffer, at: 0)
+        return buffer
     }
 
+    /// 2 to 14 bytes, written without a buffer of their own.
     private struct Header {
-        let bytes: [UInt8]
+        let opcode: WebSocketFrameParser.Opcode
+        let isFinal: Bool
+        let payloadBytes: Int
+        let maskKey: UInt32?
 
         init(opcode: WebSocketFrameParser.Opcode, isFinal: Bool, count: Int, maskKey: UInt32?) {
-            let maskBit: UInt8 = maskKey == nil ? 0 : 0x80
-            var bytes: [UInt8] = [opcode.rawValue | (isFinal ? 0x80 : 0)]
-            bytes.reserveCapacity(WebSocketMessage.headroom)
-            switch count {
-            case ..<126:
-                bytes.append(maskBit | UInt8(count))
-            case ..<65536:
-                bytes.append(maskBit | 126)
-                Self.append(UInt16(count), to: &bytes)
-            default:
-                bytes.append(maskBit | 127)
-                Self.append(UInt64(count), to: &bytes)
-            }
-            if let maskKey { Self.append(maskKey, to: &bytes) }
-            self.bytes = bytes
+            self.opcode = opcode
+            self.isFinal = isFinal
+            self.payloadBytes = count
+            self.maskKey = maskKey
         }
 
-        private static func append(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {
-            withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        private var lengthBytes: Int {
+            switch payloadBytes {
+            case ..<126: 0
+            case ..<65536: 2
+            default: 8
+            }
+        }
+
+        var count: Int { 2 + lengthBytes + (maskKey == nil ? 0 : 4) }
+
+        func write(to buffer: inout ByteBuffer, at offset: Int) {
+            let maskBit: UInt8 = maskKey == nil ? 0 : 0x80
+            buffer.setInteger(opcode.rawValue | (isFinal ? 0x80 : 0), at: offset)
+            switch lengthBytes {
+            case 0:
+                buffer.setInteger(maskBit | UInt8(payloadBytes), at: offset + 1)
+            case 2:
+                buffer.setInteger(maskBit | 126, at: offset + 1)
+                buffer.setInteger(UInt16(payloadBytes), at: offset + 2)
+            default:
+                buffer.setInteger(maskBit | 127, at: offset + 1)
+                buffer.setInteger(UInt64(payloadBytes), at: offset + 2)
+            }
+            if let maskKey { buffer.setInteger(maskKey, at: offset + 2 + lengthBytes) }
         }
     }
 }

@@ -14,7 +14,8 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
         self.io = io
         self.file = file
         self.size = size
-        place = AlignedBytes(count: LogLimits.mebibyte)
+        let bytes = Int(min(size, UInt64(LogLimits.mebibyte)))
+        place = AlignedBytes(count: LogLimits.roundedToBlock(max(1, bytes)))
     }
 
     deinit {

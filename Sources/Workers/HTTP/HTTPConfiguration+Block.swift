@@ -16,7 +16,8 @@ extension HTTPConfiguration {
             try reader.integer("default_timeout", in: 1...Self.maximumTimeoutMilliseconds) ?? defaultTimeoutMilliseconds
         let limit = try reader.integer("concurrency_request_limit", in: 0...Int64.max)
         isConcurrencyLimitClamped = limit == 0
-        concurrencyRequestLimit = limit.map { Int(min(max($0, 1), Int64(Self.maximumConcurrency))) }
+        concurrencyRequestLimit =
+            limit.map { Int(min(max($0, 1), Int64(Self.maximumConcurrency))) }
             ?? concurrencyRequestLimit
         if let reader = try reader.object("cors", fields: ["allowed_origins", "allowed_methods"]) {
             cors = CORS(

@@ -155,7 +155,8 @@ final class HTTPConnection: ChannelDuplexHandler {
         keepsAlive = head.isKeepAlive && !isUpgrade
         let declared = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
         isRestDrainable = declared <= HTTPLimits.drainableBytes && !head.headers.contains(name: "transfer-encoding")
-        awaitsContinue = !isHTTP10 && head.headers.first(name: "expect")?.isEqualIgnoringCase(to: "100-continue") == true
+        awaitsContinue =
+            !isHTTP10 && head.headers.first(name: "expect")?.isEqualIgnoringCase(to: "100-continue") == true
         let exchange = HTTPExchange(head: head, service: service, connection: self)
         phase = .answering(exchange)
         exchange.start()

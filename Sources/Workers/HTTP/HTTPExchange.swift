@@ -145,8 +145,7 @@ final class HTTPExchange {
             service.failure(
                 413,
                 code: "PAYLOAD_TOO_LARGE",
-                message: "A JSON body may have at most \(HTTPLimits.bodyBytes) bytes; send larger data with another "
-                    + "content type"
+                message: "A JSON body may have at most \(HTTPLimits.bodyBytes) bytes; split it into several requests"
             )
         )
     }

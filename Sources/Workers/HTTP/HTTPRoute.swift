@@ -21,18 +21,18 @@ final class HTTPRoute {
         self.method = method
         self.conditionFunctionID = conditionFunctionID
         var head = ByteBuffer(string: "{\"path\":")
-        head.writeJSON(string: pattern.template)
+        head.writeJSONString(pattern.template)
         head.writeStaticString(",\"method\":\"")
         dataHead = head
         var tail = ByteBuffer(string: ",\"trigger\":{\"type\":\"http\",\"path\":")
-        tail.writeJSON(string: pattern.template)
+        tail.writeJSONString(pattern.template)
         tail.writeString(",\"method\":\"\(method.rawValue)\"}")
         dataTrigger = tail
         let names = pattern.parameterNames.map(Name.init)
         parameterKeys = names.indices.map { index in
             guard !names[(index + 1)...].contains(names[index]) else { return nil }
             var key = ByteBuffer()
-            key.writeJSON(string: names[index].string)
+            key.writeJSONString(names[index].string)
             return key
         }
     }

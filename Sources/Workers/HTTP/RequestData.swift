@@ -45,11 +45,11 @@ struct RequestData {
     consuming func forHandler(_ makeUUID: () -> UUID) -> RawJSON {
         var text = self.text
         for (name, direction) in [("request_body", "read"), ("response", "write")] {
-            text.writeString(",\"\(name)\":{\"channel_id\":\"")
-            text.writeString(makeUUID().description)
-            text.writeStaticString("\",\"access_key\":\"")
-            text.writeString(makeUUID().description)
-            text.writeString("\",\"direction\":\"\(direction)\"}")
+            text.writeString(",\"\(name)\":{\"channel_id\":")
+            text.writeUUID(makeUUID())
+            text.writeStaticString(",\"access_key\":")
+            text.writeUUID(makeUUID())
+            text.writeString(",\"direction\":\"\(direction)\"}")
         }
         text.writeStaticString("}")
         return RawJSON(validated: text)
@@ -65,16 +65,16 @@ struct RequestData {
             isFirst = false
             text.writeImmutableBuffer(key)
             text.writeStaticString(":")
-            text.writeJSON(string: String(value))
+            text.writeJSONString(String(value))
         }
     }
 
     private mutating func writeQuery(_ query: Substring) {
         for (index, pair) in QueryString(query).pairs.enumerated() {
             if index > 0 { text.writeStaticString(",") }
-            text.writeJSON(string: pair.key)
+            text.writeJSONString(pair.key)
             text.writeStaticString(":")
-            text.writeJSON(string: pair.value)
+            text.writeJSONString(pair.value)
         }
     }
 
@@ -85,14 +85,14 @@ struct RequestData {
             let isRepeat = fields[..<index].contains { $0.name.isEqualIgnoringCase(to: field.name) }
             if isRepeat { continue }
             if index > 0 { text.writeStaticString(",") }
-            text.writeJSON(lowercased: field.name)
+            text.writeJSON(fieldName: field.name)
             text.writeStaticString(":")
             var value = field.value.isVisibleASCII ? field.value : ""
             for other in fields[(index + 1)...] where other.name.isEqualIgnoringCase(to: field.name) {
                 value += field.name.isEqualIgnoringCase(to: "cookie") ? "; " : ", "
                 value += other.value.isVisibleASCII ? other.value : ""
             }
-            text.writeJSON(string: value)
+            text.writeJSONString(value)
         }
     }
 }

@@ -31,7 +31,9 @@ struct RouteTable<Route: AnyObject> {
         _ method: RouteMethod,
         ignoring ignored: Route?
     ) -> Registration? {
-        return root.sameShape(as: pattern.segments[...]).last { $0.method == method && $0.pattern.key != pattern.key && $0.route !== ignored }
+        return root.sameShape(as: pattern.segments[...]).last {
+            $0.method == method && $0.pattern.key != pattern.key && $0.route !== ignored
+        }
     }
 
     /// Adds a registration, which serves from now on. The caller has looked for conflicts.

@@ -108,11 +108,3 @@ struct EngineAssembly {
         return options
     }
 }
-
-extension Array {
-    fileprivate func stablySorted(by order: (Element, Element) -> Bool) -> [Element] {
-        enumerated()
-            .sorted { order($0.element, $1.element) || (!order($1.element, $0.element) && $0.offset < $1.offset) }
-            .map(\.element)
-    }
-}

@@ -126,7 +126,7 @@ BAD_CONFIGURATIONS = [
     # text, what the error says
     ("workers: []\nrubbish: 1\n", ["unknown field `rubbish`", "line 2 column 1"]),
     ("workers:\n  - name: iii-http\n    config:\n      port: 1\n      prot: 2\n", ["unknown field `prot`", "line 5"]),
-    ("workers:\n  - name: iii-http\n    config:\n      port: many\n", ["port", "line 4"]),
+    ("workers:\n  - name: iii-http\n    config:\n      port: many\n", ["invalid type: string", "line 4 column 13"]),
     ("workers:\n  - name: iii-http\n    config:\n      port: 70000\n", ["70000", "line 4"]),
     ("workers:\n  - name: iii-state\n    config:\n      adapter: {name: nope}\n", ["nope"]),
     ("workers:\n  - name: iii-state\n    config:\n      adapter: {name: kv, config: {store_method: memory}}\n", ["memory"]),

@@ -67,7 +67,10 @@ def root(directory) -> pathlib.Path:
 
 
 def in_root(root: pathlib.Path, *arguments: str) -> list[str]:
-    return ["chroot", f"--userspec={USER}:{USER}", str(root), "/app/iii", *arguments]
+    # Its path, since the environment will be empty.
+    chroot = shutil.which("chroot", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    assert chroot, "chroot isn't installed"
+    return [chroot, f"--userspec={USER}:{USER}", str(root), "/app/iii", *arguments]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")

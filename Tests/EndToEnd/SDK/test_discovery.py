@@ -113,7 +113,7 @@ def test_register_and_unregister_trigger_functions(worker, connect, prefix):
     arguments = {"trigger_type": "state", "function_id": f"{prefix}::on", "config": {"scope": prefix}}
     trigger_id = asking.trigger("engine::register_trigger", arguments)["id"]
     name = asking.name
-    asking.client.shutdown()
+    asking.close()
     eventually(lambda: not worker.trigger("engine::workers::list", {"search": name})["workers"], "it's gone")
     worker.trigger("state::set", {"scope": prefix, "key": "k", "value": 1})
     assert received.get(timeout=PATIENCE_SECONDS)["key"] == "k"
@@ -161,7 +161,7 @@ def test_workers_available_trigger(worker, connect, prefix):
     worker.bind("engine::workers-available", f"{prefix}::on", {})
     other = connect()
     other.trigger("state::list", {"scope": prefix})
-    other.client.shutdown()
+    other.close()
     names, worker_id = [], None
     while "worker_disconnected" not in names:
         event = events.get(timeout=PATIENCE_SECONDS)

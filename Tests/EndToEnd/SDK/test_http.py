@@ -120,7 +120,9 @@ def test_vectors_13_to_15_request_bodies(route, send, content_type, body, seen):
 
 
 def test_vector_16_parameters_and_query(route, send, prefix):
-    route(lambda request: {"body": request}, "x/:id")
+    # The SDK turns the channel references into objects, which can't be sent back.
+    channels = ("request_body", "response")
+    route(lambda request: {"body": {k: v for k, v in request.items() if k not in channels}}, "x/:id")
     response = send("GET", "x/a%2Fb?q=1&q=2&e=a+b&u=%C3%A4&flag&none=", None, {"X-Custom": "V", "Cookie": "a=1"})
     seen = response.json
     assert seen["path_params"] == {"id": "a%2Fb"}
@@ -212,7 +214,7 @@ def test_vector_29_takeover_survives_the_first_owner(connect, send, prefix):
         worker.function(f"{prefix}::{name}", lambda request, name=name: {"body": name})
         worker.bind("http", f"{prefix}::{name}", {"api_path": f"{prefix}/r"})
     assert send("GET").json == "second"
-    first.client.shutdown()
+    first.close()
     eventually(lambda: not second.is_registered(f"{prefix}::first"), "the first worker is gone")
     assert send("GET").json == "second"
 

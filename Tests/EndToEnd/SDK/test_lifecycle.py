@@ -109,7 +109,7 @@ def test_last_registration_of_an_id_wins(connect, prefix):
     assert caller.trigger(f"{prefix}::f", {}) == "first"
     second.client.register_function(f"{prefix}::f", lambda data: "second")
     eventually(lambda: caller.trigger(f"{prefix}::f", {}) == "second", "the second worker has taken over")
-    first.client.shutdown()  # the previous owner's leaving has no effect
+    first.close()  # the previous owner's leaving has no effect
     eventually(lambda: not caller.trigger("engine::workers::list", {"search": first.name})["workers"], "it's gone")
     assert caller.trigger(f"{prefix}::f", {}) == "second"
 
@@ -120,7 +120,7 @@ def test_everything_of_a_worker_goes_with_it(connect, prefix):
     leaving.bind("state", f"{prefix}::f", {"scope": prefix})
     name = leaving.name
     eventually(lambda: staying.trigger("engine::workers::list", {"search": name})["workers"], "it's listed")
-    leaving.client.shutdown()
+    leaving.close()
     eventually(lambda: not staying.is_registered(f"{prefix}::f"), "its function is gone")
     assert staying.trigger_ids(f"{prefix}::f") == []
     eventually(lambda: not staying.trigger("engine::workers::list", {"search": name})["workers"], "its row is gone")

@@ -83,7 +83,7 @@ def test_bindings_outlive_their_provider(connect, prefix):
     consumer.function(f"{prefix}::on", lambda data: None)
     consumer.bind(f"{prefix}-type", f"{prefix}::on", {"n": 1})
     binding_id = first.next().id
-    first_owner.client.shutdown()
+    first_owner.close()
     eventually(lambda: not type_is_known(consumer, f"{prefix}-type"), "the type is gone")
     assert consumer.trigger_ids(f"{prefix}::on") == []
     second.offer(connect(), f"{prefix}-type")
@@ -98,7 +98,7 @@ def test_binding_goes_when_its_owner_goes(connect, prefix):
     consumer.function(f"{prefix}::on", lambda data: None)
     consumer.bind(f"{prefix}-type", f"{prefix}::on", {})
     binding_id = provider.next().id
-    consumer.client.shutdown()
+    consumer.close()
     assert provider.unregistered.get(timeout=PATIENCE_SECONDS) == binding_id
 
 

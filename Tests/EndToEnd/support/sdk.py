@@ -29,6 +29,7 @@ class Worker:
 
     def __init__(self, url: str, name: str | None = None, **options: Any) -> None:
         self.name = name or f"worker-{uuid.uuid4()}"
+        self.is_closed = False
         self.client = register_worker(url, InitOptions(worker_name=self.name, **options))
 
     def trigger(self, function_id: str, payload: Any = None, **fields: Any) -> Any:
@@ -66,4 +67,7 @@ class Worker:
         return next((row for row in rows if row["name"] == self.name), None)
 
     def close(self) -> None:
-        self.client.shutdown()
+        """May be called twice, unlike the client's own `shutdown`."""
+        if not self.is_closed:
+            self.is_closed = True
+            self.client.shutdown()

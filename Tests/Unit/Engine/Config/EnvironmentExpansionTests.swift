@@ -106,6 +106,41 @@ struct EnvironmentExpansionTests {
         #expect((1...5).map(result.fileLine) == [1, 1, 2, 2, 4])
     }
 
+    @Test("random texts without comments: as the grammar says", arguments: [UInt64(0x5EED_0003), 0x5EED_0004])
+    func model(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let pieces = ["${", "}", ":", "$", "X", "A", "U", "-", " ", "\n", "'", "\"", "|", "${X}", "${U:d}", "é"]
+        for _ in 0..<20_000 {
+            let text = (0..<Int.random(in: 0...12, using: &random)).map { _ in
+                pieces[Int.random(in: 0..<pieces.count, using: &random)]
+            }.joined()
+            #expect(expanded(text) == Self.naive(text), "seed \(seed): \(text.debugDescription)")
+        }
+    }
+
+    /// Nil when a name is missing.
+    private static func naive(_ text: String) -> String? {
+        var rest = Substring(text)
+        var result = ""
+        while let start = rest.range(of: "${") {
+            result += rest[..<start.lowerBound]
+            let body = rest[start.upperBound...]
+            guard let close = body.firstIndex(of: "}") else { return result + rest[start.lowerBound...] }
+            let parts = body[..<close].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts[0].isEmpty {
+                result += "$"
+                rest = rest[rest.index(after: start.lowerBound)...]
+                continue
+            }
+            guard let value = variables[String(parts[0])] ?? (parts.count > 1 ? String(parts[1]) : nil) else {
+                return nil
+            }
+            result += value
+            rest = body[body.index(after: close)...]
+        }
+        return result + rest
+    }
+
     @Test("the process environment: unset, empty, not UTF-8")
     func process() {
         setenv("III_TEST_EMPTY", "", 1)
@@ -116,5 +151,19 @@ struct EnvironmentExpansionTests {
         #expect(ProcessEnvironment.value("III_TEST_BAD") == nil)
         #expect(ProcessEnvironment.value("III_TEST_UNSET") == nil)
         #expect(ProcessEnvironment.value("III_TEST\0_EMPTY") == nil)
+    }
+}
+
+extension Substring {
+    /// The first occurrence, without Foundation.
+    fileprivate func range(of needle: String) -> Range<Index>? {
+        var position = startIndex
+        while position < endIndex {
+            if self[position...].hasPrefix(needle) {
+                return position..<index(position, offsetBy: needle.count)
+            }
+            position = index(after: position)
+        }
+        return nil
     }
 }

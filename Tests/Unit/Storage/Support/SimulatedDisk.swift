@@ -184,7 +184,7 @@ final class SimulatedDisk: StorageIO {
         case .write(let offset, let bytes):
             grow(&content, Int(offset) + bytes.count)
             content.withUnsafeMutableBytes { place in
-                bytes.withUnsafeBytes { memcpy(place.baseAddress! + Int(offset), $0.baseAddress!, $0.count) }
+                bytes.withUnsafeBytes { _ = memcpy(place.baseAddress! + Int(offset), $0.baseAddress!, $0.count) }
             }
         }
     }

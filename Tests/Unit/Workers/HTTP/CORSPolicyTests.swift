@@ -22,7 +22,9 @@ import Testing
         let (origin, methods) = ("access-control-allow-origin=*", "access-control-allow-methods=*")
         #expect(headers(nil, origin: nil, isPreflight: false) == [origin, "access-control-expose-headers=*", vary])
         #expect(
-            headers(nil, origin: "http://a", isPreflight: true) == ["access-control-allow-headers=*", methods, origin, vary]
+            headers(nil, origin: "http://a", isPreflight: true) == [
+                "access-control-allow-headers=*", methods, origin, vary,
+            ]
         )
     }
 
@@ -32,13 +34,15 @@ import Testing
         #expect(headers(cors, origin: nil, isPreflight: false) == ["access-control-allow-origin=*", vary])
         #expect(
             headers(cors, origin: nil, isPreflight: true) == [
-                "access-control-allow-headers=*", "access-control-allow-methods=get,PUT", "access-control-allow-origin=*", vary,
+                "access-control-allow-headers=*", "access-control-allow-methods=get,PUT",
+                "access-control-allow-origin=*", vary,
             ]
         )
     }
 
     @Test(arguments: [
-        (["http://a", "http://b"], "http://b", true), (["http://a"], "http://A", false), (["http://a"], "http://a/", false),
+        (["http://a", "http://b"], "http://b", true), (["http://a"], "http://A", false),
+        (["http://a"], "http://a/", false),
         (["http://a"], nil, false), (["bad\n"], "bad\n", false),
     ])
     func listedOrigins(_ origins: [String], _ origin: String?, _ isAllowed: Bool) {

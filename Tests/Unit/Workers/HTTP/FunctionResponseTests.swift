@@ -11,7 +11,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{}"#, 200), (#"{"status_code":201}"#, 201), (#"{"status_code":"404"}"#, 200), (#"{"status_code":404.0}"#, 404),
+        (#"{}"#, 200), (#"{"status_code":201}"#, 201), (#"{"status_code":"404"}"#, 200),
+        (#"{"status_code":404.0}"#, 404),
         (#"{"status_code":4.04e2}"#, 404), (#"{"status_code":404.5}"#, 200), (#"{"status_code":-1}"#, 200),
         (#"{"status_code":99}"#, 200), (#"{"status_code":1000}"#, 200), (#"{"status_code":999}"#, 999),
         (#"{"status_code":true}"#, 200), (#"{"status_code":null}"#, 200), (#"{"status_code":1e400}"#, 200),
@@ -42,7 +43,10 @@ import Testing
         (#"{"headers":{"content-type":"text/plain"},"body":"a\n\u00e9\ud83d\ude00"}"#, "a\né😀", "text/plain"),
         (#"{"headers":{"content-type":"text/plain"},"body":null}"#, "", "text/plain"),
         (#"{"headers":{"content-type":"text/plain"},"body":{"a": 1}}"#, #"{"a":1}"#, "text/plain"),
-        (#"{"headers":{"content-type":"application/json; charset=x"},"body":[1, "b c"]}"#, #"[1,"b c"]"#, "application/json; charset=x"),
+        (
+            #"{"headers":{"content-type":"application/json; charset=x"},"body":[1, "b c"]}"#, #"[1,"b c"]"#,
+            "application/json; charset=x"
+        ),
         (#"{"headers":{"content-type":"text/plain"}}"#, "{}", "text/plain"),
         (#"{"headers":["CONTENT-TYPE: text/css"],"body":"a"}"#, "a", "text/css"),
         (#"{"body":1,"body":2}"#, "2", "application/json"),
@@ -55,7 +59,8 @@ import Testing
 
     @Test(arguments: [
         (#"{"x-a":"1","X-B":"2"}"#, ["x-a: 1", "x-b: 2"]), (#"{"x":1,"y":null,"z":"ok"}"#, ["z: ok"]),
-        (#"{"x":"a\r\nb","y y":"1","":"2","z":"\u0000"}"#, []), (#"{"x":"é"}"#, ["x: é"]), (#"{"x":"a\tb"}"#, ["x: a\tb"]),
+        (#"{"x":"a\r\nb","y y":"1","":"2","z":"\u0000"}"#, []), (#"{"x":"é"}"#, ["x: é"]),
+        (#"{"x":"a\tb"}"#, ["x: a\tb"]),
         (#"["Set-Cookie: a=1","Set-Cookie: b=2","bad",7]"#, ["set-cookie: a=1", "set-cookie: b=2"]),
         (#"["a:b:c", ":x", " k : v ", "n:"]"#, ["a: b:c", "k: v", "n: "]),
         (#"{"set-cookie":["a=1","b=2",3]}"#, ["set-cookie: a=1", "set-cookie: b=2"]),
@@ -76,7 +81,9 @@ import Testing
     }
 
     @Test func lengthIsComputedAndFramingHeadersOfHandlersAreIgnored() {
-        let text = wire(#"{"headers":{"content-type":"t/p","Content-Length":"99","Transfer-Encoding":"chunked"},"body":"abc"}"#)
+        let text = wire(
+            #"{"headers":{"content-type":"t/p","Content-Length":"99","Transfer-Encoding":"chunked"},"body":"abc"}"#
+        )
         #expect(text == "HTTP/1.1 200 OK\r\ncontent-type: t/p\r\ncontent-length: 3\r\ndate: D\r\n\r\nabc")
     }
 

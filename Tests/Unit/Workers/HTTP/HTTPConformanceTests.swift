@@ -17,7 +17,8 @@ import Testing
 
     @Test(arguments: [
         ("GET /hello", 200, #"{"m":1}"#), ("GET /hello/", 404, notFound), ("POST /hello", 405, ""),
-        ("HEAD /hello", 200, ""), ("HEAD /nowhere", 404, ""), ("OPTIONS /nowhere", 200, ""), ("OPTIONS /hello", 200, ""),
+        ("HEAD /hello", 200, ""), ("HEAD /nowhere", 404, ""), ("OPTIONS /nowhere", 200, ""),
+        ("OPTIONS /hello", 200, ""),
         ("TRACE /hello", 405, ""),
     ])
     func vectors2To5(_ request: String, _ status: Int, _ body: String) throws {
@@ -37,7 +38,8 @@ import Testing
         (#"{"body":"x"}"#, 200, #""x""#, "application/json"),
         (#"{"body":"<a/>","headers":{"Content-Type":"text/xml"}}"#, 200, "<a/>", "text/xml"),
         (#"{"body":"{}","headers":{"content-type":"application/json"}}"#, 200, "{}", "application/json"),
-        (#"{"status_code":"404"}"#, 200, "{}", "application/json"), (#"{"status_code":404.0}"#, 404, "{}", "application/json"),
+        (#"{"status_code":"404"}"#, 200, "{}", "application/json"),
+        (#"{"status_code":404.0}"#, 404, "{}", "application/json"),
     ])
     func vectors6To10And12(_ result: String, _ status: Int, _ body: String, _ type: String) throws {
         let harness = try HTTPHarness()
@@ -59,7 +61,8 @@ import Testing
     @Test(arguments: [
         ("content-type: text/plain", "hi", "null"), ("content-type: application/json", "{bad", "null"),
         ("x: y", #"{"a":1}"#, "null"), ("content-type: Application/JSON", "1", "null"),
-        ("content-type: application/vnd.api+json", "1", "null"), ("content-type: application/json; charset=utf-8", "[1]", "[1]"),
+        ("content-type: application/vnd.api+json", "1", "null"),
+        ("content-type: application/json; charset=utf-8", "[1]", "[1]"),
         ("content-type: x/application/json", "[2]", "[2]"), ("content-type: application/json", "", "null"),
     ])
     func vectors13To15(_ header: String, _ body: String, _ seen: String) throws {
@@ -106,7 +109,10 @@ import Testing
 
     @Test func vectors20And21() throws {
         let harness = try HTTPHarness()
-        harness.function("f", failing: InvocationError(code: "invocation_failed", message: "boom", stacktrace: "secret"))
+        harness.function(
+            "f",
+            failing: InvocationError(code: "invocation_failed", message: "boom", stacktrace: "secret")
+        )
         harness.route("GET", "f", to: "f")
         harness.route("GET", "g", to: "g")
         let failed = try harness.request("GET /f")
@@ -155,7 +161,8 @@ import Testing
         let harness = try HTTPHarness()
         harness.function("f", returning: "{}")
         let config: RawJSON = RawJSON(["api_path": "r"])
-        harness.engine.bind(type: "http", functionID: "f", config: config, metadata: RawJSON(["tenant": "a"])) { _, _ in }
+        harness.engine.bind(type: "http", functionID: "f", config: config, metadata: RawJSON(["tenant": "a"])) { _, _ in
+        }
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         _ = try harness.request("GET /r", headers: ["traceparent: \(parent)", "baggage: k=v"])
         #expect(try harness.calls[0].metadata?.parse() == ["tenant": "a"])
@@ -168,7 +175,10 @@ import Testing
         let harness = try HTTPHarness()
         harness.function("f", returning: #"{"body":[]}"#)
         harness.route("OPTIONS", "r", to: "f")
-        let found = try harness.request("OPTIONS /r", headers: isPreflight ? ["access-control-request-method: GET"] : [])
+        let found = try harness.request(
+            "OPTIONS /r",
+            headers: isPreflight ? ["access-control-request-method: GET"] : []
+        )
         #expect(found.status == status && found.body == body && found["access-control-allow-methods"] == "*")
     }
 }

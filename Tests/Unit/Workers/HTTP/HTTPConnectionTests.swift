@@ -56,7 +56,8 @@ import Testing
     }
 
     @Test func everySplitOfAPostIsServed() throws {
-        let request = "POST /now HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{\"a\":1}"
+        let request =
+            "POST /now HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{\"a\":1}"
         for split in 1..<request.utf8.count {
             let harness = try harness()
             let client = try harness.connect()
@@ -71,7 +72,8 @@ import Testing
     @Test func chunkedBodyIsCollected() throws {
         let harness = try harness()
         let client = try harness.connect()
-        let head = "POST /now HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        let head =
+            "POST /now HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         try client.send(head + "3\r\n[1,\r\n2\r\n2]\r\n0\r\nx: trailer\r\n\r\n")
         #expect(try Response(client.received())?.status == 200)
         #expect(try harness.calls[0].data.parse()["body"] == [1, 2])
@@ -134,7 +136,8 @@ import Testing
 
     @Test(arguments: [
         ("HTTP/1.1", "", true), ("HTTP/1.1", "connection: close\r\n", false), ("HTTP/1.0", "", false),
-        ("HTTP/1.0", "connection: keep-alive\r\n", true), ("HTTP/1.1", "connection: upgrade\r\nupgrade: h2c\r\n", false),
+        ("HTTP/1.0", "connection: keep-alive\r\n", true),
+        ("HTTP/1.1", "connection: upgrade\r\nupgrade: h2c\r\n", false),
     ])
     func keepAlive(_ version: String, _ header: String, _ isKept: Bool) throws {
         let client = try harness().connect()
@@ -156,7 +159,8 @@ import Testing
     @Test(arguments: [("/now", true), ("/nowhere", false)])
     func expectContinue(_ path: String, _ isContinued: Bool) throws {
         let client = try harness().connect()
-        let head = "POST \(path) HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"
+        let head =
+            "POST \(path) HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"
         try client.send(head)
         let first = try client.received()
         guard isContinued else {
@@ -171,7 +175,9 @@ import Testing
     @Test func brokenChunkIsRefusedAndTheFunctionNeverRuns() throws {
         let harness = try harness(limit: 1)
         let client = try harness.connect()
-        try client.send("POST /now HTTP/1.1\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")
+        try client.send(
+            "POST /now HTTP/1.1\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+        )
         #expect(try Response(client.received())?.status == 400)
         #expect(harness.calls.isEmpty && harness.worker.service?.requestsInProgress == 0)
     }
@@ -338,7 +344,10 @@ import Testing
         let seed = UInt64.random(in: .min ... .max)
         var random = SplitMix(state: seed)
         let harness = try harness(limit: 4)
-        let base = Array((get + "POST /now?a=%41 HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n[1]" + get).utf8)
+        let base = Array(
+            (get + "POST /now?a=%41 HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n[1]" + get)
+                .utf8
+        )
         for _ in 0..<2000 {
             var bytes = base
             for _ in 0..<random.below(4) { bytes[random.below(bytes.count)] = UInt8(random.below(256)) }

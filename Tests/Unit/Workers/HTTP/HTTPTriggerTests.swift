@@ -17,16 +17,21 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{}"#, "api_path is required for http triggers"), (#"{"api_path":7}"#, "api_path is required for http triggers"),
-        ("[]", "api_path is required for http triggers"), (#"{"api_path":"a","http_method":"TRACE"}"#, "http_method 'TRACE'"),
-        (#"{"api_path":"a","http_method":""}"#, "http_method ''"), (#"{"api_path":"a","http_method":"*"}"#, "http_method '*'"),
+        (#"{}"#, "api_path is required for http triggers"),
+        (#"{"api_path":7}"#, "api_path is required for http triggers"),
+        ("[]", "api_path is required for http triggers"),
+        (#"{"api_path":"a","http_method":"TRACE"}"#, "http_method 'TRACE'"),
+        (#"{"api_path":"a","http_method":""}"#, "http_method ''"),
+        (#"{"api_path":"a","http_method":"*"}"#, "http_method '*'"),
         (#"{"api_path":"a/:"}"#, "api_path 'a/:' is not valid"),
         (#"{"api_path":"a","middleware_function_ids":["m"]}"#, "middleware_function_ids is not served"),
     ])
     func refusals(_ config: String, _ expected: String) throws {
         let harness = try harness()
         var text: String?
-        harness.engine.bind(type: "http", functionID: "a", config: RawJSON(try JSON.parse(config)), metadata: nil) { _, error in
+        harness.engine.bind(type: "http", functionID: "a", config: RawJSON(try JSON.parse(config)), metadata: nil) {
+            _,
+            error in
             #expect(error?.code == "trigger_registration_failed")
             text = error?.message
         }
@@ -41,7 +46,9 @@ import Testing
     ])
     func accepted(_ config: String) throws {
         let harness = try harness()
-        harness.engine.bind(type: "http", functionID: "a", config: RawJSON(try JSON.parse(config)), metadata: nil) { _, error in
+        harness.engine.bind(type: "http", functionID: "a", config: RawJSON(try JSON.parse(config)), metadata: nil) {
+            _,
+            error in
             #expect(error == nil)
         }
         #expect(try harness.request("GET /r").body == "\"a\"")

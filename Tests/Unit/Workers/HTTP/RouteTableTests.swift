@@ -20,7 +20,8 @@ extension RouteTable<Served> {
 @Suite struct RouteTableTests {
     private func answer(_ table: Table, _ method: RouteMethod?, _ path: String) -> String {
         switch table.match(path[...], method) {
-        case .route(let found, let parameters): ([found.route.name] + parameters.map(String.init)).joined(separator: " ")
+        case .route(let found, let parameters):
+            ([found.route.name] + parameters.map(String.init)).joined(separator: " ")
         case .methodNotAllowed(let allowed): "405 " + allowed.map(\.rawValue).joined(separator: ",")
         case .notFound: "404"
         }
@@ -28,7 +29,8 @@ extension RouteTable<Served> {
 
     @Test(arguments: [
         ("GET", "/users/me", "GET users/me"), ("GET", "/users/7", "GET users/:id 7"),
-        ("GET", "/users/", "404"), ("GET", "/users", "404"), ("GET", "/Users/me", "GET :a/:b Users me"), ("GET", "//users/me", "404"),
+        ("GET", "/users/", "404"), ("GET", "/users", "404"), ("GET", "/Users/me", "GET :a/:b Users me"),
+        ("GET", "//users/me", "404"),
         ("POST", "/users/7", "405 GET,HEAD"), ("HEAD", "/users/7", "GET users/:id 7"),
         ("GET", "/users/a%2Fb", "GET users/:id a%2Fb"),
         ("GET", "/secret/9", "GET :a/:b secret 9"), ("GET", "/secret/9/path", "GET secret/:id/path 9"),
@@ -43,7 +45,8 @@ extension RouteTable<Served> {
     func matches(_ method: String, _ path: String, _ expected: String) throws {
         var table = Table()
         for template in [
-            "users/me", "users/:id", ":a/:b", "secret/:id/path", "files/{*rest}", "/slash/", "/", "v/:id.json", "lit/a:b",
+            "users/me", "users/:id", ":a/:b", "secret/:id/path", "files/{*rest}", "/slash/", "/", "v/:id.json",
+            "lit/a:b",
             "mixed/:id",
         ] {
             try table.add(.GET, template)
@@ -78,7 +81,8 @@ extension RouteTable<Served> {
     }
 
     @Test(arguments: [
-        ("c/:a/:b", "c/:b/:a", true), ("c/:a", "/c/:a", false), ("", "/", true), ("/", "/", false), ("a/:x", "a/{x}", true),
+        ("c/:a/:b", "c/:b/:a", true), ("c/:a", "/c/:a", false), ("", "/", true), ("/", "/", false),
+        ("a/:x", "a/{x}", true),
         ("a/{*x}", "a/:x", true), ("a/:x", "a/{*x}", true), ("a/:x/b", "a/:y/c", false), ("a/:x/b", "a/:y/b", true),
         ("a", "b", false), ("a/", "a", false),
     ])
@@ -135,7 +139,10 @@ extension RouteTable<Served> {
                 (0..<random.below(4) + 1).map { _ in ["a", "b", "c", ":p", ""][random.below(5)] }.joined(separator: "/")
             }
             let paths = (0..<40).map { _ in
-                "/" + (0..<random.below(4) + 1).map { _ in ["a", "b", "c", "d", ""][random.below(5)] }.joined(separator: "/")
+                "/"
+                    + (0..<random.below(4) + 1).map { _ in ["a", "b", "c", "d", ""][random.below(5)] }.joined(
+                        separator: "/"
+                    )
             }
             let compared = try compare(templates, paths)
             #expect(compared > 0, "seed \(seed)")
@@ -163,7 +170,11 @@ extension RouteTable<Served> {
         return paths.count * 4
     }
 
-    private static func model(_ routes: [(method: RouteMethod, pattern: RoutePattern)], _ method: RouteMethod, _ path: String) -> String {
+    private static func model(
+        _ routes: [(method: RouteMethod, pattern: RoutePattern)],
+        _ method: RouteMethod,
+        _ path: String
+    ) -> String {
         let segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         var fitting: [(rank: [Int], text: String, isExact: Bool)] = []
         var others: Set<RouteMethod> = []

@@ -1,0 +1,127 @@
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Storage
+
+/// The failure policy (storage.md §5.8) on a simulated disk.
+@Suite struct FaultTests {
+    /// I1, lesson 7: after a failed write or sync nothing is acknowledged any more, by anybody, and nothing acknowledged is lost.
+    @Test(arguments: [("pwrite", true), ("pwrite", false), ("fdatasync", false)], [EIO, ENOSPC])
+    func aFailedSyncIsFinal(call: (name: String, direct: Bool), number: Int32) throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: call.direct)
+        let failures = Counter()
+        options.onFailure = { error in
+            #expect(error.code == .durabilityLost)
+            failures.add()
+        }
+        let store = try SimulatedStore(disk, options: options)
+        try store.putDurably("a", "1")
+        disk.fail(call.name, number)
+        let succeeded = Counter()
+        let failed = Counter()
+        for key in ["b", "c"] {
+            try store.put(key, "2").whenDurable { result in
+                if case .success = result { succeeded.add() } else { failed.add() }
+            }
+        }
+        let early = try store.log.read { view in view.get(SimulatedStore.rows, key: Bytes("b".utf8)) }
+        #expect(store.log.writeStep() == .failed)
+        #expect(succeeded.value == 0 && failed.value == 2 && failures.value == 1)
+        early.whenDurable { result in
+            if case .success = result { Issue.record("a lost value was shown (I4)") }
+        }
+        #expect(throws: StorageError.self) { try store.put("d", "3") }
+        #expect(store.log.writeStep() == .failed && failures.value == 1)
+        #expect(try SimulatedStore(disk.copy()).get("a") == Bytes("1".utf8))
+    }
+
+    @Test(arguments: [true, false])
+    func shortWritesAndInterruptionsAreNoFailures(direct: Bool) throws {
+        let disk = SimulatedDisk()
+        disk.writeShort()
+        let store = try SimulatedStore(disk, direct: direct)
+        for number in 0..<20 {
+            disk.fail("pwrite", EINTR, after: number % 3)
+            try store.putDurably("\(number)", String(repeating: "x", count: number * 300))
+        }
+        #expect(try SimulatedStore(disk.copy()).content == store.content)
+    }
+
+    @Test func aFullDiskRefusesWritesAndRecovers() throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: true)
+        let warnings = Counter()
+        options.onWarning = { _ in warnings.add() }
+        let store = try SimulatedStore(disk, options: options)
+        try store.putDurably("a", "1")
+        try store.putDurably("b", "2")
+        // The active segment is full now, and there is no room for another.
+        disk.limit(to: 5 * LogLimits.blockBytes)
+        let result = Counter()
+        try store.put("c", "3").whenDurable { if case .success = $0 { result.add() } }
+        #expect(store.log.writeStep() == .outOfSpace)
+        #expect(result.value == 0 && warnings.value == 1)
+        #expect(throws: StorageError.self) { try store.put("d", "4") }
+        do {
+            try store.put("d", "4")
+        } catch let error as StorageError {
+            #expect(error.code == .lowSpace && error.isRetryable)
+        }
+        #expect(store.get("a") == Bytes("1".utf8), "reads go on")
+        #expect(store.log.writeStep() == .outOfSpace)
+        disk.limit(to: nil)
+        #expect(store.log.writeStep() == .wrote(transactions: 1, nanoseconds: 1000) || result.value == 1)
+        #expect(result.value == 1 && warnings.value == 2)
+        try store.putDurably("d", "4")
+        #expect(try SimulatedStore(disk.copy()).content == store.content)
+    }
+
+    /// Deletes make room, so they go on while the active segment holds them.
+    @Test func aFullDiskStillTakesDeletes() throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: true)
+        options.initialSegmentBytes = 64 * LogLimits.blockBytes
+        options.maximumSegmentBytes = options.initialSegmentBytes
+        let store = try SimulatedStore(disk, options: options)
+        try store.putDurably("a", "1")
+        disk.limit(to: 70 * LogLimits.blockBytes)
+        #expect(store.log.prepareSpare(bytes: options.initialSegmentBytes) == false)
+        #expect(throws: StorageError.self) { try store.put("b", "2") }
+        _ = try store.log.commit { transaction in transaction.delete(SimulatedStore.rows, key: Bytes("a".utf8)) }
+        #expect(store.log.writeStep() != .outOfSpace)
+        #expect(store.content.isEmpty)
+        disk.limit(to: nil)
+        #expect(store.log.prepareSpare(bytes: options.initialSegmentBytes))
+        try store.putDurably("b", "2")
+    }
+
+    /// L2 in small: random steps with random faults; nothing acknowledged is ever lost.
+    @Test(arguments: 1...60 as ClosedRange<UInt64>)
+    func randomFaults(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let disk = SimulatedDisk()
+        let direct = Bool.random(using: &generator)
+        let store = try SimulatedStore(disk, direct: direct)
+        let acknowledged = Counter()
+        let calls = ["pwrite", "fdatasync", "fsync", "rename", "open"]
+        disk.fail(
+            calls[Int.random(in: 0..<calls.count, using: &generator)],
+            [EIO, EINTR, ENOSPC].randomElement(using: &generator) ?? EIO,
+            after: Int.random(in: 0..<40, using: &generator)
+        )
+        for number in 1...CrashTests.transactions {
+            guard let committed = try? store.log.commit({ CrashTests.apply(number, &$0) }) else { break }
+            committed.pending.whenDurable { if case .success = $0 { acknowledged.raise(to: number) } }
+            if Bool.random(using: &generator) { _ = store.log.writeStep() }
+            if Int.random(in: 0..<6, using: &generator) == 0 { _ = store.log.sealStep() }
+        }
+        let verdict = CrashTests.verdict(
+            disk.afterCrash(.random(seed: seed)),
+            acknowledged: acknowledged.value,
+            direct: direct
+        )
+        #expect(verdict.problem == nil, "seed \(seed)")
+    }
+}
