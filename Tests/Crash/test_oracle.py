@@ -94,5 +94,13 @@ def test_counter_that_tells_the_same_value_twice():
 
 def test_counter_that_counts_more_than_was_asked():
     subject = CounterHistory("c", intended=1)
+    subject.acknowledge("a", 2)
     with pytest.raises(Violation):
-        subject.acknowledge("a", 2)
+        subject.settle(2)
+
+
+def test_counter_that_forgets_what_it_told():
+    subject = CounterHistory("c", intended=4)
+    subject.acknowledge("a", 3)
+    with pytest.raises(Violation):
+        subject.settle(2)

@@ -111,6 +111,8 @@ public final class Store: Sendable {
         writerWakeUp.post()
         spareWakeUp.post()
         for thread in threads { thread.join() }
+        // Usually nothing is left; but the last reference may go away in a callback on the writer's own thread.
+        while case .wrote = log.writeStep() {}
         defer { lock.release() }
         do throws(StorageError) {
             try log.closeLog()

@@ -29,6 +29,17 @@ public struct StoreMetrics: Sendable, Equatable {
     static let histogramBuckets = 24
     static let slowSyncNanoseconds: UInt64 = 1_000_000_000
 
+    init(segments: UInt64 = 0) {
+        self.segments = segments
+    }
+
+    mutating func recordBatch(_ batch: BatchBuffer) {
+        batches += 1
+        transactions += UInt64(batch.transactionCount)
+        records += UInt64(batch.recordCount)
+        bytes += UInt64(batch.paddedBytes)
+    }
+
     mutating func recordSync(nanoseconds: UInt64) {
         syncs += 1
         syncNanosecondsEWMA = syncs == 1 ? nanoseconds : (syncNanosecondsEWMA * 7 + nanoseconds) / 8

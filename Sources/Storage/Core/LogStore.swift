@@ -11,6 +11,10 @@ final class LogStore<IO: StorageIO>: Sendable {
     let gate: DurabilityGate
     let preparer: SegmentPreparer<IO>
     let writer: Mutex<WriterState<IO>>
+    /// Apart from the writer's state, which is held during a sync.
+    let counters = Mutex(StoreMetrics(segments: 1))
+    /// Not yet told.
+    let warnings = Mutex<[String]>([])
 
     init(options: StorageOptions, io: IO, opened: OpenedLog<IO>) {
         self.options = options
@@ -43,7 +47,7 @@ final class LogStore<IO: StorageIO>: Sendable {
     }
 
     var metrics: StoreMetrics {
-        var metrics = writer.withLock { $0.metrics }
+        var metrics = counters.withLock { $0 }
         metrics.waiters = gate.waiterCount
         core.withLock { core in
             metrics.pendingBytes = core.pendingBytes
@@ -61,13 +65,12 @@ struct WriterState<IO: StorageIO>: Sendable {
     var sizing: SegmentSizing
     /// Taken from the core, not yet written: only while the disk is full.
     var backlog: [BatchBuffer] = []
-    var metrics = StoreMetrics()
     var spareRequestedFor = SegmentNumber.none
-    var hasFailed = false
+    /// Failed or closed: nothing is written any more.
+    var hasStopped = false
 
     init(log: LogWriter<IO>, sizing: SegmentSizing) {
         self.log = log
         self.sizing = sizing
-        metrics.segments = 1
     }
 }

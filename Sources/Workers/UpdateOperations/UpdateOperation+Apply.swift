@@ -100,23 +100,27 @@ extension RunningValue {
     }
 
     /// An absent leaf of a longer path always becomes a list; elsewhere a string starts as itself.
+    ///
+    /// Switches over the kind, not the value: a pattern would hold a second reference and appending would copy all.
     private static func append(_ new: JSON, to slot: inout JSON?, _ path: UpdatePath) throws(UpdateFailure) {
-        switch slot {
+        switch slot?.kind {
         case nil where path.segments.count > 1:
             slot = .array([new])
         case nil, .null:
             slot = new.kind == .string ? new : .array([new])
-        case .array(var elements):
+        case .array:
+            var elements = slot?.array ?? []
             slot = nil
             elements.append(new)
             slot = .array(elements)
-        case .string(var text):
+        case .string:
             guard case .string(let addition) = new else { throw .notAppendable(path, value: new) }
+            var text = slot?.string ?? ""
             slot = nil
             text += addition
             slot = .string(text)
-        case .some(let found):
-            throw .notAppendable(path, found: found)
+        default:
+            throw .notAppendable(path, found: slot ?? .null)
         }
     }
 

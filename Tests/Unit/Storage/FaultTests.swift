@@ -26,7 +26,7 @@ import Testing
                 if case .success = result { succeeded.add() } else { failed.add() }
             }
         }
-        let early = try store.log.read { view in view.get(SimulatedStore.rows, key: Bytes("b".utf8)) }
+        let early = store.log.read { view in view.get(SimulatedStore.rows, key: Bytes("b".utf8)) }
         #expect(store.log.writeStep() == .failed)
         #expect(succeeded.value == 0 && failed.value == 2 && failures.value == 1)
         early.whenDurable { result in

@@ -243,4 +243,20 @@ import Testing
                 == ["Expected string append value at path 'root', got object."]
         )
     }
+
+    /// A switch over the stored value once kept a second reference: each append copied the whole list.
+    @Test(arguments: [["l"], ["a", "l"]])
+    func appendingCopiesNothing(_ path: [String]) throws {
+        var elements: [JSON] = [0]
+        elements.reserveCapacity(64)
+        let address = elements.withUnsafeBufferPointer { Int(bitPattern: $0.baseAddress) }
+        var stored: JSON? = .object(["l": .array(elements)])
+        if path.count > 1 { stored = stored.map { ["a": $0] } }
+        elements = []
+        let append = UpdateOperation.append(path: UpdatePath(path), value: 1)
+        let value = UpdateOperation.apply([append, append], to: stored.take()).value
+        let list = try #require(path.reduce(value) { $0?[$1] }?.array)
+        #expect(list == [0, 1, 1])
+        #expect(list.withUnsafeBufferPointer { Int(bitPattern: $0.baseAddress) } == address)
+    }
 }
