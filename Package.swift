@@ -69,6 +69,7 @@ let package = Package(
             name: "iii",
             dependencies: [
                 "Adapters",
+                "CPlatform",
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]

@@ -1,11 +1,13 @@
+import CPlatform
 import Engine
 
 #if canImport(Glibc)
 import Glibc
 #endif
 
+let arguments = (1..<max(1, iii_argument_count())).compactMap { iii_argument($0).map(String.init(cString:)) }
 let output: CommandOutput
-switch Command.parse(Array(CommandLine.arguments.dropFirst())) {
+switch Command.parse(arguments) {
 case .serve(let options):
     output = Server.start(options)
 case .trigger(let call):

@@ -86,7 +86,8 @@ def test_serves_in_an_empty_root_as_another_user(root):
         try:
 
             def is_healthy() -> bool:
-                assert child.poll() is None, f"the engine ended with {child.returncode}"
+                if child.poll() is not None:
+                    pytest.fail(f"the engine ended with {child.returncode}")  # `eventually` doesn't wait on
                 return subprocess.run(health, env={}, capture_output=True, timeout=PATIENCE_SECONDS).returncode == 0
 
             eventually(is_healthy, "health exits 0")

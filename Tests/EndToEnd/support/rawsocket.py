@@ -223,6 +223,14 @@ class RawWorker(RawSocket):
         fields = {key: frame[key] for key in ("invocation_id", "function_id")}
         self.send({"type": "invocationresult", **fields, "result": result})
 
+    def function_ids(self, prefix: str) -> list[str]:
+        rows = self.call("engine::functions::list", {"prefix": prefix})["functions"]
+        return [row["function_id"] for row in rows]
+
+    def live_triggers(self, function_id: str) -> list[str]:
+        rows = self.call("engine::registered-triggers::list", {"function_id": function_id})["registered_triggers"]
+        return [row["id"] for row in rows]
+
 
 class CallFailed(Exception):
     def __init__(self, error: dict[str, Any]) -> None:

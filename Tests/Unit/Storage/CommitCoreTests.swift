@@ -37,10 +37,12 @@ import Testing
         try store.put("b", "old")
         _ = try store.log.commit { transaction in
             transaction.put(rows, key: key("a"), value: key("1"))
-            #expect(transaction.get(rows, key: key("a")) == key("1"))
-            #expect(transaction.delete(rows, key: key("b")))
-            #expect(!transaction.delete(rows, key: key("b")))
-            #expect(transaction.get(rows, key: key("b")) == nil)
+            let own = transaction.get(rows, key: key("a"))
+            #expect(own == key("1"))
+            let deletes = (transaction.delete(rows, key: key("b")), transaction.delete(rows, key: key("b")))
+            #expect(deletes == (true, false))
+            let gone = transaction.get(rows, key: key("b"))
+            #expect(gone == nil)
             transaction.put(rows, key: key("c"), chunks: [key("x"), key("y")])
             key("z").withUnsafeBytes { transaction.put(rows, key: key("d"), value: $0) }
             var seen: [String] = []
@@ -50,7 +52,8 @@ import Testing
             }
             #expect(seen == ["dz", "cxy", "a1"])
             transaction.trim(rows, from: key("a"), upTo: key("d"))
-            #expect(transaction.count(rows) == 1)
+            let count = transaction.count(rows)
+            #expect(count == 1)
             transaction.trim(rows, from: key("a"), upTo: key("d"))
         }
         _ = store.log.writeStep()

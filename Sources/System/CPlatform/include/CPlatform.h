@@ -46,4 +46,6 @@ void iii_semaphore_post(iii_semaphore *semaphore);
 /// 1 when a post was taken, 0 when the time was up. UINT64_MAX: no limit.
 int iii_semaphore_wait(iii_semaphore *semaphore, uint64_t nanoseconds);
 
+#include "arguments.h"
+
 #endif
