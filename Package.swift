@@ -84,7 +84,13 @@ let package = Package(
         .testTarget(name: "CommandLineTests", dependencies: ["iii"], path: "Tests/Unit/CommandLine"),
         .testTarget(
             name: "WorkersTests",
-            dependencies: ["Workers", "Adapters", .product(name: "NIOEmbedded", package: "swift-nio")],
+            dependencies: [
+                "Workers",
+                "Adapters",
+                "Storage",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             path: "Tests/Unit/Workers"
         ),
     ],

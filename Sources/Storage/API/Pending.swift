@@ -2,20 +2,24 @@
 public struct Pending<R: Sendable>: Sendable {
     private let value: R
     private let gate: DurabilityGate
+    private let isRead: Bool
     public let lsn: LSN
 
-    init(_ value: R, lsn: LSN, gate: DurabilityGate) {
+    init(_ value: R, lsn: LSN, gate: DurabilityGate, isRead: Bool) {
         self.value = value
         self.lsn = lsn
         self.gate = gate
+        self.isRead = isRead
     }
 
     /// Calls back exactly once: in place if already durable and everything before it was delivered, else through
     /// `StorageOptions.deliver`, in LSN order.
+    ///
+    /// Fails with `durabilityLost`; a read also with `overloaded` when too many wait already.
     public func whenDurable(_ body: @escaping @Sendable (Result<R, StorageError>) -> Void) {
         if gate.isDelivered(lsn) { return body(.success(value)) }
         let value = value
-        gate.wait(for: lsn) { error in
+        gate.wait(for: lsn, isRead: isRead) { error in
             if let error { body(.failure(error)) } else { body(.success(value)) }
         }
     }

@@ -48,6 +48,9 @@ public final class Store: Sendable {
             }
             threads = [writer, spares]
         } catch {
+            // Ends the first thread if only the second could not be started.
+            isStopping.set()
+            spareWakeUp.post()
             throw .openFailed(error)
         }
         recovery = log.recovery

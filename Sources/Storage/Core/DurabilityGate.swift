@@ -42,13 +42,16 @@ final class DurabilityGate: Sendable {
     }
 
     /// Runs the callback when `lsn` is durable; in place if nothing it could overtake is left.
-    func wait(for lsn: LSN, _ callback: @escaping Callback) {
+    ///
+    /// A commit always gets its place: the core bounds their number, and a refusal would say that nothing was done.
+    func wait(for lsn: LSN, isRead: Bool = false, _ callback: @escaping Callback) {
         enum Verdict { case queued, durable, failed(StorageError) }
         let verdict: Verdict = state.withLock { state in
             if !state.isDelivering {
                 if lsn.rawValue <= durable.load(ordering: .relaxed) { return .durable }
                 if let failure = state.failure { return .failed(failure) }
             }
+            if isRead && state.waiters.count >= LogLimits.maximumWaiters { return .failed(Self.tooManyWait) }
             if let last = state.waiters.last, last.lsn > lsn.rawValue { state.isSorted = false }
             state.waiters.append(Waiter(lsn: lsn.rawValue, callback: callback))
             return .queued
@@ -58,6 +61,10 @@ final class DurabilityGate: Sendable {
         case .durable: callback(nil)
         case .failed(let error): callback(error)
         }
+    }
+
+    private static var tooManyWait: StorageError {
+        StorageError(.overloaded, "\(LogLimits.maximumWaiters) callbacks wait for the disk; retry the read later")
     }
 
     /// Everything up to `lsn` has been synced.

@@ -32,7 +32,7 @@ final class LogStore<IO: StorageIO>: Sendable {
     /// True in the second place: the writer must be woken.
     func commit<R: Sendable>(_ body: (inout Transaction) throws -> R) throws -> (pending: Pending<R>, wakesWriter: Bool) {
         let committed = try core.withLock { core in try core.commit(body) }
-        return (Pending(committed.result, lsn: committed.lsn, gate: gate), committed.wakesWriter)
+        return (Pending(committed.result, lsn: committed.lsn, gate: gate, isRead: false), committed.wakesWriter)
     }
 
     func read<R: Sendable, Failure: Error>(
@@ -43,7 +43,7 @@ final class LogStore<IO: StorageIO>: Sendable {
             let value = try body(view)
             return (value, core.seenLSN)
         }
-        return Pending(value, lsn: LSN(rawValue: seen), gate: gate)
+        return Pending(value, lsn: LSN(rawValue: seen), gate: gate, isRead: true)
     }
 
     var metrics: StoreMetrics {

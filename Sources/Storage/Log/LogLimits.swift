@@ -24,6 +24,9 @@ enum LogLimits {
     static let maximumPendingBytes = 64 * mebibyte
     static let maximumPendingTransactions = 65_536
 
+    /// Callbacks that wait for durability, beyond which reads are refused.
+    static let maximumWaiters = 4 * maximumPendingTransactions
+
     static let initialSegmentBytes = 4 * mebibyte
     static let maximumSegmentBytes = 64 * mebibyte
 

@@ -123,6 +123,26 @@ import Testing
         }
     }
 
+    /// Lesson 6: killed first, recovered from what only the kernel knew, then the power goes. What the second owner showed
+    /// must be there.
+    @Test(arguments: [true, false])
+    func whatWasRecoveredIsDurableBeforeItIsShown(direct: Bool) throws {
+        let calls = Self.run(crashAt: nil, direct: direct).disk.calls
+        var recoveries = 0
+        for crash in 0..<calls {
+            let run = Self.run(crashAt: crash, direct: direct)
+            for loss in Self.losses {
+                let killed = run.disk.afterKill()
+                let second = try SimulatedStore(killed, direct: direct)
+                let shown = second.get("counter").flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
+                let verdict = Self.verdict(killed.afterCrash(loss), acknowledged: shown, direct: direct, exactly: shown)
+                recoveries += 2
+                #expect(verdict.problem == nil, "killed at call \(crash), then \(loss)")
+            }
+        }
+        print("kill, then power cut, \(direct ? "direct" : "buffered"): \(recoveries) recoveries")
+    }
+
     /// L5: the test above must turn red when a sync is missing.
     @Test(arguments: [
         (SimulatedDisk.Lies.fileSync, false), (.directorySync, true), (.directorySync, false), (.directWrite, true),

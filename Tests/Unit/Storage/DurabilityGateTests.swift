@@ -70,4 +70,22 @@ import Testing
         gate.publish(LSN(rawValue: 2))
         #expect(journal.all == ["outer", "inner", "later"])
     }
+
+    /// I10: reads can't pile up without bound while the disk stands still; commits keep their place.
+    @Test func readsAreRefusedBeyondTheBound() {
+        let gate = DurabilityGate(durable: .zero) { $0() }
+        let refused = Counter()
+        let released = Counter()
+        for _ in 0..<LogLimits.maximumWaiters {
+            gate.wait(for: LSN(rawValue: 1), isRead: true) { $0 == nil ? released.add() : refused.add() }
+        }
+        gate.wait(for: LSN(rawValue: 1), isRead: true) { error in
+            #expect(error?.code == .overloaded)
+            refused.add()
+        }
+        gate.wait(for: LSN(rawValue: 1)) { _ in released.add() }
+        #expect(refused.value == 1 && released.value == 0)
+        gate.publish(LSN(rawValue: 1))
+        #expect(refused.value == 1 && released.value == LogLimits.maximumWaiters + 1)
+    }
 }

@@ -133,6 +133,15 @@ import Testing
         #expect(torn.starts(with: copy) && report.quarantinedBytes == UInt64(copy.count) && copy.count > 40)
     }
 
+    /// A recycled file: sound batches of its earlier use are no batches of this one, at the end or after it.
+    @Test func r5LeftoversOfAnotherEpochAreNoBatches() throws {
+        let disk = try written(["a", "b", "c"])
+        try rewrite(disk, block: 2) { $0.epoch ^= 1 }
+        try rewrite(disk, block: 3) { $0.epoch ^= 1 }
+        let (report, content) = try report(disk)
+        #expect(report.row == .r5 && report.condition == .tornTail && content == ["1 a value of a"])
+    }
+
     @Test func r6AnUnsyncedLaterBatchIsDropped() throws {
         let disk = try written(["a", "b", "c"])
         // "b" and "c" were written under one sync that never ended: "c" knows only "a" to be durable.

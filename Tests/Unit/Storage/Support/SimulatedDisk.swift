@@ -123,6 +123,18 @@ final class SimulatedDisk: StorageIO {
     /// A copy as it is, with all writes durable: what a SIGKILL leaves.
     func copy() -> SimulatedDisk { afterCrash(.keepAll) }
 
+    /// The process was killed, the kernel lives on: everything is there, nothing more is durable.
+    func afterKill() -> SimulatedDisk {
+        SimulatedDisk(
+            state.withLock { state in
+                var image = state
+                image.isDead = false
+                image.crashAt = nil
+                image.calls = 0
+                return image
+            })
+    }
+
     /// What a new process finds after the power came back.
     func afterCrash(_ loss: Loss) -> SimulatedDisk {
         let image: State = state.withLock { state in
