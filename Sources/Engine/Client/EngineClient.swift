@@ -76,7 +76,7 @@ public final class EngineClient {
             }
         let connected = bootstrap.connect(host: host, port: port)
         connected.whenFailure { error in
-            upgraded.fail(EngineClientError.connectFailed("\(host):\(port): \(reason(of: error))"))
+            upgraded.fail(EngineClientError.connectFailed(reason(of: error)))
         }
         upgraded.futureResult
             .flatMap { body($0.value) }
@@ -92,7 +92,7 @@ public final class EngineClient {
     private static func reason(of error: any Error) -> String {
         guard let failure = error as? NIOConnectionError else { return "\(error)" }
         if let first = failure.connectionErrors.first?.error as? IOError { return first.systemText }
-        return failure.dnsAError.map { "\($0)" } ?? "\(failure)"
+        return failure.connectionErrors.isEmpty ? "the host name can't be resolved" : "\(failure)"
     }
 
     private static func configure(
@@ -191,7 +191,7 @@ public enum EngineClientError: Error, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .connectFailed(let text): "could not connect to \(text)"
+        case .connectFailed(let text): "could not connect: \(text)"
         case .handshakeRefused(let text): "no WebSocket endpoint of an engine: \(text)"
         case .connectionLost(let text): "connection closed by the engine: \(text)"
         case .timeout:

@@ -273,8 +273,8 @@ extension InvocationError {
     fileprivate static func payloadTooLarge(_ bytes: Int) -> InvocationError {
         InvocationError(
             code: "payload_too_large",
-            message: "The result is \(bytes) bytes; the limit is \(Engine.maximumResultBytes) bytes. "
-                + "Use channels for larger payloads."
+            message: "The call was executed, but its result of \(bytes) bytes exceeds the limit of "
+                + "\(Engine.maximumResultBytes) bytes. Use channels for larger payloads."
         )
     }
 

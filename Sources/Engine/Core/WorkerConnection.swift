@@ -175,8 +175,13 @@ extension WorkerConnection: WebSocketDelegate {
                     metadata: ["reason": "\(error.reason)", "frame.bytes": "\(text.readableBytes)"]
                 )
             }
-            if let id = error.invocationID {
-                engine.answer(.failure(error.answer), id: id, functionID: error.functionID, trace: .none, to: self)
+            switch error.subject {
+            case .call(let id, let functionID):
+                engine.answer(.failure(error.error), id: id, functionID: functionID, trace: .none, to: self)
+            case .result(let id):
+                engine.complete(.init(invocationID: id, outcome: .failure(error.error)), from: self)
+            case .other:
+                break
             }
         }
     }

@@ -162,8 +162,15 @@ public struct BindError: Error, CustomStringConvertible {
         if let error = cause as? IOError, error.errnoCode == EADDRINUSE {
             return "address \(host):\(port) is already in use"
         }
-        let reason = (cause as? IOError)?.systemText ?? "\(cause)"
         return "failed to bind to \(host):\(port): \(reason)"
+    }
+
+    private var reason: String {
+        switch cause {
+        case let error as IOError: error.systemText
+        case SocketAddressError.unknown: "the host name can't be resolved"
+        default: "\(cause)"
+        }
     }
 }
 

@@ -71,15 +71,22 @@ enum WorkerMessage {
     }
 }
 
-/// Why a frame could not be decoded. The connection is kept; a readable call is answered (protocol.md §2, Better).
+/// Why a frame could not be decoded. The connection is kept; a readable call is answered (protocol.md §2, Better), and
+/// a result that can't be read ends its call, so that nobody waits for it.
 struct UndecodableFrame: Error {
-    let reason: String
-    /// Set when the frame is an `invokefunction` whose id could be read.
-    let invocationID: UUID?
-    let functionID: String
+    enum Subject {
+        case call(UUID, functionID: String)
+        case result(UUID)
+        case other
+    }
 
-    var answer: InvocationError {
-        InvocationError(code: "INVALID_MESSAGE", message: "Message could not be decoded: \(reason)")
+    let reason: String
+    /// What the frame was about, as far as it could be read.
+    let subject: Subject
+
+    var error: InvocationError {
+        let what = if case .result = subject { "The worker's result" } else { "Message" }
+        return InvocationError(code: "INVALID_MESSAGE", message: "\(what) could not be decoded: \(reason)")
     }
 }
 
@@ -92,13 +99,19 @@ extension WorkerMessage {
             if let duplicate = envelope.duplicate { throw Envelope.FieldError("duplicate field `\(duplicate.key)`") }
             return try decode(envelope, type: try envelope.string(.type))
         } catch {
-            let type = try? envelope.optionalString(.type)
-            let isCall = type == "invokefunction"
-            throw UndecodableFrame(
-                reason: error.reason,
-                invocationID: isCall ? (try? envelope.optionalUUID(.invocationID)) ?? nil : nil,
-                functionID: (try? envelope.optionalString(.functionID)) ?? ""
-            )
+            throw UndecodableFrame(reason: error.reason, subject: subject(of: envelope))
+        }
+    }
+
+    private static func subject(of envelope: Envelope) -> UndecodableFrame.Subject {
+        guard let id = (try? envelope.optionalUUID(.invocationID)) ?? nil else { return .other }
+        switch try? envelope.optionalString(.type) {
+        case "invokefunction":
+            return .call(id, functionID: (try? envelope.optionalString(.functionID)) ?? "")
+        case "invocationresult":
+            return .result(id)
+        default:
+            return .other
         }
     }
 

@@ -27,6 +27,8 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     enum Limits {
         /// Queued bytes from which producers are asked to pause.
         static let congestionBytes = 1 << 20
+        /// Queued bytes from which the peer's own frames aren't read any more: it doesn't read our answers either.
+        static let selfPauseBytes = 16 << 20
         /// Queued bytes at which the connection is dropped: room for one largest message on top of another.
         static let queuedBytes = 160 << 20
         /// A peer that takes nothing for this long is dropped.
@@ -57,10 +59,12 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     private let maskKey: UInt32?
     private var isFlushPending = false
 
-    private var dataFrames: Deque<[ByteBuffer]> = []
+    private var dataFrames: Deque<QueuedFrames> = []
     private var controlFrames: Deque<ByteBuffer> = []
+    /// Memory that the queued frames hold, buffers' spare room and bookkeeping included.
     private(set) var queuedBytes = 0
     private var wasCongested = false
+    private var isSelfPaused = false
 
     private var lastInbound: NIODeadline = .uptimeNanoseconds(0)
     private var lastPing: NIODeadline = .uptimeNanoseconds(0)
@@ -156,11 +160,33 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
             drop(reason: "\(queuedBytes) bytes are queued and the peer doesn't read them")
             return
         }
-        queuedBytes += count
+        enqueue(message, count)
         if isCongested { wasCongested = true }
-        dataFrames.append(contentsOf: WebSocketFrameWriter.fragments(message, maskKey: maskKey))
         pump(context)
+        if queuedBytes > Limits.selfPauseBytes, !isSelfPaused {
+            isSelfPaused = true
+            pauseReading()
+        }
         account()
+    }
+
+    private func enqueue(_ message: consuming WebSocketMessage, _ count: Int) {
+        if message.segments.isEmpty, count <= QueuedFrames.maximumCoalescedBytes {
+            let frame = WebSocketFrameWriter.frame(message, maskKey: maskKey)
+            if let last = dataFrames.indices.last, dataFrames[last].canTake(frame) {
+                queuedBytes += dataFrames[last].append(frame)
+            } else {
+                let frames = QueuedFrames(coalescing: frame)
+                queuedBytes += frames.cost
+                dataFrames.append(frames)
+            }
+            return
+        }
+        for buffers in WebSocketFrameWriter.fragments(message, maskKey: maskKey) {
+            let frames = QueuedFrames(buffers)
+            queuedBytes += frames.cost
+            dataFrames.append(frames)
+        }
     }
 
     func sendControl(_ frame: ByteBuffer) {
@@ -182,10 +208,9 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         while context.channel.isWritable {
             if let frame = controlFrames.popFirst() {
                 context.write(wrapOutboundOut(frame), promise: nil)
-            } else if let frame = dataFrames.popFirst() {
-                // The first buffer is the frame header, which isn't counted.
-                queuedBytes -= frame.dropFirst().reduce(0) { $0 + $1.readableBytes }
-                for buffer in frame { context.write(wrapOutboundOut(buffer), promise: nil) }
+            } else if let frames = dataFrames.popFirst() {
+                queuedBytes -= frames.cost
+                for buffer in frames.buffers { context.write(wrapOutboundOut(buffer), promise: nil) }
             } else {
                 break
             }
@@ -193,6 +218,10 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         }
         if wasCongested, !isCongested {
             wasCongested = false
+            if isSelfPaused {
+                isSelfPaused = false
+                resumeReading()
+            }
             delegate?.webSocketDidDrain(self)
         }
     }

@@ -19,6 +19,7 @@ extension LogOpening {
                 recovered.end = try scan.runToFixedEnd(segments[index + 1].header.predecessor, &recovered.tables)
             } else {
                 let end = try scan.runToTail(&recovered.tables)
+                try requireWhole(segment, end, path: path)
                 try settle(end, &scan, &recovered)
             }
             recovered.batches += scan.batches
@@ -75,6 +76,18 @@ extension LogOpening {
             }
         }
         return segments
+    }
+
+    /// A segment has its full length on disk before its name exists, and gives the unused rest back only behind a batch
+    /// that says it is the last: a shorter file without one was cut by somebody.
+    private func requireWhole(_ segment: Segment, _ end: SegmentScan<IO>.End, path: String) throws(StorageError) {
+        let bytes = try fileBytes(path)
+        guard bytes < segment.header.preparedBytes, !end.isFinished else { return }
+        throw .acknowledgedDataDamaged(
+            at: StorageError.Spot(path: path, segment: segment.number, offset: bytes),
+            because: "the file ends after \(bytes) bytes",
+            proof: "it was prepared with \(segment.header.preparedBytes) bytes before use"
+        )
     }
 
     private func readHeader(_ number: SegmentNumber) throws(StorageError) -> SegmentHeaderReading {

@@ -6,6 +6,8 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         var row: RecoveryRow
         /// The last batch says that its writer closed the store.
         var isClean: Bool
+        /// The last batch says that no other follows in this segment.
+        var isFinished: Bool
         /// End of the last non-zero byte in the file; beyond `log.offset` it is what must be set aside.
         var usedBytes: UInt64
     }
@@ -70,7 +72,13 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     }
 
     private mutating func finish(_ row: RecoveryRow) throws(StorageError) -> End {
-        End(log: end, row: isClean ? .r3 : row, isClean: isClean, usedBytes: try lastUsedByte())
+        End(
+            log: end,
+            row: isClean ? .r3 : row,
+            isClean: isClean,
+            isFinished: isClean || row == .r4,
+            usedBytes: try lastUsedByte()
+        )
     }
 
     /// What stands at the expected place (R4, R5, R8, R9).

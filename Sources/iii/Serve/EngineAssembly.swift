@@ -92,12 +92,22 @@ struct EngineAssembly {
         }
         Logger(label: "iii::storage").info("store opened", metadata: metadata)
         for warning in report.warnings { Logger(label: "iii::storage").warning("\(warning)") }
+        if report.condition == .tornTail {
+            Logger(label: "iii::storage").warning(
+                "the log's last write was torn by the crash and set aside; it had not been acknowledged",
+                metadata: [
+                    "store.path": "\(report.path)", "bytes": .stringConvertible(report.quarantinedBytes),
+                    "files": "\(report.quarantinedFiles.joined(separator: ", "))", "recovery.row": "\(report.row.rawValue)",
+                ]
+            )
+        }
         return shared
     }
 
     private func storageOptions() -> StorageOptions {
         var options = StorageOptions()
         options.deliver = { [loop] resume in loop.execute(resume) }
+        options.onWarning = { text in Logger(label: "iii::storage").warning("\(text)") }
         options.onFailure = { error in
             // Nothing that was acknowledged is in doubt, but nothing can be acknowledged any more: a supervisor has to
             // restart the engine, which then recovers from the disk itself (storage.md §5.8).

@@ -15,7 +15,7 @@ import Glibc
 @Suite struct DurableStateTests {
     @Test func everythingIsThereAfterReopening() throws {
         let directory = try TemporaryDirectory()
-        try DurableState.run(in: directory.path) { state in
+        try DurableState.run(in: directory.path) { (state: DurableState) throws in
             for (key, value) in [("b", "1"), ("a", "2"), ("c", "3"), ("a", "4")] {
                 _ = try state.call("state::set", #"{"scope":"s","key":"\#(key)","value":\#(value)}"#)
             }
@@ -24,7 +24,7 @@ import Glibc
             _ = try state.call("state::set", #"{"scope":"","key":"","value":null}"#)
             _ = try state.call("state::set", #"{"scope":"s","key":"big","value":12345678901234567890123}"#)
         }
-        try DurableState.run(in: directory.path) { state in
+        try DurableState.run(in: directory.path) { (state: DurableState) throws in
             #expect(try state.call("state::list", #"{"scope":"s"}"#) == "[1,4,3,12345678901234567890123]")
             #expect(try state.call("state::list_groups", "{}") == #"{"groups":["","s"]}"#)
             #expect(try state.call("state::get", #"{"scope":"","key":""}"#) == "null")
@@ -35,14 +35,14 @@ import Glibc
     /// A key that is deleted and written again goes to the end, also when it was the last one and across restarts.
     @Test func orderSurvivesDeletionAndRestart() throws {
         let directory = try TemporaryDirectory()
-        try DurableState.run(in: directory.path) { state in
+        try DurableState.run(in: directory.path) { (state: DurableState) throws in
             for key in ["a", "b", "c"] {
                 _ = try state.call("state::set", #"{"scope":"s","key":"\#(key)","value":"\#(key)"}"#)
             }
             _ = try state.call("state::delete", #"{"scope":"s","key":"c"}"#)
             _ = try state.call("state::delete", #"{"scope":"s","key":"a"}"#)
         }
-        try DurableState.run(in: directory.path) { state in
+        try DurableState.run(in: directory.path) { (state: DurableState) throws in
             for key in ["a", "c"] {
                 _ = try state.call("state::set", #"{"scope":"s","key":"\#(key)","value":"\#(key)"}"#)
             }
@@ -59,7 +59,7 @@ import Glibc
         for _ in 0..<4 {
             let calls = (0..<150).map { _ in Self.randomCall(&random) }
             let expected = try calls.map { try model.call($0.0, $0.1) }
-            let actual = try DurableState.run(in: directory.path) { state in
+            let actual = try DurableState.run(in: directory.path) { (state: DurableState) throws in
                 try calls.map { try state.call($0.0, $0.1) }
             }
             #expect(actual == expected, "seed \(seed)")
@@ -99,7 +99,7 @@ import Glibc
         let directory = try TemporaryDirectory()
         var options = StorageOptions()
         options.maximumPendingTransactions = 8
-        try DurableState.run(in: directory.path, options: options) { state in
+        try DurableState.run(in: directory.path, options: options) { (state: DurableState) throws in
             let outcomes = try state.callAll(
                 (0..<500).map { _ in
                     ("state::update", #"{"scope":"s","key":"n","ops":[{"type":"increment","path":"","by":1}]}"#)
