@@ -81,7 +81,11 @@ extension Engine {
         removeTriggerTypes(of: connection)
         connections[connection.id] = nil
         if connections.isEmpty { stopSweep() }
-        connection.logger.debug("worker disconnected", metadata: ["reason": "\(reason)"])
+        connection.logger.log(
+            level: connection.socket.wasDropped ? .warning : .debug,
+            connection.socket.wasDropped ? "worker connection dropped" : "worker disconnected",
+            metadata: ["worker.name": "\(connection.displayName)", "reason": "\(reason)"]
+        )
         observer?.workerDisconnected(connection)
     }
 

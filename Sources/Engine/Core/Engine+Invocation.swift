@@ -72,11 +72,16 @@ extension Engine {
         from caller: WorkerConnection,
         replyingTo id: UUID?
     ) {
-        if id == nil, executor.refusesCalls { return }
+        if id == nil, !executor.socket.hasRoom(for: call.data.count) {
+            return caller.logger.warning(
+                "void call dropped",
+                metadata: ["function": "\(function.id)", "error": "\(InvocationError.notReading(executor))"]
+            )
+        }
         var sentID = id ?? makeUUID()
         if let id {
             do throws(InvocationError) {
-                sentID = try admit(id, at: executor, from: caller)
+                sentID = try admit(id, bytes: call.data.count, at: executor, from: caller)
             } catch {
                 return answer(.failure(error), id: id, functionID: call.functionID, trace: call.trace, to: caller)
             }
@@ -97,16 +102,17 @@ extension Engine {
     /// uses that.
     private func admit(
         _ id: UUID,
+        bytes: Int,
         at executor: WorkerConnection,
         from caller: WorkerConnection
     ) throws(InvocationError) -> UUID {
-        try admitCall(to: executor)
+        try admitCall(to: executor, bytes: bytes)
         guard caller.calling.count < WorkerConnection.Limits.pendingCalls else { throw .tooManyUnanswered(caller) }
         return executor.executing[id] == nil ? id : makeUUID()
     }
 
-    private func admitCall(to executor: WorkerConnection) throws(InvocationError) {
-        guard !executor.refusesCalls else { throw .notReading(executor) }
+    private func admitCall(to executor: WorkerConnection, bytes: Int) throws(InvocationError) {
+        guard executor.socket.hasRoom(for: bytes) else { throw .notReading(executor) }
         guard executor.executing.count < WorkerConnection.Limits.pendingCalls else {
             throw .tooManyUnanswered(executor)
         }
@@ -221,7 +227,7 @@ extension Engine {
             handler(invocation, reply)
         case .worker(let executor):
             do throws(InvocationError) {
-                try admitCall(to: executor)
+                try admitCall(to: executor, bytes: data.count)
             } catch {
                 return reply(.failure(error))
             }
@@ -289,7 +295,8 @@ extension InvocationError {
     fileprivate static func notReading(_ worker: WorkerConnection) -> InvocationError {
         InvocationError(
             code: "invocation_error",
-            message: "worker \(worker.displayName) doesn't read its socket; \(worker.socket.queuedBytes) bytes wait for it"
+            message: "worker \(worker.displayName) is behind with reading: \(worker.socket.queuedBytes) bytes wait for it; "
+                + "retry later"
         )
     }
 

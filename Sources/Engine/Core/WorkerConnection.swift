@@ -44,8 +44,6 @@ public final class WorkerConnection {
     /// Producers that wait until this worker reads again.
     private var waitingProducers: [WorkerConnection] = []
     private var isWaiting = false
-    /// Set when producers have waited for this worker as long as they may; cleared when it has drained.
-    private var isOverloaded = false
 
     private var undecodableFrames = 0
 
@@ -86,22 +84,15 @@ public final class WorkerConnection {
         static let producerPause = TimeAmount.seconds(8)
     }
 
-    /// Whether calls to this worker are refused: it has been behind for longer than producers may be paused.
-    var refusesCalls: Bool { isOverloaded && socket.isCongested }
-
-    /// Stops reading from this worker until `consumer` has read what is queued for it, for at most
-    /// `producerPause`: a socket that isn't read doesn't answer pings either.
+    /// Stops reading from this worker until `consumer` has read what is queued for it. A socket that isn't read doesn't
+    /// answer pings either, so every `producerPause` one read is let through; the next call to a consumer that is still
+    /// behind pauses it again. The consumer drains, or is dropped as stuck.
     func waitForDrain(of consumer: WorkerConnection) {
-        guard consumer.socket.isCongested, !consumer.isOverloaded else { return }
-        guard !isWaiting, !isClosed, consumer !== self else { return }
+        guard consumer.socket.isCongested, !isWaiting, !isClosed, consumer !== self else { return }
         isWaiting = true
         socket.pauseReading()
         if consumer.waitingProducers.isEmpty {
-            engine.loop.assumeIsolated().scheduleTask(in: Limits.producerPause) {
-                guard !consumer.waitingProducers.isEmpty else { return }
-                consumer.isOverloaded = true
-                consumer.releaseProducers()
-            }
+            engine.loop.assumeIsolated().scheduleTask(in: Limits.producerPause) { consumer.releaseProducers() }
         }
         consumer.waitingProducers.append(self)
     }
@@ -155,7 +146,6 @@ extension WorkerConnection: WebSocketDelegate {
     }
 
     func webSocketDidDrain(_ socket: WebSocketHandler) {
-        isOverloaded = false
         releaseProducers()
     }
 

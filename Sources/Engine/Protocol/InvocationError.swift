@@ -23,8 +23,10 @@ public struct InvocationError: Error, Sendable {
         let message = object?["message"]?.string
         self.code = code ?? "invocation_failed"
         self.message = message ?? body.description
-        self.stacktrace = object?["stacktrace"]?.string
-        self.body = code != nil && message != nil ? body : nil
+        let stacktrace = object?["stacktrace"]
+        self.stacktrace = stacktrace?.string
+        let isWellFormed = code != nil && message != nil && (stacktrace?.string != nil || stacktrace?.isNull != false)
+        self.body = isWellFormed ? body : nil
     }
 
     /// The wire form: `{"code","message","stacktrace"?}`.

@@ -31,6 +31,8 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         static let selfPauseBytes = 16 << 20
         /// Queued bytes at which the connection is dropped: room for one largest message on top of another.
         static let queuedBytes = 160 << 20
+        /// Part of it that calls to the peer may not use: answers to it have nowhere else to go.
+        static let answerReserveBytes = 32 << 20
         /// A peer that takes nothing for this long is dropped.
         static let stuckSeconds: Int64 = 30
         /// Silence after which the server pings.
@@ -52,6 +54,8 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
 
     private var state = State.waiting
     private var parser: WebSocketFrameParser
+    /// Bytes of the last read that aren't handled yet; at most a few reads, because reading stops.
+    private var unread = ByteBuffer()
     private let flusher: FlushScheduler
     private let budget: BufferBudget
     /// What `budget` knows of this socket.
@@ -65,6 +69,8 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     private(set) var queuedBytes = 0
     private var wasCongested = false
     private var isSelfPaused = false
+    /// Closed by this side because of what the peer did.
+    private(set) var wasDropped = false
 
     private var lastInbound: NIODeadline = .uptimeNanoseconds(0)
     private var lastPing: NIODeadline = .uptimeNanoseconds(0)
@@ -110,14 +116,26 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var input = unwrapInboundIn(data)
         lastInbound = context.eventLoop.now
+        if unread.readableBytes > 0 {
+            unread.writeBuffer(&input)
+        } else {
+            unread = input
+        }
+        readFrames()
+    }
+
+    /// Handles what has arrived, until this side has too much to say to a peer that doesn't listen: the rest of a burst
+    /// waits then, or a thousand small requests for large values would be answered into memory.
+    private func readFrames() {
         do throws(WebSocketFrameParser.Violation) {
-            while case .open = state, let event = try parser.next(&input) {
+            while isOpen, !isSelfPaused, let event = try parser.next(&unread) {
                 handle(event)
             }
-            account()
         } catch {
-            drop(reason: "protocol violation: \(error.description)")
+            return drop(reason: "protocol violation: \(error.description)")
         }
+        if unread.readableBytes == 0 { unread = ByteBuffer() }
+        account()
     }
 
     private func handle(_ event: WebSocketFrameParser.Event) {
@@ -218,12 +236,15 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         }
         if wasCongested, !isCongested {
             wasCongested = false
-            if isSelfPaused {
-                isSelfPaused = false
-                resumeReading()
-            }
             delegate?.webSocketDidDrain(self)
+            if isSelfPaused { resumeSelf(context) }
         }
+    }
+
+    private func resumeSelf(_ context: ChannelHandlerContext) {
+        isSelfPaused = false
+        resumeReading()
+        context.eventLoop.assumeIsolated().execute { self.readFrames() }
     }
 
     private func markDirty() {
@@ -250,7 +271,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
 
     /// Tells the shared budget what this socket holds now.
     private func account() {
-        let bytes = isOpen ? parser.bufferedBytes + queuedBytes : 0
+        let bytes = isOpen ? parser.bufferedBytes + unread.readableBytes + queuedBytes : 0
         guard bytes != accountedBytes else { return }
         let isWithin = budget.change(from: accountedBytes, to: bytes)
         accountedBytes = bytes
@@ -295,9 +316,15 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
 
     // MARK: Closing
 
+    /// Whether a message of so many bytes still fits behind what is queued.
+    func hasRoom(for bytes: Int) -> Bool {
+        queuedBytes == 0 || queuedBytes + bytes <= Limits.queuedBytes - Limits.answerReserveBytes
+    }
+
     /// Closes TCP without a close frame, as every SDK expects for "reconnect" (protocol.md §5.4).
     func drop(reason: String) {
         guard let context else { return }
+        wasDropped = isOpen
         didClose(reason: reason)
         context.close(promise: nil)
     }

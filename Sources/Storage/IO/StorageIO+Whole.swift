@@ -41,6 +41,7 @@ extension StorageIO {
             try writeAll(file, zeros.readOnly.part(0, count), at: UInt64(offset))
             offset += count
         }
+        extendLifetime(zeros)
         try fdatasync(file)
     }
 
@@ -58,6 +59,7 @@ extension StorageIO {
         let content = AlignedBytes(count: max(1, bytes.count))
         content.mutable.copyBytes(from: bytes)
         try writeAll(file, content.readOnly.part(0, bytes.count), at: 0)
+        extendLifetime(content)
         try fdatasync(file)
     }
 
@@ -67,7 +69,9 @@ extension StorageIO {
         defer { close(file) }
         let place = AlignedBytes(count: LogLimits.roundedToBlock(limit))
         let count = try readAll(file, into: place.mutable, at: 0)
-        return Array(place.readOnly.part(0, min(count, limit)))
+        let bytes = Array(place.readOnly.part(0, min(count, limit)))
+        extendLifetime(place)
+        return bytes
     }
 }
 

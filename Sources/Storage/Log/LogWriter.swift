@@ -106,6 +106,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
         try orFail("write the log") { () throws(SystemCallError) in
             try io.writeAll(segment.file, bytes, at: position.offset)
         }
+        extendLifetime(batch)
         segment.offset += UInt64(bytes.count)
         self.segment = segment
         lastBatch = lastBatch.next
@@ -171,6 +172,7 @@ extension LogWriter {
             let block = AlignedBytes(count: SegmentHeader.encodedBytes)
             header.encode(into: block.mutable)
             try io.writeAll(file, block.readOnly, at: 0)
+            extendLifetime(block)
             try io.fdatasync(file)
             try io.rename(prepared.path, to: path)
             try io.syncDirectory(directory.wal)

@@ -130,6 +130,7 @@ struct LogOpening<IO: StorageIO> {
             let file = try io.open(directory.probe, .updateDirect)
             defer { io.close(file) }
             try io.writeAll(file, block.readOnly, at: 0)
+            extendLifetime(block)
             return true
         } catch {
             guard options.useDirectIO == .on else { return false }

@@ -148,6 +148,42 @@ def test_client_that_never_reads_its_results(engine_factory):
     others.check()
 
 
+def test_pings_whose_answers_nobody_reads(engine_factory):
+    """Small frames count too: two million unread pongs once took a gigabyte and a half."""
+    engine = engine_factory().start()
+    others = Bystander(engine.worker_port)
+    before = engine.resident_bytes()
+    greedy = RawWorker(engine.worker_port)
+    greedy.socket.settimeout(1)
+    burst = encode_frame(TEXT, b'{"type":"ping"}') * 1000
+    try:
+        for _ in range(2000):
+            greedy.send_bytes(burst)
+    except OSError:
+        pass  # no longer read by the engine
+    assert others.slowest_check(2) < STALL_SECONDS
+    grown = engine.resident_bytes() - before
+    assert grown < 100 << 20, f"grew by {grown >> 20} MiB"
+    greedy.close()
+    others.check()
+
+
+def test_a_burst_of_requests_for_large_values(engine_factory):
+    """Everything is answered, in pieces, to a client that does read; it isn't dropped for having asked."""
+    engine = engine_factory().start()
+    key = {"scope": "large", "key": "k"}
+    reader = RawWorker(engine.worker_port)
+    reader.call("state::set", {**key, "value": "x" * (1 << 20)})
+    for _ in range(300):
+        reader.invoke("state::get", key)
+    answered = 0
+    while answered < 300:
+        message = reader.receive()
+        if message["type"] == "invocationresult":
+            assert len(message["result"]) == 1 << 20
+            answered += 1
+
+
 def test_executor_that_never_reads_its_calls(engine_factory):
     engine = engine_factory().start()
     others = Bystander(engine.worker_port)

@@ -195,6 +195,6 @@ import Testing
             transaction.put(rows, key: [2], value: [])
         }
         let batch = try #require(store.log.core.withLock { $0.takeBatches() }.first)
-        #expect(try RecordTests.describe(batch.payload) == ["put 1 [1] [] by orders::place +", "put 1 [2] []"])
+        #expect(try RecordTests.describe(batch) == ["put 1 [1] [] by orders::place +", "put 1 [2] []"])
     }
 }

@@ -17,6 +17,15 @@ import Testing
         return batch
     }
 
+    /// Views into a batch die with it.
+    static func describe(_ batch: BatchBuffer) throws(RecordReader.Failure) -> [String] {
+        try describe(bytes(batch))
+    }
+
+    static func bytes(_ batch: BatchBuffer) -> [UInt8] {
+        withExtendedLifetime(batch) { Array(batch.payload) }
+    }
+
     static func describe(_ payload: UnsafeRawBufferPointer) throws(RecordReader.Failure) -> [String] {
         var reader = RecordReader(payload)
         var texts: [String] = []
@@ -44,7 +53,7 @@ import Testing
 
     @Test func roundTrip() throws {
         #expect(
-            try Self.describe(Self.sample().payload) == [
+            try Self.describe(Self.sample()) == [
                 "put 7 [1, 2] [3, 4, 5] by me +", "delete 8 [9]", "trim 9 [] [255, 0]", "ignored 4", "put 65535 [] []",
             ]
         )
@@ -52,7 +61,7 @@ import Testing
 
     /// Cut anywhere but between records, a payload is refused; no cut traps.
     @Test func everyTruncationIsNoticed() throws {
-        let payload = Array(Self.sample().payload)
+        let payload = Self.bytes(Self.sample())
         let whole = try Self.describe(payload)
         for length in 0..<payload.count {
             if let read = try? Self.describe(Array(payload[..<length])) {
@@ -69,7 +78,7 @@ import Testing
     @Test(arguments: 1...4 as ClosedRange<UInt64>)
     func randomMutationsNeverTrap(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
-        let payload = Array(Self.sample().payload)
+        let payload = Self.bytes(Self.sample())
         var refused = 0
         for _ in 0..<5_000 {
             var mutated = payload
@@ -95,7 +104,7 @@ import Testing
         for number in 0..<200 {
             batch.encodePut(TableID(rawValue: 1), key: [UInt8(number)], value: Bytes(repeating: UInt8(number), count: 100), origin: nil)
         }
-        let records = try? Self.describe(batch.payload)
+        let records = try? Self.describe(batch)
         #expect(records?.count == 200)
         #expect(records?[150].hasPrefix("put 1 [150] [150, 150") == true)
         #expect(batch.padded().count % LogLimits.blockBytes == 0)

@@ -176,6 +176,16 @@ import Testing
         #expect(refusal(disk)?.row == .r7)
     }
 
+    /// A newest segment that lost its end, even its zeros, was cut by somebody: batches may have gone with it.
+    @Test func r7AShortenedSegmentIsRefused() throws {
+        for blocks in 1...7 {
+            let disk = try written()
+            disk.change(SimulatedStore.path(1)) { $0.removeSubrange((blocks * block)...) }
+            let error = refusal(disk)
+            #expect(error?.row == .r7 && error?.offset == UInt64(blocks * block), "\(blocks) of 8 blocks are left")
+        }
+    }
+
     @Test func r8ABadPayloadFollowsTheSameRule() throws {
         let tail = try written()
         tail.flip(SimulatedStore.path(1), bit: (2 * block + 90) * 8)

@@ -16,6 +16,8 @@ struct SimulatedStore {
         options.useDirectIO = direct ? .auto : .off
         options.initialSegmentBytes = 4 * LogLimits.blockBytes
         options.maximumSegmentBytes = 8 * LogLimits.blockBytes
+        // One batch per transaction: then several batches share a sync, which only buffered writing does.
+        if !direct { options.softBatchBytes = 1 }
         let ticks = Mutex<UInt64>(1_000_000)
         let tick = { @Sendable in
             ticks.withLock { ticks in
