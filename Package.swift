@@ -75,7 +75,12 @@ let package = Package(
             ]
         ),
 
-        .testTarget(name: "StorageTests", dependencies: ["Storage"], path: "Tests/Unit/Storage"),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Storage", "CPlatform"],
+            path: "Tests/Unit/Storage",
+            exclude: ["Golden"]
+        ),
         .testTarget(
             name: "EngineTests",
             dependencies: ["Engine", .product(name: "NIOEmbedded", package: "swift-nio")],

@@ -139,19 +139,68 @@ struct WebSocketHandlerTests {
         #expect(try caller.receive().first?["error"]?["code"] == "invocation_stopped")
     }
 
-    /// Memory is bounded: at 160 MiB of queued data the connection is dropped.
-    @Test func overflowingQueueIsDropped() throws {
+    private let large = RawJSON(
+        validated: ByteBuffer(bytes: [0x22] + [UInt8](repeating: 0x61, count: 60 << 20) + [0x22])
+    )
+
+    /// Three HTTP requests of 60 MB once killed the healthy worker that they were for: a call that doesn't fit behind
+    /// what is queued fails alone.
+    @Test func callsThatDontFitAreRefused() throws {
         let test = TestEngine()
         let worker = try test.connect()
         try worker.send(#"{"type":"registerfunction","id":"f"}"#)
         worker.channel.isWritable = false
-        let payload = ByteBuffer(bytes: [0x22] + [UInt8](repeating: 0x61, count: 60 << 20) + [0x22])
-        var outcomes = 0
+        var failures: [InvocationError] = []
         for _ in 0..<3 {
-            test.engine.invoke("f", data: RawJSON(validated: payload)) { _ in outcomes += 1 }
+            test.engine.invoke("f", data: large) { outcome in
+                if case .failure(let error) = outcome { failures.append(error) }
+            }
         }
-        #expect(!worker.isConnected)
-        #expect(outcomes == 3)
+        #expect(worker.isConnected)
+        #expect(failures.map(\.code) == ["invocation_error"])
+        #expect(failures.first?.message.contains("is behind with reading") == true)
+    }
+
+    /// Memory is bounded: at 160 MiB of queued answers the connection is dropped.
+    @Test func overflowingQueueIsDropped() throws {
+        let test = TestEngine()
+        test.engine.register(FunctionDescription(id: "large"), worker: "w") { _, reply in reply(.success(self.large)) }
+        let caller = try test.connect()
+        caller.channel.isWritable = false
+        let connection = try #require(test.engine.allConnections.first)
+        for _ in 0..<3 {
+            test.engine.answer(
+                .success(large),
+                id: test.engine.makeUUID(),
+                functionID: "large",
+                trace: .none,
+                to: connection
+            )
+        }
+        #expect(!caller.isConnected)
+    }
+
+    /// A peer that doesn't read its answers isn't read either: the rest of its burst waits until it has drained.
+    @Test func aPeerThatDoesntReadIsntAnswered() throws {
+        let test = TestEngine()
+        let value = RawJSON(validated: ByteBuffer(bytes: [0x22] + [UInt8](repeating: 0x61, count: 1 << 20) + [0x22]))
+        var calls = 0
+        test.engine.register(FunctionDescription(id: "f"), worker: "w") { _, reply in
+            calls += 1
+            reply(.success(value))
+        }
+        let caller = try test.connect()
+        caller.channel.isWritable = false
+        let frame = ClientFrame(opcode: 1, payload: Array(call("{}").utf8)).bytes
+        try caller.channel.writeInbound(ByteBuffer(bytes: Array(repeating: frame, count: 100).joined()))
+        #expect(calls < 20)
+        #expect(!isReading(caller))
+        caller.channel.isWritable = true
+        caller.channel.pipeline.fireChannelWritabilityChanged()
+        test.loop.run()
+        #expect(calls == 100)
+        #expect(isReading(caller))
+        #expect(caller.isConnected)
     }
 
     /// One worker's calls that wait in the engine don't pile up without bound.
