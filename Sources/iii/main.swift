@@ -2,7 +2,7 @@ import CPlatform
 import Engine
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 let arguments = (1..<max(1, iii_argument_count())).compactMap { iii_argument($0).map(String.init(cString:)) }

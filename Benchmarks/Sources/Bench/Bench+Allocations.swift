@@ -26,8 +26,11 @@ extension Bench {
             let peer = try count(relayCounted.path, relay.port, template)
             rows.append(
                 Row(
-                    figure: "allocations per invocation, \(name)", ours: formatted(ours.allocations),
-                    peer: formatted(peer.allocations), ratio: ours.allocations / peer.allocations, verdict: "reported",
+                    figure: "allocations per invocation, \(name)",
+                    ours: formatted(ours.allocations),
+                    peer: formatted(peer.allocations),
+                    ratio: ours.allocations / peer.allocations,
+                    verdict: "reported",
                     limit: "\(formatted(ours.bytes / 1024)) KiB asked for; relay \(formatted(peer.bytes / 1024)) KiB"
                 )
             )
@@ -43,7 +46,9 @@ extension Bench {
 
     /// Per invocation, one in flight, so that no two share a burst.
     private func count(
-        _ file: String, _ port: Int, _ template: FrameTemplate
+        _ file: String,
+        _ port: Int,
+        _ template: FrameTemplate
     ) throws -> (allocations: Double, bytes: Double) {
         _ = try load(port: port, template: template, inFlight: 1, extent: .invocations(Self.invocations / 10))
         // The connection's own allocations are few beside this many invocations.

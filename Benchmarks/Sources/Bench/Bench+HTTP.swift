@@ -8,7 +8,9 @@ extension Bench {
         defer { executor.close(promise: nil) }
         let peerPort = try Loopback.freePort()
         let peer = try ChildProcess(
-            "\(options.binaryDirectory)/echo-server", ["\(peerPort)"], logPath: path("echo-server.log")
+            "\(options.binaryDirectory)/echo-server",
+            ["\(peerPort)"],
+            logPath: path("echo-server.log")
         )
         try Loopback.waitUntilListening(peerPort, peer)
 
@@ -33,7 +35,9 @@ extension Bench {
         }
         return [
             .ratio(
-                "HTTP → worker function → reply, 64 connections", pairs, unit: "/s",
+                "HTTP → worker function → reply, 64 connections",
+                pairs,
+                unit: "/s",
                 threshold: .atLeast(bar: 0.4, goal: 0.6)
             )
         ]

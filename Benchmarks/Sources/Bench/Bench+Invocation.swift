@@ -9,7 +9,10 @@ extension Bench {
     func startRelay(environment: [String: String] = [:]) throws -> (child: ChildProcess, port: Int) {
         let port = try Loopback.freePort()
         let child = try ChildProcess(
-            "\(options.binaryDirectory)/relay", ["\(port)"], logPath: path("relay.log"), environment: environment
+            "\(options.binaryDirectory)/relay",
+            ["\(port)"],
+            logPath: path("relay.log"),
+            environment: environment
         )
         try Loopback.waitUntilListening(port, child)
         return (child, port)
@@ -19,7 +22,10 @@ extension Bench {
         let (pairs, cpu) = try invocations(inFlight: 64) { $0.perSecond }
         return [
             .ratio(
-                "invocations, 64 in flight, 200 B", pairs, unit: "/s", threshold: .atLeast(bar: 0.5, goal: 0.8),
+                "invocations, 64 in flight, 200 B",
+                pairs,
+                unit: "/s",
+                threshold: .atLeast(bar: 0.5, goal: 0.8),
                 limit: Self.text(cpu)
             )
         ]
@@ -30,7 +36,10 @@ extension Bench {
         let loopback = try MachineLimits.loopbackMicroseconds(roundTrips: 20_000)
         return [
             .ratio(
-                "invocation p50, 1 in flight, 200 B", pairs, unit: "µs", threshold: .atMost(bar: 2, goal: 1.3),
+                "invocation p50, 1 in flight, 200 B",
+                pairs,
+                unit: "µs",
+                threshold: .atMost(bar: 2, goal: 1.3),
                 limit: "loopback round trip \(formatted(loopback)) µs; \(Self.text(cpu))"
             )
         ]
@@ -39,7 +48,8 @@ extension Bench {
     /// The figure of each round, and the CPU microseconds of the server per invocation, which stay meaningful when
     /// the generator or another process is what limits the rate.
     private func invocations(
-        inFlight: Int, _ figure: (LoadResult) -> Double
+        inFlight: Int,
+        _ figure: (LoadResult) -> Double
     ) throws -> (figures: Pairs, cpu: Pairs) {
         let engine = try EngineProcess(self, name: "invocation-\(inFlight)")
         let relay = try startRelay()
@@ -60,7 +70,10 @@ extension Bench {
     }
 
     private func measured(
-        _ server: ChildProcess, _ port: Int, _ template: FrameTemplate, _ inFlight: Int
+        _ server: ChildProcess,
+        _ port: Int,
+        _ template: FrameTemplate,
+        _ inFlight: Int
     ) throws -> (result: LoadResult, cpuMicroseconds: Double) {
         let before = try server.cpuNanoseconds()
         let result = try load(port: port, template: template, inFlight: inFlight, extent: timed)

@@ -19,7 +19,9 @@ extension Bench {
         return [
             .value("resident memory, idle", idle, unit: "MiB", threshold: .atMost(bar: nil, goal: 40, unit: " MiB")),
             .value(
-                "resident memory, 1,000 workers of 10 functions", loaded, unit: "MiB",
+                "resident memory, 1,000 workers of 10 functions",
+                loaded,
+                unit: "MiB",
                 threshold: .atMost(bar: nil, goal: 120, unit: " MiB"),
                 limit: "peak \(formatted(peak)) MiB, \(formatted(after)) MiB after they left"
             ),
@@ -37,8 +39,11 @@ extension Bench {
         try disconnect(fleet)
         return [
             .value(
-                "CPU, idle with 100 idle workers, \(seconds) s", used / Double(seconds) / 1e9 * 100, unit: "%",
-                threshold: .atMost(bar: 0.5, goal: 0.05, unit: " %"), limit: "\(formatted(used / 1e6)) ms of CPU time"
+                "CPU, idle with 100 idle workers, \(seconds) s",
+                used / Double(seconds) / 1e9 * 100,
+                unit: "%",
+                threshold: .atMost(bar: 0.5, goal: 0.05, unit: " %"),
+                limit: "\(formatted(used / 1e6)) ms of CPU time"
             )
         ]
     }
@@ -50,7 +55,8 @@ extension Bench {
             let ready = group.next().makePromise(of: Void.self)
             let functions = Self.functionsPerWorker
             channels.append(
-                try connect(port: port) { IdleWorker(number: number, functionCount: functions, ready: ready) }.wait())
+                try connect(port: port) { IdleWorker(number: number, functionCount: functions, ready: ready) }.wait()
+            )
             promises.append(ready)
         }
         for promise in promises { try wait(promise, seconds: 30) }

@@ -24,7 +24,9 @@ extension Bench {
         }
         return [
             .ratio(
-                "forwarding 16 MiB: engine CPU against copy + validate", pairs, unit: "ms",
+                "forwarding 16 MiB: engine CPU against copy + validate",
+                pairs,
+                unit: "ms",
                 threshold: .atMost(bar: nil, goal: 3),
                 limit: "copy + validate \(formatted(Double(text.count) / median(pairs.peer) / 1e6)) GB/s"
             )
@@ -59,7 +61,8 @@ extension Bench {
         var number = 0
         while result.utf8.count < byteCount {
             if number > 0 { result += "," }
-            result += "{\"id\":\(number),\"price\":\(number % 977).25,\"tags\":[\"a\",\"b\",null,true],\"text\":\"\(text)\"}"
+            result +=
+                "{\"id\":\(number),\"price\":\(number % 977).25,\"tags\":[\"a\",\"b\",null,true],\"text\":\"\(text)\"}"
             number += 1
         }
         return result + "]}"

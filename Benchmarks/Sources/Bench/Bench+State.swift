@@ -16,7 +16,8 @@ extension Bench {
         let redis = try startRedis()
         let value = String(repeating: "x", count: Self.valueBytes - 2)
         let template = FrameTemplate(
-            functionID: "state::set", dataJSON: "{\"scope\":\"bench\",\"key\":\"############\",\"value\":\"\(value)\"}"
+            functionID: "state::set",
+            dataJSON: "{\"scope\":\"bench\",\"key\":\"############\",\"value\":\"\(value)\"}"
         )
         let shapes = [
             Shape(name: "1 in flight", inFlight: 1, connections: 1),
@@ -30,10 +31,15 @@ extension Bench {
             var redisRate = try redis.sets(self, clients: shape.clients, count: 200 * shape.clients)
             for round in 0..<rounds {
                 limits.append(
-                    try MachineLimits.syncsPerSecond(directory: options.directory, nanoseconds: 300_000_000))
+                    try MachineLimits.syncsPerSecond(directory: options.directory, nanoseconds: 300_000_000)
+                )
                 let ours = try load(
-                    port: engine.port, template: template, inFlight: shape.inFlight, connections: shape.connections,
-                    extent: timed, seed: UInt64(round) + 1
+                    port: engine.port,
+                    template: template,
+                    inFlight: shape.inFlight,
+                    connections: shape.connections,
+                    extent: timed,
+                    seed: UInt64(round) + 1
                 )
                 redisRate = try redis.sets(self, clients: shape.clients, count: Int(redisRate * windowSeconds))
                 pairs.append(ours: ours.perSecond, peer: redisRate)
@@ -41,7 +47,9 @@ extension Bench {
             let limit = median(limits)
             rows.append(
                 .ratio(
-                    "state::set durable, 256 B, \(shape.name)", pairs, unit: "/s",
+                    "state::set durable, 256 B, \(shape.name)",
+                    pairs,
+                    unit: "/s",
                     threshold: .atLeast(bar: 0.5, goal: 1),
                     limit: "F = \(formatted(limit)) /s; ours = \(formatted(median(pairs.ours) / limit)) F"
                 )

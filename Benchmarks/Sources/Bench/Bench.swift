@@ -24,7 +24,9 @@ struct Bench: Sendable {
 
     /// Opens one simulated worker. `role` is made on the connection's event loop.
     func connect<Role: WorkerRole>(
-        port: Int, target: String = "/", role: @escaping @Sendable () -> Role
+        port: Int,
+        target: String = "/",
+        role: @escaping @Sendable () -> Role
     ) -> EventLoopFuture<any Channel> {
         ClientBootstrap(group: group)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -50,7 +52,12 @@ struct Bench: Sendable {
 
     /// One closed loop over one connection, or `connections` of them with `inFlight` each; their sum.
     func load(
-        port: Int, template: FrameTemplate, inFlight: Int, connections: Int = 1, extent: LoadExtent, seed: UInt64 = 1
+        port: Int,
+        template: FrameTemplate,
+        inFlight: Int,
+        connections: Int = 1,
+        extent: LoadExtent,
+        seed: UInt64 = 1
     ) throws -> LoadResult {
         var promises: [EventLoopPromise<LoadResult>] = []
         for connection in 0..<connections {
@@ -58,12 +65,16 @@ struct Bench: Sendable {
             promises.append(result)
             connect(port: port, target: "/?role=caller") {
                 Caller(
-                    template: template, inFlight: inFlight, extent: extent, seed: seed &+ UInt64(connection) &* 7919,
+                    template: template,
+                    inFlight: inFlight,
+                    extent: extent,
+                    seed: seed &+ UInt64(connection) &* 7919,
                     result: result
                 )
             }.whenFailure { result.fail($0) }
         }
-        let seconds = if case .nanoseconds(let warmUp, let window) = extent { (warmUp + window) / 1_000_000_000 } else { 60 }
+        let seconds =
+            if case .nanoseconds(let warmUp, let window) = extent { (warmUp + window) / 1_000_000_000 } else { 60 }
         var total = LoadResult()
         for promise in promises {
             let one = try wait(promise, seconds: seconds)

@@ -45,7 +45,10 @@ struct Caller: WorkerRole {
     private var windowEnd = Int.max
 
     init(
-        template: FrameTemplate, inFlight: Int, extent: LoadExtent, seed: UInt64,
+        template: FrameTemplate,
+        inFlight: Int,
+        extent: LoadExtent,
+        seed: UInt64,
         result: EventLoopPromise<LoadResult>
     ) {
         precondition(inFlight <= Self.ringSize)

@@ -96,7 +96,8 @@ final class ChildProcess {
     }
 
     private static func withCStrings<Result>(
-        _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+        _ strings: [String],
+        _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
     ) -> Result {
         let copies = strings.map { strdup($0) }
         defer { copies.forEach { free($0) } }

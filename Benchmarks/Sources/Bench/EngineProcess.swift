@@ -17,7 +17,9 @@ final class EngineProcess {
         let configPath = "\(directory)/config.yaml"
         try writeFile(configPath, Self.config(port: port, httpPort: httpPort, directory: directory))
         child = try ChildProcess(
-            bench.options.enginePath, ["--config", configPath], logPath: "\(directory)/engine.log",
+            bench.options.enginePath,
+            ["--config", configPath],
+            logPath: "\(directory)/engine.log",
             environment: environment
         )
         try Loopback.waitUntilListening(port, child)

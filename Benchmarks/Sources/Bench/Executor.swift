@@ -56,11 +56,15 @@ struct Executor: WorkerRole {
     }
 
     private func answer(
-        _ id: UnsafeRawBufferPointer, _ middle: StaticString, _ payload: UnsafeRawBufferPointer,
-        _ tail: StaticString, _ output: inout ByteBuffer
+        _ id: UnsafeRawBufferPointer,
+        _ middle: StaticString,
+        _ payload: UnsafeRawBufferPointer,
+        _ tail: StaticString,
+        _ output: inout ByteBuffer
     ) {
         let head: StaticString = "{\"type\":\"invocationresult\",\"invocation_id\":\""
-        let count = head.utf8CodeUnitCount + id.count + middle.utf8CodeUnitCount + payload.count + tail.utf8CodeUnitCount
+        let count =
+            head.utf8CodeUnitCount + id.count + middle.utf8CodeUnitCount + payload.count + tail.utf8CodeUnitCount
         output.writeMaskedFrame(payloadBytes: count) {
             $0.writeStaticString(head)
             $0.writeBytes(id)

@@ -13,7 +13,8 @@ enum Loopback {
     }
 
     private static func withAddress<Result>(
-        _ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+        _ port: Int,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
         var address = address(port)
         return withUnsafePointer(to: &address) {
@@ -85,7 +86,9 @@ enum Loopback {
             "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\n"
             + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
         let bytes = Array(request.utf8)
-        guard write(descriptor, bytes, bytes.count) == bytes.count else { throw BenchError("POST \(path): short write") }
+        guard write(descriptor, bytes, bytes.count) == bytes.count else {
+            throw BenchError("POST \(path): short write")
+        }
         var response: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while case let count = read(descriptor, &chunk, chunk.count), count > 0 { response += chunk[..<count] }

@@ -40,16 +40,21 @@ enum MachineLimits {
     static func loopbackMicroseconds(roundTrips: Int) throws -> Double {
         let (listener, port) = try Loopback.listener()
         var thread = pthread_t()
-        pthread_create(&thread, nil, { argument in
-            let listener = Int32(Int(bitPattern: argument))
-            let peer = accept(listener, nil, nil)
-            var one: Int32 = 1
-            setsockopt(peer, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
-            var byte: UInt8 = 0
-            while read(peer, &byte, 1) == 1, write(peer, &byte, 1) == 1 {}
-            close(peer)
-            return nil
-        }, UnsafeMutableRawPointer(bitPattern: Int(listener)))
+        pthread_create(
+            &thread,
+            nil,
+            { argument in
+                let listener = Int32(Int(bitPattern: argument))
+                let peer = accept(listener, nil, nil)
+                var one: Int32 = 1
+                setsockopt(peer, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+                var byte: UInt8 = 0
+                while read(peer, &byte, 1) == 1, write(peer, &byte, 1) == 1 {}
+                close(peer)
+                return nil
+            },
+            UnsafeMutableRawPointer(bitPattern: Int(listener))
+        )
         let client = try Loopback.connected(to: port)
         var samples: [Double] = []
         var byte: UInt8 = 0

@@ -43,22 +43,39 @@ struct Threshold {
 extension Row {
     /// A ratio of two rates or two times.
     static func ratio(
-        _ figure: String, _ pairs: Pairs, unit: String, threshold: Threshold, limit: String = "–"
+        _ figure: String,
+        _ pairs: Pairs,
+        unit: String,
+        threshold: Threshold,
+        limit: String = "–"
     ) -> Row {
         Row(
-            figure: figure, ours: "\(formatted(median(pairs.ours))) \(unit)",
-            peer: "\(formatted(median(pairs.peer))) \(unit)", ratio: pairs.ratio, bar: threshold.barText,
-            goal: threshold.goalText, verdict: threshold.verdict(pairs.ratio), limit: limit
+            figure: figure,
+            ours: "\(formatted(median(pairs.ours))) \(unit)",
+            peer: "\(formatted(median(pairs.peer))) \(unit)",
+            ratio: pairs.ratio,
+            bar: threshold.barText,
+            goal: threshold.goalText,
+            verdict: threshold.verdict(pairs.ratio),
+            limit: limit
         )
     }
 
     /// A value of ours alone.
     static func value(
-        _ figure: String, _ value: Double, unit: String, threshold: Threshold, limit: String = "–"
+        _ figure: String,
+        _ value: Double,
+        unit: String,
+        threshold: Threshold,
+        limit: String = "–"
     ) -> Row {
         Row(
-            figure: figure, ours: "\(formatted(value)) \(unit)", bar: threshold.barText, goal: threshold.goalText,
-            verdict: threshold.verdict(value), limit: limit
+            figure: figure,
+            ours: "\(formatted(value)) \(unit)",
+            bar: threshold.barText,
+            goal: threshold.goalText,
+            verdict: threshold.verdict(value),
+            limit: limit
         )
     }
 }

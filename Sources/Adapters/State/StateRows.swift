@@ -66,7 +66,8 @@ extension Bytes {
     }
 
     /// The bytes from `offset` as one integer.
-    func integer<Value: FixedWidthInteger & UnsignedInteger>(at offset: Int = 0, as _: Value.Type = Value.self) -> Value {
+    func integer<Value: FixedWidthInteger & UnsignedInteger>(at offset: Int = 0, as _: Value.Type = Value.self) -> Value
+    {
         self[offset..<(offset + MemoryLayout<Value>.size)].reduce(0) { $0 << 8 | Value($1) }
     }
 }

@@ -1,7 +1,7 @@
 import Storage
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Opens stores by path, one handle per path in the process: workers that name the same `file_path` share one log

@@ -125,7 +125,10 @@ public final class EngineClient {
     private func introduce(as name: String) {
         var writer = MessageWriter(type: "invokefunction")
         writer.string("function_id", "engine::workers::register")
-        writer.raw("data", RawJSON(.object(["runtime": "swift", "version": .string(EngineVersion.string), "name": .string(name)])))
+        writer.raw(
+            "data",
+            RawJSON(.object(["runtime": "swift", "version": .string(EngineVersion.string), "name": .string(name)]))
+        )
         writer.raw("action", RawJSON(literal: "{\"type\":\"void\"}"))
         socket.send(writer.finish())
     }

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// What happens before the config file is read: whether it is there, and if not, whether to make one (cli.md §2.1).

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// The system's random numbers, fetched in blocks: one system call serves 32 numbers, so that an identifier per call

@@ -247,10 +247,11 @@ extension Engine {
         invoke(Self.enqueueFunctionID, data: enqueueRequest(call, queue: queue, receipt: receipt)) { outcome in
             caller.endInProcessCall(bytes: bytes)
             guard let id = call.invocationID else { return }
-            let answered: InvocationOutcome = switch outcome {
-            case .success: .success(RawJSON(.object(["messageReceiptId": .string(receipt.description)])))
-            case .failure(let error): .failure(.enqueue(error))
-            }
+            let answered: InvocationOutcome =
+                switch outcome {
+                case .success: .success(RawJSON(.object(["messageReceiptId": .string(receipt.description)])))
+                case .failure(let error): .failure(.enqueue(error))
+                }
             self.answer(answered, id: id, functionID: call.functionID, trace: call.trace, to: caller)
         }
     }
@@ -267,7 +268,11 @@ extension Engine {
         text.writeStaticString(",\"messageReceiptId\":")
         text.writeUUID(receipt)
         text.writeStaticString(",\"traceparent\":")
-        if let traceparent = call.trace.traceparent { text.writeJSONString(traceparent) } else { text.writeStaticString("null") }
+        if let traceparent = call.trace.traceparent {
+            text.writeJSONString(traceparent)
+        } else {
+            text.writeStaticString("null")
+        }
         text.writeStaticString(",\"baggage\":")
         text.writeJSONString(call.trace.naming(call.functionID))
         text.writeStaticString("}")
@@ -295,13 +300,15 @@ extension InvocationError {
     fileprivate static func notReading(_ worker: WorkerConnection) -> InvocationError {
         InvocationError(
             code: "invocation_error",
-            message: "worker \(worker.displayName) is behind with reading: \(worker.socket.queuedBytes) bytes wait for it; "
+            message:
+                "worker \(worker.displayName) is behind with reading: \(worker.socket.queuedBytes) bytes wait for it; "
                 + "retry later"
         )
     }
 
     fileprivate static func enqueue(_ error: InvocationError) -> InvocationError {
-        guard error.code == "function_not_found", error.message.hasSuffix("\(Engine.enqueueFunctionID) not found") else {
+        guard error.code == "function_not_found", error.message.hasSuffix("\(Engine.enqueueFunctionID) not found")
+        else {
             return InvocationError(code: "enqueue_error", message: "\(error.code): \(error.message)")
         }
         return InvocationError(

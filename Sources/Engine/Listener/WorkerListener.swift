@@ -5,7 +5,7 @@ import NIOPosix
 import NIOWebSocket
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// One TCP listener for worker sockets: plain HTTP/1.1 that upgrades to WebSocket (protocol.md §1).

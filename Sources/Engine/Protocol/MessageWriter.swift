@@ -1,7 +1,7 @@
 import NIOCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Writes one engine → worker frame. Payload bytes are spliced in; large ones stay the slices they came in as.

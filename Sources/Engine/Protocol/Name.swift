@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// An identifier (function, trigger, trigger type, worker), compared byte by byte.

@@ -227,11 +227,12 @@ extension WorkerMessage {
         guard let id = try envelope.optionalUUID(.invocationID) else {
             throw Envelope.FieldError("missing field `invocation_id`")
         }
-        let outcome: InvocationOutcome = if let error = envelope.raw(.error) {
-            .failure(InvocationError(body: error))
-        } else {
-            .success(envelope.raw(.result))
-        }
+        let outcome: InvocationOutcome =
+            if let error = envelope.raw(.error) {
+                .failure(InvocationError(body: error))
+            } else {
+                .success(envelope.raw(.result))
+            }
         return InvocationResult(invocationID: id, outcome: outcome)
     }
 }

@@ -179,11 +179,12 @@ extension WebSocketFrameParser {
             withUnsafeMutableBytes(of: &bytes) { $0[count] = byte }
             count += 1
             if count == 2 {
-                let lengthBytes = switch byte & 0x7F {
-                case 126: 2
-                case 127: 8
-                default: 0
-                }
+                let lengthBytes =
+                    switch byte & 0x7F {
+                    case 126: 2
+                    case 127: 8
+                    default: 0
+                    }
                 needed = 2 + lengthBytes + (byte & 0x80 == 0 ? 0 : 4)
             }
         }

@@ -149,7 +149,8 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         case .pong:
             delegate?.webSocketDidReceivePong(self)
         case .close(let code):
-            let reply = code.map { WebSocketFrameWriter.close(code: $0, reason: "", maskKey: maskKey) }
+            let reply =
+                code.map { WebSocketFrameWriter.close(code: $0, reason: "", maskKey: maskKey) }
                 ?? WebSocketFrameWriter.control(.close, ByteBuffer(), maskKey: maskKey)
             finish(with: reply, reason: "peer closed" + (code.map { " with code \($0)" } ?? ""))
         }
@@ -161,7 +162,8 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        drop(reason: "connection failed: \(error)")
+        didClose(reason: "connection lost: \(error)")
+        context.close(promise: nil)
     }
 
     // MARK: Outbound

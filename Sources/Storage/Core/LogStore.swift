@@ -30,7 +30,8 @@ final class LogStore<IO: StorageIO>: Sendable {
     }
 
     /// True in the second place: the writer must be woken.
-    func commit<R: Sendable>(_ body: (inout Transaction) throws -> R) throws -> (pending: Pending<R>, wakesWriter: Bool) {
+    func commit<R: Sendable>(_ body: (inout Transaction) throws -> R) throws -> (pending: Pending<R>, wakesWriter: Bool)
+    {
         let committed = try core.withLock { core in try core.commit(body) }
         return (Pending(committed.result, lsn: committed.lsn, gate: gate, isRead: false), committed.wakesWriter)
     }

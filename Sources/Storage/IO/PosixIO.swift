@@ -46,7 +46,9 @@ struct PosixIO: StorageIO {
         return count
     }
 
-    func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError) -> Int {
+    func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError)
+        -> Int
+    {
         let count = Glibc.pread(file.descriptor, bytes.baseAddress, bytes.count, off_t(offset))
         guard count >= 0 else { throw SystemCallError(call: "pread", number: errno, path: file.path) }
         return count

@@ -16,7 +16,9 @@ extension StorageIO {
     }
 
     /// Reads until the buffer is full or the file ends; returns how much there was.
-    func readAll(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError) -> Int {
+    func readAll(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError)
+        -> Int
+    {
         var done = 0
         while done < bytes.count {
             do {

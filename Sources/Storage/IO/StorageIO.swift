@@ -8,7 +8,8 @@ protocol StorageIO: Sendable {
     func open(_ path: String, _ mode: OpenMode) throws(SystemCallError) -> File
     func close(_ file: File)
     func pwrite(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemCallError) -> Int
-    func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError) -> Int
+    func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError)
+        -> Int
     func fdatasync(_ file: File) throws(SystemCallError)
     func size(_ file: File) throws(SystemCallError) -> UInt64
     func truncate(_ file: File, to bytes: UInt64) throws(SystemCallError)

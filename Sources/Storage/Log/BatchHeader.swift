@@ -44,7 +44,10 @@ struct BatchHeader: Equatable, Sendable {
     /// Writes the header and returns its checksum, the next batch's `chain`.
     @discardableResult
     func encode(into bytes: UnsafeMutableRawPointer, at position: Position) -> UInt32 {
-        UnsafeMutableRawBufferPointer(start: bytes, count: Self.encodedBytes).initializeMemory(as: UInt8.self, repeating: 0)
+        UnsafeMutableRawBufferPointer(start: bytes, count: Self.encodedBytes).initializeMemory(
+            as: UInt8.self,
+            repeating: 0
+        )
         UnsafeMutableRawBufferPointer(start: bytes, count: 4).copyBytes(from: Self.magic)
         bytes.storeLittle(layout, at: 4)
         bytes.storeLittle(compression, at: 5)

@@ -91,7 +91,10 @@ extension BatchBuffer {
     /// Marks the record that starts at `offset` as followed by another of its transaction.
     func markSameTransaction(recordAt offset: Int) {
         let flags = memory + offset + 5
-        flags.storeBytes(of: flags.load(as: UInt8.self) | RecordHeader.Flags.sameTransactionAsNext.rawValue, as: UInt8.self)
+        flags.storeBytes(
+            of: flags.load(as: UInt8.self) | RecordHeader.Flags.sameTransactionAsNext.rawValue,
+            as: UInt8.self
+        )
     }
 
     static func putBytes(_ key: Int, _ value: Int) -> Int { 10 + key + value }

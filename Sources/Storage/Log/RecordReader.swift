@@ -34,7 +34,9 @@ struct RecordReader {
         offset += bodyBytes
         isInsideTransaction = flags.contains(.sameTransactionAsNext)
         if kind & RecordKind.ignorable != 0 { return .ignored(kind: kind) }
-        guard RecordHeader.Flags.known.isSuperset(of: flags) else { throw .needsVersion("record flags \(flags.rawValue)") }
+        guard RecordHeader.Flags.known.isSuperset(of: flags) else {
+            throw .needsVersion("record flags \(flags.rawValue)")
+        }
         guard version == RecordKind.version else { throw .needsVersion("record kind \(kind) version \(version)") }
         origin = flags.contains(.hasOrigin) ? try body.short() : nil
         return try decode(kind, &body)

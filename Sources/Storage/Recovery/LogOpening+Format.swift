@@ -28,7 +28,10 @@ extension LogOpening {
             throw .foreign(at: spot, "FORMAT is not that of a store")
         }
         guard lines[0] == prefix + Array("\(SegmentHeader.major)".utf8) else {
-            throw .newerWriter(at: spot, "store format \(String(decoding: lines[0].dropFirst(prefix.count), as: UTF8.self))")
+            throw .newerWriter(
+                at: spot,
+                "store format \(String(decoding: lines[0].dropFirst(prefix.count), as: UTF8.self))"
+            )
         }
         guard lines[1].count == 32,
             let high = UInt64(String(decoding: lines[1].prefix(16), as: UTF8.self), radix: 16),

@@ -59,7 +59,9 @@ extension LogOpening {
             let spot = StorageError.Spot(path: path, segment: number, offset: 0)
             switch try readHeader(number) {
             case .valid(let header):
-                guard header.number == number else { throw .foreign(at: spot, "it says that it is segment \(header.number)") }
+                guard header.number == number else {
+                    throw .foreign(at: spot, "it says that it is segment \(header.number)")
+                }
                 guard header.store == store else { throw .foreign(at: spot, "it is part of another store") }
                 segments.append(Segment(number: number, header: header))
             case .needsVersion(let what):
@@ -115,7 +117,8 @@ extension LogOpening {
         let header = segment.header
         let spot = StorageError.Spot(path: directory.segment(segment.number), segment: segment.number, offset: 0)
         let facts = end.segment == .none ? PredecessorFacts.none : end.predecessorFacts
-        guard header.predecessor == facts, header.firstBatch == end.lastBatch.next, header.firstLSN == end.nextLSN else {
+        guard header.predecessor == facts, header.firstBatch == end.lastBatch.next, header.firstLSN == end.nextLSN
+        else {
             throw .lostOrMisdirectedWrite(
                 at: spot,
                 "it begins with batch \(header.firstBatch) at LSN \(header.firstLSN), the log before it ends before batch \(end.lastBatch.next) at LSN \(end.nextLSN)"

@@ -11,7 +11,9 @@ extension StorageError {
     private static let keepFiles =
         "Nothing was changed. Keep a copy of the directory; restore from a backup, or cut the log here with iii-storage-inspect"
 
-    private static func refusal(_ code: Code, _ row: RecoveryRow, _ message: String, at spot: Spot? = nil) -> StorageError {
+    private static func refusal(_ code: Code, _ row: RecoveryRow, _ message: String, at spot: Spot? = nil)
+        -> StorageError
+    {
         var error = StorageError(code, message, path: spot?.path)
         error.row = row
         error.segment = spot?.segment.rawValue
@@ -21,7 +23,11 @@ extension StorageError {
     }
 
     static func filesRemoved(_ root: String, _ what: String) -> StorageError {
-        var error = refusal(.missingFiles, .r2, "\(what). Put the missing files back, or name an empty directory for a new store")
+        var error = refusal(
+            .missingFiles,
+            .r2,
+            "\(what). Put the missing files back, or name an empty directory for a new store"
+        )
         error.path = root
         return error
     }
@@ -44,7 +50,12 @@ extension StorageError {
     }
 
     static func foreign(at spot: Spot, _ what: String) -> StorageError {
-        refusal(.foreignFile, .r13, "the file does not belong here: \(what). Remove what was copied in by hand", at: spot)
+        refusal(
+            .foreignFile,
+            .r13,
+            "the file does not belong here: \(what). Remove what was copied in by hand",
+            at: spot
+        )
     }
 
     static func newerWriter(at spot: Spot, _ what: String) -> StorageError {

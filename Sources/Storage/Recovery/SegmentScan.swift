@@ -124,7 +124,9 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         records += UInt64(found.recordCount)
     }
 
-    private func replay(_ payload: UnsafeRawBufferPointer, _ batch: BatchHeader, _ tables: inout Tables) throws(StorageError) {
+    private func replay(_ payload: UnsafeRawBufferPointer, _ batch: BatchHeader, _ tables: inout Tables)
+        throws(StorageError)
+    {
         guard batch.rawBytes == batch.storedBytes else {
             throw .unreadableThoughSound(at: spot, "raw and stored lengths differ without compression")
         }
@@ -166,7 +168,8 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
                     throw .acknowledgedDataDamaged(
                         at: spot,
                         because: reason,
-                        proof: "batch \(later.number) at offset \(offset) was written after batch \(later.durableThrough) was durable"
+                        proof:
+                            "batch \(later.number) at offset \(offset) was written after batch \(later.durableThrough) was durable"
                     )
                 }
                 row = .r6
@@ -188,7 +191,11 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     }
 
     /// The bytes of the tail, block by block.
-    mutating func tail(from start: UInt64, upTo limit: UInt64, _ take: (UnsafeRawBufferPointer, UInt64) throws(StorageError) -> Void)
+    mutating func tail(
+        from start: UInt64,
+        upTo limit: UInt64,
+        _ take: (UnsafeRawBufferPointer, UInt64) throws(StorageError) -> Void
+    )
         throws(StorageError)
     {
         var offset = start

@@ -52,7 +52,10 @@ final class DirectoryLock: Sendable {
             }
             guard status == EAGAIN || status == EACCES else {
                 close(descriptor)
-                throw .unusable(directory.root, SystemCallError(call: "fcntl(F_OFD_SETLK)", number: status, path: directory.lock))
+                throw .unusable(
+                    directory.root,
+                    SystemCallError(call: "fcntl(F_OFD_SETLK)", number: status, path: directory.lock)
+                )
             }
             if attempt < attempts { usleep(pauseMicroseconds) }
         }

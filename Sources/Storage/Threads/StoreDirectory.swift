@@ -57,7 +57,11 @@ enum StoreDirectory {
 
     private static func absolutePath(_ path: String) throws(StorageError) -> String {
         guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw StorageError(.unusableDirectory, "the path of a store must not be empty or contain a zero byte", path: path)
+            throw StorageError(
+                .unusableDirectory,
+                "the path of a store must not be empty or contain a zero byte",
+                path: path
+            )
         }
         if path.utf8.first == UInt8(ascii: "/") { return path }
         guard let current = getcwd(nil, 0) else {

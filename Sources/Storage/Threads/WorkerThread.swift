@@ -21,13 +21,18 @@ final class WorkerThread: Sendable {
         precondition(name.utf8.count <= 15, "thread names have at most 15 bytes")
         var thread = pthread_t()
         let start = Unmanaged.passRetained(Start(name: name, body: body))
-        let status = pthread_create(&thread, nil, { argument in
-            guard let argument else { return nil }
-            let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-            iii_set_thread_name(start.name)
-            start.body()
-            return nil
-        }, start.toOpaque())
+        let status = pthread_create(
+            &thread,
+            nil,
+            { argument in
+                guard let argument else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                iii_set_thread_name(start.name)
+                start.body()
+                return nil
+            },
+            start.toOpaque()
+        )
         guard status == 0 else {
             start.release()
             throw SystemCallError(call: "pthread_create", number: status, path: name)

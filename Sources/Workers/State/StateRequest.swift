@@ -43,7 +43,8 @@ struct StateSetRequest {
                     case JSONScanner.key(bytes, of: member, is: "key"):
                         if key != nil { isPlain = false }
                         key = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
-                    case JSONScanner.key(bytes, of: member, is: "value"), JSONScanner.key(bytes, of: member, is: "data"):
+                    case JSONScanner.key(bytes, of: member, is: "value"),
+                        JSONScanner.key(bytes, of: member, is: "data"):
                         if value != nil { isPlain = false }
                         value = member.valueRange
                     default:

@@ -6,7 +6,10 @@ enum StateSchemas {
     static let set = FunctionDescription(
         id: "state::set",
         description: "Set a value in state",
-        requestFormat: JSONSchema.document("StateSetInput", [scope, key, .required("value", .any, "The value to store")]),
+        requestFormat: JSONSchema.document(
+            "StateSetInput",
+            [scope, key, .required("value", .any, "The value to store")]
+        ),
         responseFormat: JSONSchema.document("StateSetResult", change)
     )
 
@@ -58,7 +61,11 @@ enum StateSchemas {
 
     private static let operation = JSONSchema.object([
         .required("type", .oneOf(["set", "merge", "increment", "decrement", "append", "remove"])),
-        .optional("path", .anyOf([.string, .array(of: .string)]), "Literal key, or keys from the root; empty is the root"),
+        .optional(
+            "path",
+            .anyOf([.string, .array(of: .string)]),
+            "Literal key, or keys from the root; empty is the root"
+        ),
         .optional("value", .any, "For set, merge and append"),
         .optional("by", .int64, "For increment and decrement"),
     ])

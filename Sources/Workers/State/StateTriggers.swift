@@ -82,7 +82,9 @@ final class StateTriggers: TriggerProvider {
             binding.waitingEvents -= 1
             switch decision {
             case .success(true):
-                if self.bindings[Name(binding.trigger.id)] === binding { self.engine.fire(binding.trigger, data: event) }
+                if self.bindings[Name(binding.trigger.id)] === binding {
+                    self.engine.fire(binding.trigger, data: event)
+                }
             case .success(false):
                 break
             case .failure(let error):
@@ -139,11 +141,12 @@ struct StateTriggerFilter {
 /// The payload of handlers (state.md §3.2), spliced from the stored bytes.
 enum StateEvent {
     static func json(scope: String, key: String, change: StateChange) -> RawJSON {
-        let type: StaticString = switch (change.old, change.new) {
-        case (_, nil): "state:deleted"
-        case (nil, .some): "state:created"
-        case (.some, .some): "state:updated"
-        }
+        let type: StaticString =
+            switch (change.old, change.new) {
+            case (_, nil): "state:deleted"
+            case (nil, .some): "state:created"
+            case (.some, .some): "state:updated"
+            }
         var text = ByteBuffer()
         text.reserveCapacity((change.old?.count ?? 4) + (change.new?.count ?? 4) + 160)
         text.writeStaticString("{\"type\":\"state\",\"event_type\":\"")

@@ -7,7 +7,7 @@ import Storage
 import Workers
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// The composition root: the only place that names every worker and every adapter.
@@ -39,7 +39,10 @@ struct EngineAssembly {
         case "iii-engine-functions":
             EngineFunctionsWorker(engineVersion: EngineVersion.string)
         case "iii-worker-manager":
-            WorkerManager(options: WorkerListener.Options(try entry.decode(WorkerManagerConfiguration.init)), group: group)
+            WorkerManager(
+                options: WorkerListener.Options(try entry.decode(WorkerManagerConfiguration.init)),
+                group: group
+            )
         case "iii-http":
             HTTPWorker(configuration: try entry.decode(HTTPConfiguration.init), group: group)
         case "iii-state":
@@ -97,7 +100,8 @@ struct EngineAssembly {
                 "the log's last write was torn by the crash and set aside; it had not been acknowledged",
                 metadata: [
                     "store.path": "\(report.path)", "bytes": .stringConvertible(report.quarantinedBytes),
-                    "files": "\(report.quarantinedFiles.joined(separator: ", "))", "recovery.row": "\(report.row.rawValue)",
+                    "files": "\(report.quarantinedFiles.joined(separator: ", "))",
+                    "recovery.row": "\(report.row.rawValue)",
                 ]
             )
         }
@@ -111,7 +115,10 @@ struct EngineAssembly {
         options.onFailure = { error in
             // Nothing that was acknowledged is in doubt, but nothing can be acknowledged any more: a supervisor has to
             // restart the engine, which then recovers from the disk itself (storage.md §5.8).
-            Logger(label: "iii::storage").critical("store is no longer durable; the engine exits", metadata: ["error": "\(error)"])
+            Logger(label: "iii::storage").critical(
+                "store is no longer durable; the engine exits",
+                metadata: ["error": "\(error)"]
+            )
             Process.printError("\(error)")
             _exit(Server.durabilityLostExitCode)
         }

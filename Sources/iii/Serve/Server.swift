@@ -7,7 +7,7 @@ import Storage
 import Workers
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Runs the engine in this process until a signal ends it.

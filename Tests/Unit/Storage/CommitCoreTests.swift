@@ -90,7 +90,8 @@ import Testing
                     return true
                 }
                 return count == 2
-            })
+            }
+        )
         #expect(released.value == 4, "all of these saw what may still be lost")
         _ = store.log.writeStep()
         #expect(released.value == 8)

@@ -20,7 +20,11 @@ import Testing
         let key = Bytes("row\(number % 7)".utf8)
         transaction.setOrigin("test::\(number)")
         transaction.put(SimulatedStore.rows, key: counter, value: Bytes("\(number)".utf8))
-        transaction.put(SimulatedStore.rows, key: key, value: Bytes(repeating: 0x61 + UInt8(number % 26), count: number * 97 % 3000))
+        transaction.put(
+            SimulatedStore.rows,
+            key: key,
+            value: Bytes(repeating: 0x61 + UInt8(number % 26), count: number * 97 % 3000)
+        )
         if number % 5 == 0 { transaction.delete(SimulatedStore.rows, key: Bytes("row\((number + 3) % 7)".utf8)) }
         transaction.put(SimulatedStore.other, key: Bytes("n\(number % 10)".utf8), value: [0x2D])
         if number % 11 == 0 { transaction.trim(SimulatedStore.other, from: Bytes("n2".utf8), upTo: Bytes("n5".utf8)) }
@@ -63,13 +67,17 @@ import Testing
     }
 
     /// nil: sound. Else what is wrong.
-    static func verdict(_ disk: SimulatedDisk, acknowledged: Int, direct: Bool, exactly: Int? = nil) -> (problem: String?, recovered: Int) {
+    static func verdict(_ disk: SimulatedDisk, acknowledged: Int, direct: Bool, exactly: Int? = nil) -> (
+        problem: String?, recovered: Int
+    ) {
         do {
             let store = try SimulatedStore(disk, direct: direct)
             let recovered = store.get("counter").flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
             if recovered < acknowledged { return ("lost \(acknowledged - recovered) acknowledged (I1)", recovered) }
             if store.content != contents[recovered] { return ("not a prefix at \(recovered) (I2, I3)", recovered) }
-            if let exactly, exactly != recovered { return ("\(exactly) became \(recovered) by recovering again", recovered) }
+            if let exactly, exactly != recovered {
+                return ("\(exactly) became \(recovered) by recovering again", recovered)
+            }
             // The store must be usable, and what it does must survive as well.
             try store.putDurably("after", "crash")
             return (nil, recovered)
@@ -101,7 +109,13 @@ import Testing
     }
 
     /// Cuts the power again at every call of the recovery; the second recovery must find the same.
-    private func crashDuringRecovery(_ run: Run, _ loss: SimulatedDisk.Loss, recovered: Int, direct: Bool, at crash: Int) -> Int {
+    private func crashDuringRecovery(
+        _ run: Run,
+        _ loss: SimulatedDisk.Loss,
+        recovered: Int,
+        direct: Bool,
+        at crash: Int
+    ) -> Int {
         var recoveries = 0
         var second = 0
         while true {
@@ -117,7 +131,10 @@ import Testing
                     exactly: recovered
                 )
                 recoveries += 1
-                #expect(verdict.problem == nil, "crash at call \(crash), \(loss), then at call \(second) of recovery, \(again)")
+                #expect(
+                    verdict.problem == nil,
+                    "crash at call \(crash), \(loss), then at call \(second) of recovery, \(again)"
+                )
             }
             second += 1
         }

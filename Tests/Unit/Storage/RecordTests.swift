@@ -46,7 +46,9 @@ import Testing
     static func describe(_ payload: [UInt8]) throws(RecordReader.Failure) -> [String] {
         var result: Result<[String], RecordReader.Failure> = .success([])
         payload.withUnsafeBytes { bytes in
-            do throws(RecordReader.Failure) { result = .success(try describe(bytes)) } catch { result = .failure(error) }
+            do throws(RecordReader.Failure) { result = .success(try describe(bytes)) } catch {
+                result = .failure(error)
+            }
         }
         return try result.get()
     }
@@ -83,7 +85,10 @@ import Testing
         for _ in 0..<5_000 {
             var mutated = payload
             for _ in 0...Int.random(in: 0..<4, using: &generator) {
-                mutated[Int.random(in: 0..<mutated.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+                mutated[Int.random(in: 0..<mutated.count, using: &generator)] = UInt8.random(
+                    in: 0...255,
+                    using: &generator
+                )
             }
             if (try? Self.describe(mutated)) == nil { refused += 1 }
         }
@@ -102,7 +107,12 @@ import Testing
     @Test func aBufferGrowsAndKeepsItsContent() {
         let batch = BatchBuffer(capacity: 4096)
         for number in 0..<200 {
-            batch.encodePut(TableID(rawValue: 1), key: [UInt8(number)], value: Bytes(repeating: UInt8(number), count: 100), origin: nil)
+            batch.encodePut(
+                TableID(rawValue: 1),
+                key: [UInt8(number)],
+                value: Bytes(repeating: UInt8(number), count: 100),
+                origin: nil
+            )
         }
         let records = try? Self.describe(batch)
         #expect(records?.count == 200)

@@ -64,7 +64,10 @@ import Testing
         change(&header)
         disk.change(SimulatedStore.path(1)) { bytes in
             bytes.withUnsafeMutableBytes {
-                _ = header.encode(into: $0.baseAddress! + number * block, at: .init(segment: .first, offset: UInt64(number * block)))
+                _ = header.encode(
+                    into: $0.baseAddress! + number * block,
+                    at: .init(segment: .first, offset: UInt64(number * block))
+                )
             }
         }
     }

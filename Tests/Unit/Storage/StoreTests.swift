@@ -58,7 +58,11 @@ import Testing
                 group.addTask { [rows] in
                     for step in 0..<each {
                         let pending = try store.commit { transaction in
-                            transaction.put(rows, key: number(client * each + step), value: Bytes(repeating: UInt8(client), count: 300))
+                            transaction.put(
+                                rows,
+                                key: number(client * each + step),
+                                value: Bytes(repeating: UInt8(client), count: 300)
+                            )
                         }
                         try await pending.durable()
                         #expect(store.durableLSN >= pending.lsn, "I1")
@@ -200,7 +204,9 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { group in
             if hasCompany {
                 group.addTask { [rows] in
-                    for step in 0..<100 { try await store.commit { $0.put(rows, key: [0], value: [UInt8(step)]) }.durable() }
+                    for step in 0..<100 {
+                        try await store.commit { $0.put(rows, key: [0], value: [UInt8(step)]) }.durable()
+                    }
                 }
             }
             group.addTask { [rows] in

@@ -8,7 +8,13 @@ import Testing
         WriterSchedule(lingerNanoseconds: linger, sealAfterIdleNanoseconds: seal)
     }
 
-    private func next(_ schedule: inout WriterSchedule, _ now: UInt64, waiting: Int, backlog: Bool = false, stop: Bool = false)
+    private func next(
+        _ schedule: inout WriterSchedule,
+        _ now: UInt64,
+        waiting: Int,
+        backlog: Bool = false,
+        stop: Bool = false
+    )
         -> WriterSchedule.Action
     {
         schedule.next(now: now, waiting: waiting, hasBacklog: backlog, isStopping: stop)

@@ -104,7 +104,9 @@ final class SimulatedDisk: StorageIO {
     }
 
     func fail(_ call: String, _ number: Int32, after countdown: Int = 0, repeats: Bool = false) {
-        state.withLock { $0.failures.append(Failure(call: call, number: number, countdown: countdown, repeats: repeats)) }
+        state.withLock {
+            $0.failures.append(Failure(call: call, number: number, countdown: countdown, repeats: repeats))
+        }
     }
 
     func healAll() {
@@ -132,7 +134,8 @@ final class SimulatedDisk: StorageIO {
                 image.crashAt = nil
                 image.calls = 0
                 return image
-            })
+            }
+        )
     }
 
     /// What a new process finds after the power came back.
@@ -287,7 +290,9 @@ final class SimulatedDisk: StorageIO {
             let isDirect = mode == .updateDirect
             if mode != .create {
                 guard !state.isDead else { throw SystemCallError(call: "open", number: EIO, path: path) }
-                guard let node = state.liveNames[path] else { throw SystemCallError(call: "open", number: ENOENT, path: path) }
+                guard let node = state.liveNames[path] else {
+                    throw SystemCallError(call: "open", number: ENOENT, path: path)
+                }
                 return File(node: node, isDirect: isDirect, path: path)
             }
             let create = { (state: inout State) in
@@ -311,7 +316,9 @@ final class SimulatedDisk: StorageIO {
     func pwrite(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemCallError) -> Int {
         try state.withLock { (state) throws(SystemCallError) in
             if file.isDirect {
-                precondition(Int(bitPattern: bytes.baseAddress) % 512 == 0 && bytes.count % 512 == 0 && offset % 512 == 0)
+                precondition(
+                    Int(bitPattern: bytes.baseAddress) % 512 == 0 && bytes.count % 512 == 0 && offset % 512 == 0
+                )
             }
             let count = state.shortWrites && bytes.count > 512 ? bytes.count / 2 / 512 * 512 : bytes.count
             let change = Change.write(offset, Array(bytes.prefix(count)))
@@ -337,7 +344,9 @@ final class SimulatedDisk: StorageIO {
         }
     }
 
-    func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError) -> Int {
+    func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError)
+        -> Int
+    {
         try state.withLock { (state) throws(SystemCallError) in
             for index in state.failures.indices where state.failures[index].call == "pread" {
                 let number = state.failures[index].number
@@ -382,7 +391,8 @@ final class SimulatedDisk: StorageIO {
     func syncDirectory(_ path: String) throws(SystemCallError) {
         try state.withLock { (state) throws(SystemCallError) in
             try Self.begin(&state, "fsync", path) { _ in }
-            guard !state.lies.contains(.directorySync), let last = state.nameChanges.lastIndex(where: { $0.touches(path) })
+            guard !state.lies.contains(.directorySync),
+                let last = state.nameChanges.lastIndex(where: { $0.touches(path) })
             else { return }
             for change in state.nameChanges[...last] { Self.apply(change, &state.durableNames) }
             state.nameChanges.removeSubrange(...last)

@@ -47,7 +47,9 @@ struct SimulatedStore {
         var rows: [String] = []
         log.core.withLock { core in
             core.tables.forEach { table, entry in
-                rows.append("\(table.rawValue) \(String(decoding: entry.key, as: UTF8.self)) \(String(decoding: entry.value, as: UTF8.self))")
+                rows.append(
+                    "\(table.rawValue) \(String(decoding: entry.key, as: UTF8.self)) \(String(decoding: entry.value, as: UTF8.self))"
+                )
             }
         }
         return rows

@@ -8,7 +8,7 @@ import Testing
 @testable import Workers
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// `iii-state` on a real store, on a real event loop.

@@ -44,7 +44,9 @@ final class StateHarness {
         engine.register(FunctionDescription(id: function), worker: "test") { invocation, reply in
             recorder.calls.append(invocation.data.description)
             recorder.metadata.append(invocation.metadata?.description)
-            if recorder.holdsReplies { recorder.held.append(reply) } else {
+            if recorder.holdsReplies {
+                recorder.held.append(reply)
+            } else {
                 reply(.success(answer.map { RawJSON(validated: ByteBuffer(string: $0)) }))
             }
         }
