@@ -47,9 +47,23 @@ struct EngineAssembly {
             HTTPWorker(configuration: try entry.decode(HTTPConfiguration.init), group: group)
         case "iii-state":
             try makeState(entry, stores: stores)
+        case "iii-observability":
+            warnOfExporters(entry)
         default:
             nil
         }
+    }
+
+    /// Telemetry is taken from SDKs and not exported yet: a block that asks for it must not be ignored in silence.
+    private func warnOfExporters(_ entry: WorkerEntry) -> (any Worker)? {
+        for field in ["exporter", "metrics_exporter", "logs_exporter"] {
+            guard let exporter = entry.config?[field]?.string, exporter != "memory" else { continue }
+            logger.warning(
+                "this version exports no telemetry: the setting has no effect",
+                metadata: ["worker": "\(entry.name)", "field": "\(field)", "value": "\(exporter)"]
+            )
+        }
+        return nil
     }
 
     // MARK: State

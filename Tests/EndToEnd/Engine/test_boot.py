@@ -215,6 +215,14 @@ def test_durable_state_doesn_t_warn(engine_factory):
     engine.stop()
 
 
+def test_an_exporter_that_has_no_effect_is_told(engine_factory):
+    """A block that asks for OTLP isn't ignored in silence."""
+    extra = "  - name: iii-observability\n    config: {exporter: otlp, endpoint: 'http://127.0.0.1:4317'}\n"
+    engine = engine_factory(extra=extra).start()
+    engine.stop()
+    assert "this version exports no telemetry: the setting has no effect" in engine.log()
+
+
 def test_json_log(engine_factory):
     import json
 
