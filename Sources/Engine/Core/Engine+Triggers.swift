@@ -101,12 +101,6 @@ extension Engine {
         }
     }
 
-    /// Removes a type served in the engine when its worker is removed.
-    public func unregisterTriggerType(_ id: String, worker: String) {
-        guard let type = triggerTypes[Name(id)], case .inProcess(_, worker) = type.provider else { return }
-        remove(type)
-    }
-
     private func park(_ trigger: Trigger) {
         liveTriggers[Name(trigger.id)] = nil
         parkedTriggers[Name(trigger.id)] = trigger
