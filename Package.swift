@@ -24,9 +24,19 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibYAML", path: "Sources/System/CLibYAML"),
+        .systemLibrary(name: "CLMDB", path: "Sources/System/CLMDB"),
+        .systemLibrary(name: "CLZ4", path: "Sources/System/CLZ4"),
+        .systemLibrary(name: "CCrypto", path: "Sources/System/CCrypto"),
         .target(name: "CPlatform", path: "Sources/System/CPlatform"),
 
-        .target(name: "Storage", dependencies: ["CPlatform"]),
+        .target(
+            name: "Storage",
+            dependencies: ["CPlatform", "CLMDB", "CLZ4", "CCrypto"],
+            linkerSettings: [
+                .linkedLibrary(":liblmdb.a"), .linkedLibrary(":liblz4.a"), .linkedLibrary(":libcrypto.a"),
+                .linkedLibrary("dl"),
+            ]
+        ),
         .target(
             name: "Engine",
             dependencies: [

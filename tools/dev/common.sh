@@ -33,7 +33,7 @@ install_packages() {
 # What the build needs beside Swift itself.
 install_build_dependencies() {
     command -v swift >/dev/null || fail "Swift isn't installed: see https://www.swift.org/install/linux/ (6.1 or newer)"
-    install_packages libyaml-dev
+    install_packages libyaml-dev liblmdb-dev liblz4-dev libssl-dev
 }
 
 # Needs python3 with venv; an interpreter from elsewhere (pyenv) that has it is as good as Debian's.
