@@ -13,10 +13,12 @@ struct ActiveSegment<File: Sendable>: Sendable {
     var room: Int { Int(preparedBytes) - Int(offset) }
 }
 
-/// A prepared file that is no segment yet: all zeros, synced, under its temporary name.
+/// A prepared file that is no segment yet: every block written and synced, under its temporary name.
 struct PreparedSegment: Sendable {
     var path: String
     var bytes: Int
+    /// It was a segment before and still holds what was written then: the new epoch makes that harmless.
+    var isRecycled = false
 }
 
 /// Writes batches, one after the other (storage.md §5.6). Not thread-safe: the writer owns it.
@@ -30,14 +32,9 @@ struct LogWriter<IO: StorageIO>: Sendable {
     let isDirect: Bool
 
     private(set) var segment: ActiveSegment<IO.File>?
-    /// The last batch written, and the checksum of its header.
-    private(set) var lastBatch: BatchNumber
-    private(set) var chain: UInt32
+    /// Behind the last batch written, which may stand in the previous segment.
+    private(set) var end: LogEnd
     private(set) var syncedBatch: BatchNumber
-    /// The next record's position.
-    private(set) var nextLSN: LSN
-    /// The end of the previous segment, for the next header.
-    private var predecessor: PredecessorFacts
     private(set) var isSealed = true
 
     init(io: IO, directory: LogDirectory, store: StoreID, options: StorageOptions, isDirect: Bool, end: LogEnd) {
@@ -47,12 +44,13 @@ struct LogWriter<IO: StorageIO>: Sendable {
         clock = options.clock
         random = options.random
         self.isDirect = isDirect
-        lastBatch = end.lastBatch
-        chain = end.chain
+        self.end = end
         syncedBatch = end.lastBatch
-        nextLSN = end.nextLSN
-        predecessor = end.predecessorFacts
     }
+
+    var lastBatch: BatchNumber { end.lastBatch }
+    /// The next record's position.
+    var nextLSN: LSN { end.nextLSN }
 
     /// Room in the active segment; one block stays reserved for its last, empty batch.
     var room: Int { segment.map { $0.isFinished ? 0 : $0.room - LogLimits.blockBytes } ?? 0 }
@@ -63,7 +61,6 @@ struct LogWriter<IO: StorageIO>: Sendable {
         precondition(batch.paddedBytes <= room, "a batch must fit its segment")
         precondition(batch.paddedBytes <= LogLimits.maximumBatchBytes, "a batch beyond its limit")
         try write(batch, flags: [])
-        nextLSN.rawValue += UInt64(batch.recordCount)
         isSealed = false
     }
 
@@ -98,7 +95,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
             rawBytes: UInt32(batch.payloadBytes),
             payloadCRC: crc32c(batch.payload),
             durableThrough: syncedBatch,
-            chain: chain,
+            chain: end.chain,
             committedAt: clock.wallNanoseconds()
         )
         let bytes = batch.padded()
@@ -109,8 +106,15 @@ struct LogWriter<IO: StorageIO>: Sendable {
         extendLifetime(batch)
         segment.offset += UInt64(bytes.count)
         self.segment = segment
-        lastBatch = lastBatch.next
-        chain = crc
+        end = LogEnd(
+            lastBatch: header.number,
+            chain: crc,
+            nextLSN: LSN(rawValue: end.nextLSN.rawValue + UInt64(batch.recordCount)),
+            segment: segment.number,
+            offset: segment.offset,
+            batchOffset: position.offset,
+            epoch: segment.epoch
+        )
         if isDirect { syncedBatch = lastBatch }
     }
 
@@ -137,16 +141,10 @@ struct LogWriter<IO: StorageIO>: Sendable {
 extension LogWriter {
     /// Ends the active segment with an empty batch and syncs it.
     mutating func finishSegment(_ flags: BatchHeader.Flags = []) throws(StorageError) {
-        guard let segment, !segment.isFinished else { return }
+        guard segment?.isFinished == false else { return }
         try sync()
         try seal(flags.union(.lastInSegment))
         try sync()
-        predecessor = PredecessorFacts(
-            segment: segment.number,
-            lastBatch: lastBatch,
-            endOffset: self.segment?.offset ?? segment.offset,
-            lastBatchCRC: chain
-        )
         self.segment?.isFinished = true
     }
 
@@ -156,12 +154,13 @@ extension LogWriter {
         precondition(segment?.isFinished ?? true, "the active segment must be finished first")
         let header = SegmentHeader(
             store: store,
-            number: predecessor.segment.next,
+            number: end.segment.next,
             epoch: random(),
             firstBatch: lastBatch.next,
             firstLSN: nextLSN,
             preparedBytes: UInt64(prepared.bytes),
-            predecessor: predecessor,
+            predecessor: end.predecessorFacts,
+            ignorableFeatures: prepared.isRecycled ? SegmentHeader.recycledFeature : 0,
             createdAt: clock.wallNanoseconds()
         )
         let path = directory.segment(header.number)
@@ -192,9 +191,8 @@ extension LogWriter {
     mutating func closeCleanly() throws(StorageError) {
         guard let segment else { return }
         if !segment.isFinished { try finishSegment(.cleanShutdown) }
-        let end = predecessor.endOffset
         try orFail("give back the unused end of the log") { () throws(SystemCallError) in
-            try io.truncate(segment.file, to: end)
+            try io.truncate(segment.file, to: end.offset)
             try io.fdatasync(segment.file)
         }
         closeFile()

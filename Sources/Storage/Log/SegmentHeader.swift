@@ -18,6 +18,8 @@ struct SegmentHeader: Equatable, Sendable {
     static let crcOffset = 4092
     /// Feature bits that this version understands.
     static let knownFeatures: UInt32 = 0
+    /// Ignorable: the file was a segment before, and what it held then stands behind the end of what it holds now.
+    static let recycledFeature: UInt32 = 1
 
     var major = SegmentHeader.major
     var minor = SegmentHeader.minor

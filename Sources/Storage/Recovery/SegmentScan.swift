@@ -25,14 +25,19 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     private var isClean = false
     private(set) var batches: UInt64 = 0
     private(set) var records: UInt64 = 0
+    /// Bytes of the batches read, padding included.
+    private(set) var bytes: UInt64 = 0
 
     init(io: IO, path: String, header: SegmentHeader, after previous: LogEnd) throws(StorageError) {
         self.path = path
         self.header = header
         window = try SegmentWindow(io: io, path: path)
         end = previous
-        end.segment = header.number
-        end.offset = LogLimits.firstBatchOffset
+        // The snapshot may end inside this segment: then the log goes on there.
+        if previous.segment != header.number {
+            end.segment = header.number
+            end.offset = LogLimits.firstBatchOffset
+        }
     }
 
     private var spot: StorageError.Spot {
@@ -40,10 +45,10 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     }
 
     /// A segment whose end its successor fixed: every batch up to there must be good.
-    mutating func runToFixedEnd(_ facts: PredecessorFacts, _ tables: inout Tables) throws(StorageError) -> LogEnd {
+    mutating func runToFixedEnd(_ facts: PredecessorFacts, _ overlay: Overlay) throws(StorageError) -> LogEnd {
         while end.offset < facts.endOffset {
             switch try step() {
-            case .batch(let header, let crc): try accept(header, crc: crc, &tables)
+            case .batch(let header, let crc): try accept(header, crc: crc, overlay)
             case .nothing(let reason):
                 throw .acknowledgedDataDamaged(
                     at: spot,
@@ -59,11 +64,11 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     }
 
     /// The newest segment: the end is where good batches stop, if nothing proves that more was acknowledged.
-    mutating func runToTail(_ tables: inout Tables) throws(StorageError) -> End {
+    mutating func runToTail(_ overlay: Overlay) throws(StorageError) -> End {
         while true {
             switch try step() {
             case .batch(let header, let crc):
-                try accept(header, crc: crc, &tables)
+                try accept(header, crc: crc, overlay)
                 if header.flags.contains(.lastInSegment) { return try finish(.r4) }
             case .nothing(let reason):
                 return try finish(try judgeTail(because: reason))
@@ -109,22 +114,28 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         return .batch(found, crc: crc)
     }
 
-    private mutating func accept(_ found: BatchHeader, crc: UInt32, _ tables: inout Tables) throws(StorageError) {
+    private mutating func accept(_ found: BatchHeader, crc: UInt32, _ overlay: Overlay) throws(StorageError) {
         guard found.compression == 0 else {
             throw .newerWriter(at: spot, "batch compression \(found.compression)")
         }
         let whole = try window.bytes(at: end.offset, found.paddedBytes)
-        try replay(whole.part(BatchHeader.encodedBytes, Int(found.storedBytes)), found, &tables)
+        try replay(whole.part(BatchHeader.encodedBytes, Int(found.storedBytes)), found, overlay)
         isClean = found.flags.contains(.cleanShutdown)
-        end.lastBatch = found.number
-        end.chain = crc
-        end.nextLSN.rawValue += UInt64(found.recordCount)
-        end.offset += UInt64(found.paddedBytes)
+        end = LogEnd(
+            lastBatch: found.number,
+            chain: crc,
+            nextLSN: LSN(rawValue: end.nextLSN.rawValue + UInt64(found.recordCount)),
+            segment: header.number,
+            offset: end.offset + UInt64(found.paddedBytes),
+            batchOffset: end.offset,
+            epoch: header.epoch
+        )
+        bytes += UInt64(found.paddedBytes)
         batches += 1
         records += UInt64(found.recordCount)
     }
 
-    private func replay(_ payload: UnsafeRawBufferPointer, _ batch: BatchHeader, _ tables: inout Tables)
+    private func replay(_ payload: UnsafeRawBufferPointer, _ batch: BatchHeader, _ overlay: Overlay)
         throws(StorageError)
     {
         guard batch.rawBytes == batch.storedBytes else {
@@ -134,7 +145,7 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         var count: UInt64 = 0
         do {
             while let record = try reader.next() {
-                tables.apply(record, lsn: LSN(rawValue: batch.firstLSN.rawValue + count))
+                overlay.apply(record, lsn: LSN(rawValue: batch.firstLSN.rawValue + count))
                 count += 1
             }
         } catch {
@@ -179,15 +190,33 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         return row
     }
 
+    /// Where what was written for this segment ends.
+    ///
+    /// A fresh file is zero behind that. A recycled one holds what it held before: there only blocks count that begin
+    /// like a batch of this epoch, with the length that they claim.
     private mutating func lastUsedByte() throws(StorageError) -> UInt64 {
+        let isRecycled = header.ignorableFeatures & SegmentHeader.recycledFeature != 0
         var offset = end.offset
         var used = end.offset
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
-            if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) { used = offset + UInt64(last) + 1 }
+            if isRecycled {
+                if let claimed = claimedBytes(block) { used = max(used, min(window.size, offset + claimed)) }
+            } else if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) {
+                used = offset + UInt64(last) + 1
+            }
             offset += UInt64(LogLimits.blockBytes)
         }
         return used
+    }
+
+    /// Length of the batch that the block begins, if it looks like one of this epoch, sound or not.
+    private func claimedBytes(_ block: UnsafeRawBufferPointer) -> UInt64? {
+        guard block.count >= BatchHeader.encodedBytes, block.prefix(4).elementsEqual(BatchHeader.magic),
+            block.loadLittle(UInt64.self, at: 8) == header.epoch
+        else { return nil }
+        let stored = Int(block.loadLittle(UInt32.self, at: 36))
+        return UInt64(min(LogLimits.roundedToBlock(BatchHeader.encodedBytes + stored), LogLimits.maximumBatchBytes))
     }
 
     /// The bytes of the tail, block by block.
