@@ -95,6 +95,7 @@ extension LogStore {
                 guard core.frozen == nil else { return nil }
                 let last = core.freeze() ?? state.backlog.last
                 last?.endsCheckpoint = true
+                state.checkpointEnd = nil
                 precondition(last != nil || state.log.end.lastLSN == core.lastLSN, "a batch got lost")
                 return CheckpointPlan(lsn: core.lastLSN, end: last == nil ? state.log.end : nil, startedAt: now)
             }
@@ -212,7 +213,10 @@ extension LogStore {
     }
 
     /// At the end, with everything written and no thread left: what is frozen, then what came after.
+    ///
+    /// A store that failed, or that closes with a full disk, leaves both to the log.
     func lastCheckpoint() {
+        guard writer.withLock({ !$0.hasStopped && $0.backlog.isEmpty }) else { return }
         if case .failed = writeCheckpoint() { return }
         guard core.withLock({ !$0.live.isEmpty }), beginCheckpoint() else { return }
         _ = writeCheckpoint()

@@ -42,6 +42,9 @@ struct SimulatedStore {
         log = LogStore(options: options, io: disk, opened: try opening.run())
     }
 
+    /// The checkpoint in progress may be written: its changes are durable in the log (I5).
+    var isCheckpointDurable: Bool { log.nextCheckpointAction() == .write }
+
     static func path(_ segment: UInt64) -> String {
         LogDirectory(root: root).segment(SegmentNumber(rawValue: segment))
     }
@@ -89,6 +92,14 @@ struct SimulatedStore {
             defer { core.snapshot.endRead() }
             return core.find(table, Bytes(key.utf8))
         }
+    }
+
+    /// As if the disk had no room for the last checkpoint: the log keeps everything.
+    func closeWithoutCheckpoint() throws {
+        log.refuseCommits()
+        while log.writeStep() != .idle {}
+        (log.snapshot as? SimulatedSnapshot)?.failures = [.mapFull, .mapFull]
+        try log.closeLog()
     }
 
     func close() throws {
