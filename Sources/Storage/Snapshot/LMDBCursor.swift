@@ -1,33 +1,27 @@
 import CLMDB
 import Glibc
 
-/// Walks the rows of one table, forwards or backwards, within one read of an `LMDBSnapshot`.
+/// Walks the rows of a range, forwards or backwards, within one read of an `LMDBSnapshot`.
 final class LMDBCursor: SnapshotCursor {
     private let snapshot: LMDBSnapshot
     private let cursor: OpaquePointer
-    private let table: TableID
     private let isReversed: Bool
     /// Row keys; half open.
     private let from: Bytes
     private let upTo: Bytes
-    private var rowKey = MDB_val()
-    private var rowValue = MDB_val()
+    private var foundKey = MDB_val()
+    private var foundValue = MDB_val()
     private var isAtEnd = false
     private let scratch = SnapshotScratch()
 
-    init(
-        _ snapshot: LMDBSnapshot,
-        _ transaction: OpaquePointer,
-        _ table: TableID,
-        from: Bytes?,
-        upTo: Bytes?,
-        reversed: Bool
-    ) throws(StorageError) {
+    /// `from` and `upTo` are row keys: table and key.
+    init(_ snapshot: LMDBSnapshot, _ transaction: OpaquePointer, from: Bytes, upTo: Bytes, reversed: Bool)
+        throws(StorageError)
+    {
         self.snapshot = snapshot
-        self.table = table
         isReversed = reversed
-        self.from = SnapshotKey.make(table, from ?? [])
-        self.upTo = upTo.map { SnapshotKey.make(table, $0) } ?? SnapshotKey.end(of: table)
+        self.from = from
+        self.upTo = upTo
         var made: OpaquePointer?
         let status = mdb_cursor_open(transaction, LMDBSnapshot.tree, &made)
         guard status == 0, let made else {
@@ -42,15 +36,18 @@ final class LMDBCursor: SnapshotCursor {
     }
 
     var key: UnsafeRawBufferPointer? {
-        guard !isAtEnd else { return nil }
-        let bytes = UnsafeRawBufferPointer(rowKey)
-        return bytes.part(SnapshotKey.tableBytes, bytes.count - SnapshotKey.tableBytes)
+        rowKey.map { $0.part(SnapshotKey.tableBytes, $0.count - SnapshotKey.tableBytes) }
     }
+
+    /// Key with the table in front.
+    var rowKey: UnsafeRawBufferPointer? { isAtEnd ? nil : UnsafeRawBufferPointer(foundKey) }
+    /// Value with its envelope.
+    var rawValue: UnsafeRawBufferPointer { UnsafeRawBufferPointer(foundValue) }
 
     func value() throws(StorageError) -> SnapshotValue {
         try snapshot.decode(
-            key: UnsafeRawBufferPointer(rowKey),
-            value: UnsafeRawBufferPointer(rowValue),
+            key: UnsafeRawBufferPointer(foundKey),
+            value: UnsafeRawBufferPointer(foundValue),
             into: scratch
         )
     }
@@ -74,14 +71,14 @@ final class LMDBCursor: SnapshotCursor {
 
     private func seek(_ bytes: Bytes) throws(StorageError) {
         let status = bytes.withUnsafeBytes { bytes in
-            rowKey = MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
-            return mdb_cursor_get(cursor, &rowKey, &rowValue, MDB_SET_RANGE)
+            foundKey = MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+            return mdb_cursor_get(cursor, &foundKey, &foundValue, MDB_SET_RANGE)
         }
         try take(status)
     }
 
     private func move(_ operation: MDB_cursor_op) throws(StorageError) {
-        try take(mdb_cursor_get(cursor, &rowKey, &rowValue, operation))
+        try take(mdb_cursor_get(cursor, &foundKey, &foundValue, operation))
     }
 
     private func take(_ status: Int32) throws(StorageError) {
@@ -94,7 +91,7 @@ final class LMDBCursor: SnapshotCursor {
 
     private func checkBounds() {
         guard !isAtEnd else { return }
-        let bytes = UnsafeRawBufferPointer(rowKey)
+        let bytes = UnsafeRawBufferPointer(foundKey)
         isAtEnd =
             isReversed
             ? from.withUnsafeBytes { compare(bytes, $0) < 0 }
