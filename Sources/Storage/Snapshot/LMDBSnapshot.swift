@@ -227,7 +227,7 @@ extension LMDBSnapshot {
 
     /// Every row of every table, and the checkpoint row.
     func allRows() throws(StorageError) -> LMDBCursor {
-        try LMDBCursor(self, try beginRead(), from: [], upTo: [0xFF, 0xFF, 0xFF], reversed: false)
+        try LMDBCursor(self, try beginRead(), from: [0], upTo: [0xFF, 0xFF, 0xFF], reversed: false)
     }
 
     func endRead() {
