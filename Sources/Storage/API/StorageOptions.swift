@@ -37,6 +37,8 @@ public struct StorageOptions: Sendable {
     /// position. 0: no limit of that kind; both 0: only what recovery needs.
     public var retainLogNanoseconds: UInt64 = 0
     public var retainLogBytes: UInt64 = 0
+    /// Encryption at rest; without a current key what is written is not encrypted.
+    public var encryption = EncryptionKeys()
     /// Retired log is overwritten with zeros before its file is used again or removed.
     public var scrubsRetiredLog = false
     /// OFD locks and fsync mean little on NFS and SMB: refused unless allowed.

@@ -141,6 +141,16 @@ public final class Store: Sendable {
         if let error = outcome.withLock({ $0 }) { throw error }
     }
 
+    /// Copies the store to `path`, which must not exist, while it goes on; every byte written is read back and compared.
+    ///
+    /// Holds everything that was durable when it began. `progress` gets the bytes copied so far. Blocks the calling
+    /// thread; no checkpoint removes log meanwhile. An interrupted backup leaves `path.partial`, which the next one
+    /// removes.
+    public func backup(to path: String, progress: (UInt64) -> Void = { _ in }) throws(StorageError) -> BackupReport {
+        let target = try StoreDirectory.absolutePath(path)
+        return try log.backup(to: target, progress)
+    }
+
     /// Writes what is pending, takes it into the snapshot, marks the log as closed cleanly and gives the directory up. Idempotent: later calls
     /// return or throw what the first did. Must not be called from a durability callback that runs in place.
     public func close() throws(StorageError) {

@@ -53,7 +53,7 @@ public struct StoreMetrics: Sendable, Equatable {
         batches += 1
         transactions += UInt64(batch.transactionCount)
         records += UInt64(batch.recordCount)
-        bytes += UInt64(batch.paddedBytes)
+        bytes += UInt64(batch.storedBytes)
     }
 
     mutating func recordCheckpoint(_ row: CheckpointRow, nanoseconds: UInt64) {

@@ -47,7 +47,9 @@ struct BackupManifest: Equatable, Sendable {
         guard heading.elementsEqual(Self.heading.utf8) else { throw Self.refusal("it does not begin with its heading") }
         let body = bytes.dropLast(end.count + 1)
         let crc = Bytes(body).withUnsafeBytes { crc32c($0) }
-        guard end.elementsEqual("end \(hexadecimal(crc))".utf8) else { throw Self.refusal("its checksum does not match") }
+        guard end.elementsEqual("end \(hexadecimal(crc))".utf8) else {
+            throw Self.refusal("its checksum does not match")
+        }
         var fields: [String: String] = [:]
         files = []
         for line in lines.dropFirst() {
@@ -60,8 +62,10 @@ struct BackupManifest: Equatable, Sendable {
                 throw Self.refusal("a line makes no sense")
             }
         }
-        guard let store = fields["store"].flatMap(StoreID.init(text:)), let created = fields["created"].flatMap(UInt64.init),
-            let checkpoint = fields["checkpoint"].flatMap(UInt64.init), let through = fields["through"].flatMap(UInt64.init)
+        guard let store = fields["store"].flatMap(StoreID.init(text:)),
+            let created = fields["created"].flatMap(UInt64.init),
+            let checkpoint = fields["checkpoint"].flatMap(UInt64.init),
+            let through = fields["through"].flatMap(UInt64.init)
         else { throw Self.refusal("a line is missing") }
         self.store = store
         createdAt = created

@@ -44,8 +44,8 @@ extension LogStore {
             guard try !io.exists(target) else {
                 throw SystemCallError(call: "mkdir", number: 17, path: target)
             }
-            try removeAll(partial)
-            for path in [partial.root, partial.snapshot, partial.wal] { try io.createDirectory(path) }
+            try DirectoryTree(io: io).remove(partial)
+            try DirectoryTree(io: io).create(partial)
         } catch {
             throw StorageError(
                 .unusableDirectory,
@@ -53,16 +53,6 @@ extension LogStore {
                 path: error.path,
                 systemCall: error
             )
-        }
-    }
-
-    /// What an earlier attempt left.
-    private func removeAll(_ partial: LogDirectory) throws(SystemCallError) {
-        guard try io.exists(partial.root) else { return }
-        for folder in [partial.snapshot, partial.wal, partial.root] where try io.exists(folder) {
-            for name in try io.list(folder) where folder + "/" + name != partial.snapshot && folder + "/" + name != partial.wal {
-                try io.unlink(folder + "/" + name)
-            }
         }
     }
 
@@ -96,7 +86,12 @@ extension LogStore {
             done += bytes
             progress(done)
         }
-        let checksum = try FileCopy(io: io).copy(directory.format, to: partial.format, bytes: formatBytes(), paddedTo: formatBytes())
+        let checksum = try FileCopy(io: io).copy(
+            directory.format,
+            to: partial.format,
+            bytes: formatBytes(),
+            paddedTo: formatBytes()
+        )
         manifest.files.append(.init(path: "FORMAT", bytes: try formatBytes(), checksum: checksum))
     }
 

@@ -8,14 +8,16 @@ struct CheckpointSchedule: Sendable {
         var isDirty = false
         /// Log written since then.
         var logBytes = 0
-        /// Files of the log.
+        /// Files of the log that recovery needs.
         var segments = 0
         var snapshot = SnapshotSize()
         /// Room on the disk, and in free pages of the snapshot.
         var roomBytes = Int.max
+        var needsReseal = false
     }
 
-    /// So many files of the log are reason enough, even with few changes: every opening starts one.
+    /// So many files of the log that the snapshot doesn't cover are reason enough, even with few changes: every opening
+    /// starts one.
     static let maximumSegments = 8
     /// After a failed attempt.
     static let retryNanoseconds: UInt64 = 1_000_000_000
@@ -33,7 +35,7 @@ struct CheckpointSchedule: Sendable {
     }
 
     func isDue(_ facts: Facts) -> Bool {
-        if facts.segments > Self.maximumSegments { return true }
+        if facts.segments > Self.maximumSegments || facts.needsReseal { return true }
         guard facts.isDirty else { return false }
         let dirty = Self.dirtyBytes(facts)
         return facts.logBytes >= logBytes || facts.overlayBytes >= overlayBytes || dirty >= dirtyBytes

@@ -192,7 +192,7 @@ extension CommitCore {
     func batchIsDurable(_ batch: BatchBuffer) -> [@Sendable () -> Void] {
         writingBytes -= batch.payloadBytes
         writingTransactions -= batch.transactionCount
-        liveLogBytes += batch.paddedBytes
+        liveLogBytes += batch.storedBytes
         precondition(writingBytes >= 0 && writingTransactions >= 0, "a batch was completed twice")
         if pool.count < LogLimits.pooledBuffers && batch.capacity <= LogLimits.pooledBufferBytes {
             batch.reset()

@@ -70,7 +70,8 @@ extension LogStore {
     }
 
     private func checkpointFacts() -> CheckpointSchedule.Facts {
-        let segments = writer.withLock { $0.files.count }
+        let covered = snapshot.row?.position.end.segment ?? .none
+        let segments = writer.withLock { state in state.files.count { $0.number >= covered } }
         let size = snapshot.size
         return core.withLock { core in
             CheckpointSchedule.Facts(
@@ -80,7 +81,8 @@ extension LogStore {
                 logBytes: core.liveLogBytes,
                 segments: segments,
                 snapshot: size,
-                roomBytes: core.roomBytes
+                roomBytes: core.roomBytes,
+                needsReseal: snapshot.needsReseal
             )
         }
     }

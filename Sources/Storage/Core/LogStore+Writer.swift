@@ -64,12 +64,11 @@ extension LogStore {
 
     /// Writes what one sync covers: one batch if writes are durable by themselves, else all that fit the segment.
     private func writeGroup(_ state: inout WriterState<IO>) throws(StorageError) -> Progress {
-        if state.backlog[0].paddedBytes > state.log.room {
-            try rotate(&state, toHold: state.backlog[0].paddedBytes)
-        }
+        let first = state.log.storedBytes(state.backlog[0])
+        if first > state.log.room { try rotate(&state, toHold: first) }
         let start = options.clock.monotonicNanoseconds()
         var written = 0
-        while written < state.backlog.count, state.backlog[written].paddedBytes <= state.log.room {
+        while written < state.backlog.count, state.log.storedBytes(state.backlog[written]) <= state.log.room {
             try state.log.append(state.backlog[written])
             if state.backlog[written].endsCheckpoint { state.checkpointEnd = state.log.end }
             written += 1

@@ -14,6 +14,8 @@ final class BatchBuffer: @unchecked Sendable {
     var firstLSN = LSN.zero
     /// A checkpoint covers everything up to this batch.
     var endsCheckpoint = false
+    /// Bytes that it took in the log, once written.
+    var storedBytes = 0
 
     init(capacity: Int = 64 * 1024) {
         self.capacity = LogLimits.roundedToBlock(max(capacity, LogLimits.blockBytes))
@@ -54,6 +56,7 @@ final class BatchBuffer: @unchecked Sendable {
         transactionCount = 0
         firstLSN = .zero
         endsCheckpoint = false
+        storedBytes = 0
     }
 
     /// Zeroes the padding and returns the bytes as they go to disk.

@@ -7,6 +7,7 @@ struct ActiveSegment<File: Sendable>: Sendable {
     var preparedBytes: UInt64
     /// Where the next batch goes.
     var offset: UInt64
+    let codec: BatchCodec
     /// Its last batch has been written.
     var isFinished = false
 
@@ -30,6 +31,8 @@ struct LogWriter<IO: StorageIO>: Sendable {
     let random: @Sendable () -> UInt64
     /// Writes are durable when they return (`O_DIRECT|O_DSYNC`).
     let isDirect: Bool
+    /// Seals what is written; nil: not encrypted.
+    let key: EncryptionKey?
 
     private(set) var segment: ActiveSegment<IO.File>?
     /// Behind the last batch written, which may stand in the previous segment.
@@ -44,6 +47,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
         clock = options.clock
         random = options.random
         self.isDirect = isDirect
+        key = options.encryption.current
         self.end = end
         syncedBatch = end.lastBatch
     }
@@ -55,10 +59,15 @@ struct LogWriter<IO: StorageIO>: Sendable {
     /// Room in the active segment; one block stays reserved for its last, empty batch.
     var room: Int { segment.map { $0.isFinished ? 0 : $0.room - LogLimits.blockBytes } ?? 0 }
 
+    /// The most that a batch may take.
+    func storedBytes(_ batch: BatchBuffer) -> Int {
+        LogLimits.roundedToBlock(batch.count + (key == nil ? 0 : BatchCipher.overheadBytes))
+    }
+
     /// Writes one batch of records. Durable after `sync()`.
     mutating func append(_ batch: BatchBuffer) throws(StorageError) {
         precondition(batch.firstLSN == nextLSN, "batches out of order")
-        precondition(batch.paddedBytes <= room, "a batch must fit its segment")
+        precondition(storedBytes(batch) <= room, "a batch must fit its segment")
         precondition(batch.paddedBytes <= LogLimits.maximumBatchBytes, "a batch beyond its limit")
         try write(batch, flags: [])
         isSealed = false
@@ -85,21 +94,20 @@ struct LogWriter<IO: StorageIO>: Sendable {
     private mutating func write(_ batch: BatchBuffer, flags: BatchHeader.Flags) throws(StorageError) {
         guard var segment, !segment.isFinished else { preconditionFailure("no segment to write to") }
         let position = BatchHeader.Position(segment: segment.number, offset: segment.offset)
-        let header = BatchHeader(
+        var header = BatchHeader(
             flags: flags,
             epoch: segment.epoch,
             number: lastBatch.next,
             firstLSN: batch.firstLSN,
             recordCount: UInt32(batch.recordCount),
-            storedBytes: UInt32(batch.payloadBytes),
-            rawBytes: UInt32(batch.payloadBytes),
-            payloadCRC: crc32c(batch.payload),
+            storedBytes: 0,
+            rawBytes: 0,
+            payloadCRC: 0,
             durableThrough: syncedBatch,
             chain: end.chain,
             committedAt: clock.wallNanoseconds()
         )
-        let bytes = batch.padded()
-        let crc = header.encode(into: batch.memory, at: position)
+        let (bytes, crc) = segment.codec.encode(batch, &header, at: position)
         try orFail("write the log") { () throws(SystemCallError) in
             try io.writeAll(segment.file, bytes, at: position.offset)
         }
@@ -160,8 +168,10 @@ extension LogWriter {
             firstLSN: nextLSN,
             preparedBytes: UInt64(prepared.bytes),
             predecessor: end.predecessorFacts,
+            requiredFeatures: key == nil ? 0 : SegmentHeader.encryptedFeature,
             ignorableFeatures: prepared.isRecycled ? SegmentHeader.recycledFeature : 0,
-            createdAt: clock.wallNanoseconds()
+            createdAt: clock.wallNanoseconds(),
+            keyID: key?.id.rawValue ?? 0
         )
         let path = directory.segment(header.number)
         var opened: IO.File?
@@ -183,7 +193,10 @@ extension LogWriter {
             epoch: header.epoch,
             file: file,
             preparedBytes: header.preparedBytes,
-            offset: LogLimits.firstBatchOffset
+            offset: LogLimits.firstBatchOffset,
+            codec: BatchCodec(
+                key.map { BatchCipher(key: $0, store: store, segment: header.number, epoch: header.epoch) }
+            )
         )
     }
 

@@ -14,7 +14,7 @@ extension LogOpening {
             let spot = StorageError.Spot(path: directory.snapshotData, segment: .none, offset: 0)
             throw .foreign(at: spot, "the snapshot is part of another store")
         }
-        let needed = numbers.filter { $0 >= row?.position.end.segment ?? .first }
+        let needed = numbers.filter { $0 >= row?.position.end.segment ?? .first && isWithinLimit($0) }
         try syncNewest(numbers)
         let segments = try readHeaders(needed, store: store)
         var recovered = RecoveredLog(row: .r5, condition: .unclean)
@@ -25,31 +25,50 @@ extension LogOpening {
         return recovered
     }
 
+    /// Segments behind a place where the log is cut are not looked at.
+    private func isWithinLimit(_ number: SegmentNumber) -> Bool {
+        if case .place(let segment, _) = limit { return number <= segment }
+        return true
+    }
+
     private mutating func replay(_ segments: [Segment], _ recovered: inout RecoveredLog) throws(StorageError) {
         let start = recovered.end
         for index in segments.indices {
             let segment = segments[index]
             let path = directory.segment(segment.number)
             if segment.number != start.segment { try requireContinuation(segment, after: recovered.end) }
-            var scan = try SegmentScan(io: io, path: path, header: segment.header, after: recovered.end)
+            var scan = try SegmentScan(
+                io: io,
+                path: path,
+                header: segment.header,
+                after: recovered.end,
+                keys: options.encryption,
+                limit: limit
+            )
             if index + 1 < segments.count {
                 recovered.end = try scan.runToFixedEnd(segments[index + 1].header.predecessor, recovered.overlay)
             } else {
                 let end = try scan.runToTail(recovered.overlay)
-                try requireWhole(segment, end, path: path)
+                if !scan.isStopped { try requireWhole(segment, end, path: path) }
                 try settle(end, &scan, &recovered)
             }
             recovered.batches += scan.batches
             recovered.records += scan.records
             recovered.replayedBytes += Int(scan.bytes)
             recovered.segments += 1
+            if scan.isStopped {
+                recovered.isStopped = true
+                return
+            }
         }
     }
 
     /// R2, and R10 in its plainest form.
     private func requireSomething(_ numbers: [SegmentNumber], _ row: CheckpointRow?) throws(StorageError) {
         guard numbers.isEmpty else { return }
-        if let row { throw .logLost(directory.wal, "the snapshot reaches LSN \(row.position.lsn), but there is no log") }
+        if let row {
+            throw .logLost(directory.wal, "the snapshot reaches LSN \(row.position.lsn), but there is no log")
+        }
         throw .filesRemoved(directory.root, "the store has a FORMAT file but no log segments")
     }
 
@@ -107,7 +126,8 @@ extension LogOpening {
         var window = try SegmentWindow(io: io, path: path)
         let block = try window.bytes(at: end.batchOffset, LogLimits.blockBytes)
         let position = BatchHeader.Position(segment: segment.number, offset: end.batchOffset)
-        guard segment.header.epoch == end.epoch, case .valid(let header, let crc) = BatchHeader.read(block, at: position),
+        guard segment.header.epoch == end.epoch,
+            case .valid(let header, let crc) = BatchHeader.read(block, at: position),
             header.number == end.lastBatch, crc == end.chain
         else {
             throw .logLost(

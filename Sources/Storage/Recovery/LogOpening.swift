@@ -18,6 +18,8 @@ struct LogOpening<IO: StorageIO> {
     let options: StorageOptions
     /// Opens the snapshot of a store; `create`: there must be none yet.
     let openSnapshot: (_ store: StoreID, _ create: Bool) throws(StorageError) -> any SnapshotStore
+    /// Where to stop; then `finishStopped` decides what becomes of the rest.
+    var limit = RecoveryLimit.none
     var warnings: [String] = []
     var quarantinedFiles: [String] = []
     var quarantinedBytes: UInt64 = 0
@@ -46,7 +48,8 @@ struct LogOpening<IO: StorageIO> {
         guard let store = try readFormat() else { return try create(over: segments, openedAt: start) }
         let snapshot = try openSnapshot(store, false)
         do {
-            let recovered = try recover(segments, store: store, snapshot: snapshot)
+            var recovered = try recover(segments, store: store, snapshot: snapshot)
+            if limit != .none { try finishStopped(segments, &recovered, snapshot) }
             return try startSegment(recovered, snapshot, store: store, openedAt: start)
         } catch {
             snapshot.close()
@@ -197,6 +200,8 @@ struct RecoveredLog {
     /// All segments on disk, in order.
     var files: [LogFile] = []
     var replayedBytes = 0
+    /// `LogOpening.limit` was reached.
+    var isStopped = false
     var segments = 0
     var batches: UInt64 = 0
     var records: UInt64 = 0

@@ -4,27 +4,13 @@ import Glibc
 // Writing: the checkpoint thread only.
 extension LMDBSnapshot {
     func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
-        var made: OpaquePointer?
-        do {
-            var dead: Int32 = 0
-            try orThrow(mdb_reader_check(environment, &dead), "mdb_reader_check", path)
-            try orThrow(mdb_txn_begin(environment, nil, 0, &made), "mdb_txn_begin", path)
-        } catch {
-            throw error.failure
-        }
-        guard let transaction = made else { throw LMDBError(call: "mdb_txn_begin", status: ENOMEM, path: path).failure }
-        let row: CheckpointRow
-        do {
+        try reseal()
+        var dead: Int32 = 0
+        // What fails here fails again below, with its reason.
+        mdb_reader_check(environment, &dead)
+        let row = try inTransaction { (transaction) throws(SnapshotFailure) in
             var writer = try LMDBWriter(self, transaction, after: self.row, store: options.store)
-            row = try writer.write(changes, position)
-        } catch {
-            mdb_txn_abort(transaction)
-            throw error
-        }
-        do {
-            try orThrow(mdb_txn_commit(transaction), "mdb_txn_commit", path)
-        } catch {
-            throw error.failure
+            return try writer.write(changes, position)
         }
         committed(row)
         return row
@@ -32,10 +18,10 @@ extension LMDBSnapshot {
 }
 
 /// Writes one generation of changes into an open write transaction, in key order.
-private struct LMDBWriter: ~Copyable {
-    private let snapshot: LMDBSnapshot
-    private let cursor: OpaquePointer
-    private var row: CheckpointRow
+struct LMDBWriter: ~Copyable {
+    let snapshot: LMDBSnapshot
+    let cursor: OpaquePointer
+    var row: CheckpointRow
 
     init(_ snapshot: LMDBSnapshot, _ transaction: OpaquePointer, after last: CheckpointRow?, store: StoreID)
         throws(SnapshotFailure)
@@ -52,7 +38,8 @@ private struct LMDBWriter: ~Copyable {
             position: CheckpointPosition(end: .empty, createdAt: 0),
             generation: last?.generation ?? 0,
             digest: last?.digest ?? SnapshotDigest(),
-            keyID: 0,
+            // Rows that an older key sealed are sealed anew before (`reseal`).
+            keyID: snapshot.options.keys.current?.id.rawValue ?? 0,
             counts: last?.counts ?? [:]
         )
     }
@@ -72,8 +59,12 @@ private struct LMDBWriter: ~Copyable {
         row.position = position
         row.generation += 1
         row.counts = row.counts.filter { $0.value != 0 }
-        try put(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow), row.encoded())
+        try putRow()
         return row
+    }
+
+    func putRow() throws(SnapshotFailure) {
+        try put(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow), row.encoded())
     }
 
     private mutating func trim(_ table: TableID, _ range: RangeTombstones.Range) throws(SnapshotFailure) {
@@ -98,11 +89,11 @@ private struct LMDBWriter: ~Copyable {
             return
         }
         if isThere { forget(UnsafeRawBufferPointer(old)) } else { row.counts[table.rawValue, default: 0] += 1 }
-        try put(entry, value, key)
+        try put(value, lsn: entry.lsn, key)
     }
 
     /// Positions the cursor; false: not there, or `accept` doesn't want it.
-    private func seek(
+    func seek(
         _ key: Bytes,
         _ value: inout MDB_val,
         _ operation: MDB_cursor_op,
@@ -130,20 +121,20 @@ private struct LMDBWriter: ~Copyable {
         try orFail(mdb_cursor_del(cursor, 0), "mdb_cursor_del")
     }
 
-    private mutating func forget(_ old: UnsafeRawBufferPointer) {
+    mutating func forget(_ old: UnsafeRawBufferPointer) {
         guard case .valid(let envelope) = SnapshotEnvelope.read(old) else { return }
         row.digest.remove(checksum: envelope.checksum, lsn: envelope.lsn)
     }
 
-    private mutating func put(_ entry: TableEntry, _ value: Bytes, _ key: Bytes) throws(SnapshotFailure) {
-        let payload = snapshot.codec.encode(value, key: key, lsn: entry.lsn)
+    mutating func put(_ value: Bytes, lsn: UInt64, _ key: Bytes) throws(SnapshotFailure) {
+        let payload = snapshot.codec.encode(value, key: key, lsn: lsn)
         var place = MDB_val(mv_size: SnapshotEnvelope.encodedBytes + payload.bytes.count, mv_data: nil)
         let status = key.withUnsafeBytes { key in
             withLMDBValue(key) { mdb_cursor_put(cursor, &$0, &place, UInt32(MDB_RESERVE)) }
         }
         try orFail(status, "mdb_cursor_put")
-        let envelope = payload.fill(place.mv_data, key: key, lsn: entry.lsn)
-        row.digest.add(checksum: envelope.checksum, lsn: entry.lsn)
+        let envelope = payload.fill(place.mv_data, key: key, lsn: lsn)
+        row.digest.add(checksum: envelope.checksum, lsn: lsn)
     }
 
     private func put(_ key: Bytes, _ content: Bytes) throws(SnapshotFailure) {

@@ -73,7 +73,9 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             return snapshot
         }
         let status = mdb_env_sync(snapshot.environment, 1)
-        guard status == 0 else { throw LMDBError(call: "mdb_env_sync", status: status, path: directory.snapshot).refusal }
+        guard status == 0 else {
+            throw LMDBError(call: "mdb_env_sync", status: status, path: directory.snapshot).refusal
+        }
         return snapshot
     }
 
@@ -128,13 +130,17 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             return
         }
         switch CheckpointRow.read(bytes) {
-        case .valid(let row): facts.withLock { $0.row = row }
+        case .valid(let row):
+            // A missing key is noticed now, not with the first read.
+            if row.keyID != 0 { _ = try options.keys.key(KeyID(rawValue: row.keyID), neededFor: path) }
+            facts.withLock { $0.row = row }
         case .invalid(let reason): throw .snapshotDamaged(path, "checkpoint row: \(reason)")
         case .needsVersion(let what):
             throw .newerWriter(at: StorageError.Spot(path: path, segment: .none, offset: 0), what)
         }
     }
 
+    var needsReseal: Bool { row.map { $0.keyID != options.keys.current?.id.rawValue ?? 0 } ?? false }
     var row: CheckpointRow? { facts.withLock { $0.row } }
     var size: SnapshotSize { facts.withLock { $0.size } }
 

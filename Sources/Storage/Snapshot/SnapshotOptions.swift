@@ -5,10 +5,12 @@ struct SnapshotOptions: Sendable {
     /// How much of the file the process may keep mapped in.
     var mappedBytes: Int
     var store: StoreID
+    var keys: EncryptionKeys
 
     init(_ options: StorageOptions, store: StoreID) {
         mapBytes = max(LogLimits.mebibyte, LogLimits.roundedToBlock(options.snapshotMapBytes))
         mappedBytes = max(LogLimits.mebibyte, options.snapshotMappedBytes)
         self.store = store
+        keys = options.encryption
     }
 }

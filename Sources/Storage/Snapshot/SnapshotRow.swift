@@ -5,8 +5,8 @@ import Glibc
 /// | offset | size | field of the envelope, little-endian |
 /// |---:|---:|---|
 /// | 0 | 1 | version = 1 |
-/// | 1 | 1 | compression: 0 none, 1 LZ4 block behind a u32 raw length |
-/// | 2 | 1 | encryption: 0 none, 1 AES-256-GCM |
+/// | 1 | 1 | compression of the value: 0 none, 1 LZ4 block behind a u32 raw length |
+/// | 2 | 1 | encryption: 0 none, 1 a u64 key id, then the (compressed) value as `SnapshotCipher` seals it |
 /// | 3 | 1 | zero |
 /// | 4 | 4 | CRC32C over row key, LSN and the payload as stored |
 /// | 8 | 8 | LSN of the record that wrote it |

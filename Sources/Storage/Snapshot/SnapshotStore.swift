@@ -7,6 +7,8 @@ protocol SnapshotStore: AnyObject, Sendable {
     /// What the image holds, by its own words; nil before the first checkpoint.
     var row: CheckpointRow? { get }
     var size: SnapshotSize { get }
+    /// Some rows may be sealed with another key than the current one: the next checkpoint changes that.
+    var needsReseal: Bool { get }
 
     /// The value of a key, nil if it isn't there. Valid until the next call of this kind or `endRead`.
     ///

@@ -9,7 +9,6 @@ func failpoint(_ name: StaticString) {
     if let armed = Failpoint.armed { armed.reach(name) }
 }
 
-
 private final class Failpoint: Sendable {
     static let armed = Failpoint()
 

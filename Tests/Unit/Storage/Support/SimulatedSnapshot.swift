@@ -39,6 +39,8 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         }
     }
 
+    var needsReseal: Bool { false }
+
     var size: SnapshotSize {
         let pages = rows.values.reduce(0) { $0 + $1.value.count + 64 } / LogLimits.blockBytes + 1
         return SnapshotSize(usedPages: pages, filePages: pages + 2, leafPages: pages)
@@ -66,7 +68,8 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     deinit { endRead() }
 
-    func cursor(_ table: TableID, from: Bytes?, upTo: Bytes?, reversed: Bool) throws(StorageError) -> any SnapshotCursor {
+    func cursor(_ table: TableID, from: Bytes?, upTo: Bytes?, reversed: Bool) throws(StorageError) -> any SnapshotCursor
+    {
         let low = SnapshotKey.make(table, from ?? [])
         let high = upTo.map { SnapshotKey.make(table, $0) } ?? SnapshotKey.end(of: table)
         let keys = rows.keys.filter { compareKeys($0, low) >= 0 && compareKeys($0, high) < 0 }
