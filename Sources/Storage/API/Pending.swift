@@ -21,7 +21,7 @@ public struct Pending<R: Sendable>: Sendable {
     /// Fails with `durabilityLost`, or `damaged` if the snapshot is; a read also with `overloaded` when too many wait already.
     public func whenDurable(_ body: @escaping @Sendable (Result<R, StorageError>) -> Void) {
         if let failure { return body(.failure(failure)) }
-        if gate.isDelivered(lsn) { return body(.success(value)) }
+        if gate.isDelivered(lsn, isRead: isRead) { return body(.success(value)) }
         let value = value
         gate.wait(for: lsn, isRead: isRead) { error in
             if let error { body(.failure(error)) } else { body(.success(value)) }
@@ -31,7 +31,7 @@ public struct Pending<R: Sendable>: Sendable {
     /// Suspends until durable.
     public func durable() async throws(StorageError) -> R {
         if let failure { throw failure }
-        if gate.isDelivered(lsn) { return value }
+        if gate.isDelivered(lsn, isRead: isRead) { return value }
         let result: Result<R, StorageError> = await withUnsafeContinuation { continuation in
             whenDurable { continuation.resume(returning: $0) }
         }

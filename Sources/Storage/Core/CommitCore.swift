@@ -159,6 +159,7 @@ extension CommitCore {
     func freeze() -> BatchBuffer? {
         precondition(frozen == nil, "one checkpoint at a time")
         if !open.isEmpty { closeOpenBatch() }
+        if isMutant(.checkpointSkipsTrims) { live.forgetTrims() }
         frozen = live
         live = Overlay()
         frozenLogBytes = liveLogBytes

@@ -116,10 +116,12 @@ extension LogStore {
     /// Steps 2 to 6, when the frozen changes are durable in the log.
     func writeCheckpoint() -> CheckpointResult {
         guard let plan = checkpoints.withLock({ $0.plan }), let frozen = core.withLock({ $0.frozen }),
-            let end = plan.end ?? writer.withLock({ $0.checkpointEnd })
+            let end = checkpointEnd(plan)
         else { return .nothing }
-        precondition(plan.lsn <= gate.durableLSN && end.lastLSN == plan.lsn, "I5: the snapshot ran ahead of the log")
+        precondition(plan.lsn <= gate.durableLSN, "I5: the snapshot ran ahead of the log")
+        precondition(end.lastLSN == plan.lsn || isMutant(.snapshotClaimsTooMuch), "a checkpoint ends with its changes")
         failpoint("checkpoint.beforeApply")
+        if isMutant(.retireBeforeSnapshot) { retireSegments(below: end.segment) }
         let row: CheckpointRow
         do {
             row = try apply(frozen, CheckpointPosition(end: end, createdAt: options.clock.wallNanoseconds()))
@@ -131,6 +133,13 @@ extension LogStore {
         retireSegments(below: row.position.end.segment)
         judgeSpace()
         return .written(row)
+    }
+
+    /// Behind the last batch that the frozen changes came with.
+    private func checkpointEnd(_ plan: CheckpointPlan) -> LogEnd? {
+        writer.withLock { state in
+            isMutant(.snapshotClaimsTooMuch) ? state.log.end : plan.end ?? state.checkpointEnd
+        }
     }
 
     private func apply(_ frozen: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {

@@ -66,6 +66,7 @@ extension LogStore {
     private func writeGroup(_ state: inout WriterState<IO>) throws(StorageError) -> Progress {
         let first = state.log.storedBytes(state.backlog[0])
         if first > state.log.room { try rotate(&state, toHold: first) }
+        if isMutant(.acknowledgeBeforeSync) { gate.publish(state.backlog[0].lastLSN) }
         let start = options.clock.monotonicNanoseconds()
         var written = 0
         while written < state.backlog.count, state.log.storedBytes(state.backlog[written]) <= state.log.room {

@@ -85,7 +85,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
     /// Makes everything written so far durable (I1).
     mutating func sync() throws(StorageError) {
         guard let segment else { return }
-        if !isDirect {
+        if !isDirect && !isMutant(.noLogSync) {
             try orFail("sync the log") { () throws(SystemCallError) in try io.fdatasync(segment.file) }
         }
         syncedBatch = lastBatch
@@ -176,15 +176,15 @@ extension LogWriter {
         let path = directory.segment(header.number)
         var opened: IO.File?
         try orFail("start segment \(header.number)") { () throws(SystemCallError) in
-            let file = try io.open(prepared.path, isDirect ? .updateDirect : .update)
+            let file = try io.open(prepared.path, isDirect && !isMutant(.noDirectSync) ? .updateDirect : .update)
             opened = file
             let block = AlignedBytes(count: SegmentHeader.encodedBytes)
             header.encode(into: block.mutable)
             try io.writeAll(file, block.readOnly, at: 0)
             extendLifetime(block)
-            try io.fdatasync(file)
+            if !isMutant(.noHeaderSync) { try io.fdatasync(file) }
             try io.rename(prepared.path, to: path)
-            try io.syncDirectory(directory.wal)
+            if !isMutant(.noSegmentNameSync) { try io.syncDirectory(directory.wal) }
         }
         guard let file = opened else { return }
         if let segment { io.close(segment.file) }

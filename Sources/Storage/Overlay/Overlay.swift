@@ -63,6 +63,11 @@ final class Overlay {
         table.trims = trims
     }
 
+    /// Only a mutant does that.
+    func forgetTrims() {
+        for table in tables.values { setTrims(RangeTombstones(), in: table) }
+    }
+
     /// Applies one recovered record. Idempotent: records carry results (I8).
     func apply(_ record: Record, lsn: LSN) {
         switch record {

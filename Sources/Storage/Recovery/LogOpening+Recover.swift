@@ -126,6 +126,7 @@ extension LogOpening {
         var window = try SegmentWindow(io: io, path: path)
         let block = try window.bytes(at: end.batchOffset, LogLimits.blockBytes)
         let position = BatchHeader.Position(segment: segment.number, offset: end.batchOffset)
+        if isMutant(.noCheckpointInLogCheck) { return }
         guard segment.header.epoch == end.epoch,
             case .valid(let header, let crc) = BatchHeader.read(block, at: position),
             header.number == end.lastBatch, crc == end.chain
@@ -143,6 +144,7 @@ extension LogOpening {
         try orOpenFailed { () throws(SystemCallError) in
             let file = try io.open(directory.segment(newest), .update)
             defer { io.close(file) }
+            guard !isMutant(.noRecoverySync) else { return }
             try io.fdatasync(file)
             try io.syncDirectory(directory.wal)
         }
@@ -213,8 +215,9 @@ extension LogOpening {
         let header = segment.header
         let spot = StorageError.Spot(path: directory.segment(segment.number), segment: segment.number, offset: 0)
         let facts = end.segment == .none ? PredecessorFacts.none : end.predecessorFacts
-        guard header.predecessor == facts, header.firstBatch == end.lastBatch.next, header.firstLSN == end.nextLSN
-        else {
+        let continues =
+            header.predecessor == facts && header.firstBatch == end.lastBatch.next && header.firstLSN == end.nextLSN
+        guard continues || isMutant(.noPredecessorCheck) else {
             throw .lostOrMisdirectedWrite(
                 at: spot,
                 "it begins with batch \(header.firstBatch) at LSN \(header.firstLSN), the log before it ends before batch \(end.lastBatch.next) at LSN \(end.nextLSN)"

@@ -65,7 +65,9 @@ struct LogOpening<IO: StorageIO> {
         let store = StoreID(high: options.random(), low: options.random())
         let snapshot = try openSnapshot(store, true)
         do {
-            try orOpenFailed { () throws(SystemCallError) in try io.syncDirectory(directory.snapshot) }
+            if !isMutant(.noSnapshotNameSync) {
+                try orOpenFailed { () throws(SystemCallError) in try io.syncDirectory(directory.snapshot) }
+            }
             let opened = try startSegment(
                 RecoveredLog(row: .r1, condition: .new),
                 snapshot,

@@ -95,7 +95,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         guard let environment = made else { throw LMDBError(call: "mdb_env_create", status: ENOMEM, path: path) }
         do {
             try orThrow(mdb_env_set_mapsize(environment, options.mapBytes), "mdb_env_set_mapsize", path)
-            let flags = UInt32(MDB_NOTLS | MDB_NORDAHEAD)
+            let noSync = isMutant(.noSnapshotSync) ? MDB_NOSYNC : 0
+            let flags = UInt32(MDB_NOTLS | MDB_NORDAHEAD | noSync)
             try orThrow(mdb_env_open(environment, path, flags, 0o600), "mdb_env_open", path)
             var dead: Int32 = 0
             try orThrow(mdb_reader_check(environment, &dead), "mdb_reader_check", path)
