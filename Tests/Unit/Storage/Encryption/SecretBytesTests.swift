@@ -14,8 +14,8 @@ import Testing
 
     private static let bytes = 4096
 
-    /// How often `value` stands in memory that may have been given back. Looks from outside, through the kernel, and into
-    /// memory that was there before: an allocation now could take the very place.
+    /// How often `value` stands in memory that may have been given back. Looks from outside, through the kernel, and
+    /// into memory that was there before: an allocation now could take the very place.
     private func count(_ value: UInt8, at address: UInt, into window: UnsafeMutableRawBufferPointer) -> Int {
         let descriptor = open("/proc/self/mem", O_RDONLY)
         defer { close(descriptor) }
