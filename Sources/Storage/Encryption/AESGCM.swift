@@ -79,8 +79,8 @@ struct AESGCM: ~Copyable {
     /// - Parameters:
     ///   - plaintext: as many bytes as `ciphertext`; may be the same memory, but must not overlap it otherwise.
     ///   - tag: 16 bytes; only read.
-    /// - Returns: false if key, nonce, tag, ciphertext or authenticated bytes are not those of one `seal`. Then what was
-    ///   decrypted has been overwritten with zeros: nobody may act on it.
+    /// - Returns: false if key, nonce, tag, ciphertext or authenticated bytes are not those of one `seal`. Then what
+    ///   was decrypted has been overwritten with zeros: nobody may act on it.
     func open(
         _ ciphertext: UnsafeRawBufferPointer,
         authenticating: UnsafeRawBufferPointer,

@@ -7,7 +7,8 @@
 /// - One owner activates a segment (I9), once: recovery always begins a new one.
 /// - Every activation draws an epoch of 64 random bits. So a number that is used again, because a crash undid an
 ///   activation or because a copy of the store was restored and goes on beside the first, has another key unless two
-///   epochs are equal: 2^-64 for each pair. The source of epochs must be random in production (`StorageOptions.random`).
+///   epochs are equal: 2^-64 for each pair. The source of epochs must be random in production
+///   (`StorageOptions.random`).
 ///
 /// **Amount.** A segment has at most 2^14 batches (64 MiB in blocks of 4 KiB), far below the 2^32 of SP 800-38D.
 ///
@@ -55,8 +56,8 @@ final class BatchCipher: @unchecked Sendable {
     /// Opens in place: the plaintext is all but the last `overheadBytes`.
     ///
     /// - Parameter bytes: ciphertext and tag, as `seal` left them.
-    /// - Returns: false if key, segment, epoch, batch, authenticated or sealed bytes are not those of one `seal`. Then the
-    ///   ciphertext has been overwritten with zeros.
+    /// - Returns: false if key, segment, epoch, batch, authenticated or sealed bytes are not those of one `seal`.
+    ///   Then the ciphertext has been overwritten with zeros.
     func open(
         _ bytes: UnsafeMutableRawBufferPointer,
         authenticating: UnsafeRawBufferPointer,

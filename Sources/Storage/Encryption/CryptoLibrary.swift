@@ -4,8 +4,8 @@ import CCrypto
 ///
 /// - `openssl.cnf` is not read: what the engine does must not depend on a file of the machine, and that file may name
 ///   shared objects to load into the process.
-/// - No clean-up at exit: other threads may be sealing when the process calls `exit`, and libcrypto's clean-up would take
-///   the memory away under them.
+/// - No clean-up at exit: other threads may be sealing when the process calls `exit`, and libcrypto's clean-up would
+///   take the memory away under them.
 ///
 /// `@unchecked Sendable`: fetched algorithm objects are immutable and reference-counted atomically by the library; they
 /// are never freed here.

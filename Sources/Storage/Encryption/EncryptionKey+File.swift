@@ -6,8 +6,8 @@ extension EncryptionKey {
     /// Nothing larger is read: it is no key.
     static let maximumFileBytes = 1024
 
-    /// A key from a regular file: 64 hexadecimal digits, or the base64 of 32 bytes (both with or without a line break at
-    /// the end), or exactly 32 raw bytes.
+    /// A key from a regular file: 64 hexadecimal digits, or the base64 of 32 bytes (both with or without a line break
+    /// at the end), or exactly 32 raw bytes.
     ///
     /// 32 bytes that are all printable text are refused: a password or 128 bits in hexadecimal, not 256 random bits.
     /// (Random bytes look like that once in 10^13.)
@@ -91,7 +91,8 @@ extension StorageError {
     fileprivate static func unreadableKeyFile(_ error: SystemCallError) -> StorageError {
         StorageError(
             .unusableKey,
-            "the file with the encryption key can't be read: \(error.reason); check its path and that the process's user may read it",
+            "the file with the encryption key can't be read: \(error.reason); "
+                + "check its path and that the process's user may read it",
             path: error.path,
             systemCall: error
         )

@@ -1,6 +1,6 @@
 extension EncryptionKey {
-    /// A key that came as text, for instance out of an environment variable. The text itself stays in memory with whoever
-    /// holds it: prefer a file.
+    /// A key that came as text, for instance out of an environment variable. The text itself stays in memory with
+    /// whoever holds it: prefer a file.
     ///
     /// - Parameter text: 64 hexadecimal digits or the base64 of 32 bytes, and a line break at the end if need be.
     /// - Throws: `unusableKey`, which tells the text's length and nothing else of it.

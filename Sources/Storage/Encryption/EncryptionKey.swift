@@ -55,7 +55,8 @@ extension StorageError {
         let what = path == nil ? "the encryption key can't be used" : "the file's encryption key can't be used"
         return StorageError(
             .unusableKey,
-            "\(what): \(problem). Give 32 random bytes as 64 hexadecimal digits or as base64; `openssl rand -hex 32` makes such a key",
+            "\(what): \(problem). Give 32 random bytes as 64 hexadecimal digits or as base64; "
+                + "`openssl rand -hex 32` makes such a key",
             path: path,
             systemCall: systemCall
         )

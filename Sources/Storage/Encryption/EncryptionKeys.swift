@@ -24,7 +24,8 @@ public struct EncryptionKeys: Sendable {
         let facts = given.isEmpty ? "no key was given" : "the given keys are \(given.joined(separator: ", "))"
         throw StorageError(
             .unusableKey,
-            "this was encrypted with the key \(id), but \(facts). Nothing was changed; open the store with that key as the current or a previous one",
+            "this was encrypted with the key \(id), but \(facts). Nothing was changed; "
+                + "open the store with that key as the current or a previous one",
             path: path
         )
     }

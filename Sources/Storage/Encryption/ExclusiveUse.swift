@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Turns "one caller at a time" from a promise into a check: a second caller while one is inside ends the process, before
-/// two threads mix their keystreams in one context.
+/// Turns "one caller at a time" from a promise into a check: a second caller while one is inside ends the process,
+/// before two threads mix their keystreams in one context.
 struct ExclusiveUse: ~Copyable {
     private let isInUse = Atomic(false)
 

@@ -30,8 +30,8 @@ enum KeyDerivation {
 extension EncryptionKey {
     /// A 256-bit key of its own for one purpose in one store.
     ///
-    /// No two uses have the same info: purposes are followed by a fixed number of bytes each, and the lengths of all infos
-    /// differ (`KeyPurpose`).
+    /// No two uses have the same info: purposes are followed by a fixed number of bytes each, and the lengths of all
+    /// infos differ (`KeyPurpose`).
     ///
     /// - Parameter numbers: appended little-endian, 8 bytes each.
     func derived(for purpose: KeyPurpose, store: StoreID, _ numbers: UInt64...) -> SecretBytes {

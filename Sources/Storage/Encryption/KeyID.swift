@@ -1,4 +1,5 @@
-/// Names an encryption key without telling anything about it: the first 8 bytes of HMAC-SHA256(key, "iii-storage key id").
+/// Names an encryption key without telling anything about it: the first 8 bytes of
+/// HMAC-SHA256(key, "iii-storage key id").
 ///
 /// Stored in the clear beside what the key sealed, so that the right one of several is used and a missing one is named.
 public struct KeyID: Hashable, Sendable, CustomStringConvertible {

@@ -5,8 +5,8 @@
 /// **The nonce** is the first 12 bytes of HMAC-SHA256(nonce key, u64 length of the authenticated bytes | authenticated
 /// bytes | plaintext). A counter or a position would be used again when a copy of the store is restored and goes on
 /// beside the first; this depends on the content alone, so equal nonces mean equal content, in which case the sealed
-/// bytes are equal too and nothing is learned but that. The length stands first: behind the authenticated bytes it would
-/// let a chosen plaintext shift the border between the two and get one nonce for two contents.
+/// bytes are equal too and nothing is learned but that. The length stands first: behind the authenticated bytes it
+/// would let a chosen plaintext shift the border between the two and get one nonce for two contents.
 ///
 /// **Amount.** Different contents get the same 96 bits by chance: among n different values with probability n^2 / 2^97,
 /// so 2^-33 after 2^32 values (the bound of SP 800-38D for nonces by chance) and 2^-17 after 2^40. A new key starts
@@ -27,7 +27,8 @@ final class SnapshotCipher: @unchecked Sendable {
         nonces = HMACSHA256(key: key.derived(for: .snapshotNonce, store: store))
     }
 
-    /// Appends `plaintext.count + overheadBytes` bytes; allocates only if the array has no room for them.
+    /// Appends `plaintext.count + overheadBytes` bytes. Allocates only if the array has no room for them (libcrypto's
+    /// HMAC makes and frees two small copies of its state).
     ///
     /// - Parameter aad: read in the clear, but bound to the value: what tells where it belongs.
     func seal(
@@ -53,7 +54,7 @@ final class SnapshotCipher: @unchecked Sendable {
         }
     }
 
-    /// Appends the plaintext, `sealed.count - overheadBytes` bytes.
+    /// Appends the plaintext, `sealed.count - overheadBytes` bytes. Allocates only if the array has no room for them.
     ///
     /// - Returns: false if key, store, authenticated or sealed bytes are not those of one `seal`. Then nothing was
     ///   appended.
@@ -93,7 +94,7 @@ final class SnapshotCipher: @unchecked Sendable {
 }
 
 extension [UInt8] {
-    /// Makes room for `count` more bytes and lets `fill` write them all. If it returns false, the array stays as it was.
+    /// Makes room for `count` more bytes and lets `fill` write them all. False: the array stays as it was.
     @inline(__always)
     fileprivate mutating func appendRaw(_ count: Int, fill: (UnsafeMutableRawPointer) -> Bool) -> Bool {
         var isFilled = false
