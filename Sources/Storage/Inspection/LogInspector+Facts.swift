@@ -3,14 +3,14 @@ import Glibc
 
 extension LogInspector {
     func readFacts() throws(SystemCallError) -> StoreFacts {
-        let format = try? LogOpening(io: io, root: path, options: StorageOptions()).readFormat()
+        let format = try? FormatFile(io: io, directory: directory).read()
         let names = try io.exists(directory.wal) ? try io.list(directory.wal) : []
         let numbers = names.compactMap(LogDirectory.segmentNumber(ofName:)).sorted()
         let others = names.filter { LogDirectory.segmentNumber(ofName: $0) == nil }
         return StoreFacts(
             path: path,
             formatVersion: format == nil ? nil : SegmentHeader.major,
-            storeID: format?.hexadecimal,
+            storeID: format?.text,
             hasSnapshot: try io.exists(directory.snapshot),
             segments: try files(numbers),
             temporaryFiles: listed(others.filter { LogDirectory.isTemporary($0) }),

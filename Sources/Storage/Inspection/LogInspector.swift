@@ -14,10 +14,12 @@ public struct LogInspector: Sendable {
     public static let formatVersion = SegmentHeader.major
 
     let directory: LogDirectory
+    let keys: EncryptionKeys
     let io = PosixIO()
 
-    /// Throws `.unusableDirectory` if there is no store or it can't be read.
-    public init(path: String) throws(StorageError) {
+    /// Throws `.unusableDirectory` if there is no store or it can't be read. An encrypted log needs its keys.
+    public init(path: String, keys: EncryptionKeys = EncryptionKeys()) throws(StorageError) {
+        self.keys = keys
         directory = LogDirectory(root: try Self.resolve(path))
         try requireStore()
     }
@@ -40,15 +42,13 @@ public struct LogInspector: Sendable {
 
     func logWalk() throws(StorageError) -> LogWalk<PosixIO> {
         let lock = directory.lock
-        return LogWalk(io: io, directory: directory, start: try start()) { LockFacts.isHeld(lock) }
+        return LogWalk(io: io, directory: directory, start: try start(), keys: keys) { LockFacts.isHeld(lock) }
     }
 
     private func start() throws(StorageError) -> LogStart {
-        do {
-            return try io.exists(directory.snapshot) ? .anywhere : .beginning
-        } catch {
-            throw .inspectionFailed(error, root: path)
-        }
+        // A damaged snapshot is its own inspector's business.
+        guard let snapshot = try? SnapshotInspector(path: path, keys: keys) else { return .anywhere }
+        return snapshot.facts.checkpoint == nil ? .beginning : .anywhere
     }
 
     private static func resolve(_ path: String) throws(StorageError) -> String {
@@ -85,9 +85,4 @@ extension StorageError {
             path: path
         )
     }
-}
-
-extension LogDirectory {
-    /// The LMDB environment beside the log.
-    var snapshot: String { root + "/snapshot" }
 }

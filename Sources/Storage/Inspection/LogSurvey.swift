@@ -61,7 +61,7 @@ struct LogSurveyor<IO: StorageIO> {
 
     private func readFormat(_ numbers: [SegmentNumber], _ survey: inout LogSurvey) throws(StorageError) -> StoreID? {
         do {
-            if let store = try LogOpening(io: io, root: directory.root, options: StorageOptions()).readFormat() {
+            if let store = try FormatFile(io: io, directory: directory).read() {
                 if numbers.isEmpty {
                     survey.problems.append(
                         .filesRemoved(directory.root, "the store has a FORMAT file but no log segments")

@@ -3,6 +3,7 @@ struct LogWalk<IO: StorageIO> {
     let io: IO
     let directory: LogDirectory
     let start: LogStart
+    let keys: EncryptionKeys
     /// An engine has the store open.
     let isInUse: () -> Bool
 
@@ -130,6 +131,7 @@ struct LogWalk<IO: StorageIO> {
                 segment: segment,
                 fixedEnd: fixedEnd,
                 isNewest: next == nil,
+                keys: keys,
                 isInUse: isInUse
             )
             return try walk.runToEnd(&state)

@@ -89,7 +89,7 @@ extension SegmentFacts.Header {
         self.init(
             formatMajor: header.major,
             formatMinor: header.minor,
-            storeID: header.store.hexadecimal,
+            storeID: header.store.text,
             number: header.number.rawValue,
             epoch: header.epoch,
             firstBatch: header.firstBatch.rawValue,
@@ -102,15 +102,5 @@ extension SegmentFacts.Header {
             ignorableFeatures: header.ignorableFeatures,
             createdAt: header.createdAt
         )
-    }
-}
-
-extension StoreID {
-    /// 32 digits, as in FORMAT.
-    var hexadecimal: String { Self.digits(high) + Self.digits(low) }
-
-    private static func digits(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 }

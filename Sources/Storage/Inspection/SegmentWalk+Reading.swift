@@ -93,13 +93,14 @@ extension SegmentWalk {
         guard crc32c(stored) == header.payloadCRC else {
             return .failure(.damaged("payload checksum does not match"))
         }
-        guard header.compression == 0 else {
-            return .failure(.needsVersion("batch compression \(header.compression)"))
+        do {
+            return .success(try codec.decode(stored, header))
+        } catch {
+            switch error {
+            case .senseless(let what): return .failure(.malformed(what))
+            case .needsVersion(let what): return .failure(.needsVersion(what))
+            }
         }
-        guard header.rawBytes == header.storedBytes else {
-            return .failure(.malformed("raw and stored lengths differ without compression"))
-        }
-        return .success(stored)
     }
 
     private static func flaw(inRecords payload: UnsafeRawBufferPointer, of header: BatchHeader) -> BatchFlaw? {
@@ -176,11 +177,4 @@ extension BatchFlaw {
         case .damaged(let reason), .malformed(let reason), .needsVersion(let reason): reason
         }
     }
-}
-
-extension SegmentHeader {
-    /// Required-feature bit of segments with encrypted payloads.
-    static let encryptedPayloads: UInt32 = 1
-
-    var isEncrypted: Bool { requiredFeatures & Self.encryptedPayloads != 0 }
 }

@@ -18,6 +18,7 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
     /// An engine has the store open: what looks wrong is read a second time.
     let isInUse: () -> Bool
 
+    let codec: BatchCodec
     var window: SegmentWindow<IO>
     /// Of this use of the file; nil until the first batch of a segment with a damaged header.
     var epoch: UInt64?
@@ -32,8 +33,13 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
         segment: LogSurvey.Segment,
         fixedEnd: PredecessorFacts?,
         isNewest: Bool,
+        keys: EncryptionKeys,
         isInUse: @escaping () -> Bool
     ) throws(WalkStop) {
+        let codec = try Self.codec(segment, keys)
+        let window = try Self.open(io, segment.facts.path, isInUse)
+        self.codec = codec
+        self.window = window
         self.io = io
         path = segment.facts.path
         number = segment.number
@@ -43,7 +49,16 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
         self.isInUse = isInUse
         epoch = segment.header?.epoch
         facts = segment.facts
-        window = try Self.open(io, path, isInUse)
+    }
+
+    /// Without its key nothing of an encrypted log can be told for certain.
+    private static func codec(_ segment: LogSurvey.Segment, _ keys: EncryptionKeys) throws(WalkStop) -> BatchCodec {
+        guard let header = segment.header else { return BatchCodec(nil) }
+        do {
+            return BatchCodec(try keys.cipher(for: header, path: segment.facts.path))
+        } catch {
+            throw .visitor(error)
+        }
     }
 
     /// First byte that is no part of the log.

@@ -96,8 +96,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         do {
             try orThrow(mdb_env_set_mapsize(environment, options.mapBytes), "mdb_env_set_mapsize", path)
             let noSync = isMutant(.noSnapshotSync) ? MDB_NOSYNC : 0
-            let flags = UInt32(MDB_NOTLS | MDB_NORDAHEAD | noSync)
+            let readOnly = options.isReadOnly ? MDB_RDONLY : 0
+            let flags = UInt32(MDB_NOTLS | MDB_NORDAHEAD | noSync | readOnly)
             try orThrow(mdb_env_open(environment, path, flags, 0o600), "mdb_env_open", path)
+            guard !options.isReadOnly else { return environment }
             var dead: Int32 = 0
             try orThrow(mdb_reader_check(environment, &dead), "mdb_reader_check", path)
         } catch {
@@ -127,6 +129,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         defer { endRead() }
         let bytes = try rawValue(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow))
         guard let bytes else {
+            // Until the first checkpoint.
             guard size.usedPages == 0 else { throw .snapshotDamaged(path, "there are rows but no checkpoint row") }
             return
         }

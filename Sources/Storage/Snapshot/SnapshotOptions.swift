@@ -6,6 +6,8 @@ struct SnapshotOptions: Sendable {
     var mappedBytes: Int
     var store: StoreID
     var keys: EncryptionKeys
+    /// For inspection: nothing is created or changed.
+    var isReadOnly = false
 
     init(_ options: StorageOptions, store: StoreID) {
         mapBytes = max(LogLimits.mebibyte, LogLimits.roundedToBlock(options.snapshotMapBytes))

@@ -16,7 +16,13 @@ struct Inspected {
         start: LogStart = .beginning,
         isInUse: @escaping () -> Bool = { false }
     ) -> LogWalk<SimulatedDisk> {
-        LogWalk(io: disk, directory: LogDirectory(root: SimulatedStore.root), start: start, isInUse: isInUse)
+        LogWalk(
+            io: disk,
+            directory: LogDirectory(root: SimulatedStore.root),
+            start: start,
+            keys: EncryptionKeys(),
+            isInUse: isInUse
+        )
     }
 
     var batches: [BatchFacts] {
