@@ -1,7 +1,8 @@
 import Engine
 
 /// Builds the file of one index, entry by entry, as upstream writes it for the same content: compact, keys in the order
-/// given, each value as `UpstreamValueText` spells it. Memory: the text and 8 to 24 bytes per entry.
+/// given, each value as `UpstreamValueText` spells it. Memory: the text, twice while it
+/// grows, and 16 to 32 bytes per entry.
 public struct UpstreamIndexBuilder: Sendable {
     private var text: [UInt8] = [UInt8(ascii: "{")]
     /// Of the keys in `text`, quotes included: written keys are equal exactly when the keys are.
@@ -31,9 +32,12 @@ public struct UpstreamIndexBuilder: Sendable {
 
     /// The file's bytes.
     public consuming func finish() throws(UpstreamError) -> [UInt8] {
-        text.append(UInt8(ascii: "}"))
+        // Moved out of the builder: a shared array would be copied.
+        var file: [UInt8] = []
+        swap(&file, &text)
+        file.append(UInt8(ascii: "}"))
         do throws(UpstreamArchiveError) {
-            return try UpstreamArchive.encode(text)
+            return try UpstreamArchive.encode(consume file)
         } catch {
             throw UpstreamError(.tooLarge, error.description)
         }

@@ -13,7 +13,7 @@ public struct UpstreamSalvage: Sendable {
         /// Nothing but white space and zeros: the root was cut off, as by someone who took it for garbage.
         case blank
         /// The object's own root, at this offset: it is a complete image, and what follows is the rest of an older and
-        /// longer one. The best evidence that there is.
+        /// longer one, or was added. The best evidence that there is.
         case ownRoot(at: Int)
         /// Anything else: nothing confirms that the object is the last image.
         case other
@@ -75,7 +75,8 @@ extension UpstreamSalvage.Remainder: CustomStringConvertible {
     public var description: String {
         switch self {
         case .blank: "its root is missing and nothing follows, as when the file's last 8 to 11 bytes were cut off"
-        case .ownRoot(let offset): "its own root stands at byte \(offset), what follows is the rest of an older file"
+        case .ownRoot(let offset):
+            "its own root stands at byte \(offset), so it is a complete image; what follows isn't part of it"
         case .other: "other bytes follow, and nothing confirms that this is the latest content"
         }
     }

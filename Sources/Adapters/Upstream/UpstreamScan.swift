@@ -52,6 +52,7 @@ struct UpstreamScan {
     private(set) var error: JSONError?
 
     init(_ file: [UInt8], _ range: Range<Int>) {
+        startsAnObject = file[range].first { !$0.isBlank } == UInt8(ascii: "{")
         error = file.withUnsafeBytes { bytes -> JSONError? in
             do throws(JSONError) {
                 try JSONScanner.scanObject(UnsafeRawBufferPointer(rebasing: bytes[range])) {
@@ -66,8 +67,10 @@ struct UpstreamScan {
         mergeDuplicates(file)
     }
 
+    private let startsAnObject: Bool
+
     /// Whether a complete object stands at the start, whatever follows.
-    var isWholeObject: Bool { error == nil || error?.code == .trailingCharacters }
+    var isWholeObject: Bool { startsAnObject && (error == nil || error?.code == .trailingCharacters) }
 
     /// A number at the end of a cut text may have had more digits: what isn't followed by a comma or brace doesn't count.
     private mutating func dropUnterminated(_ file: [UInt8], _ range: Range<Int>) {

@@ -18,7 +18,7 @@ public struct UpstreamVolumeWriter: Sendable {
     ) throws(UpstreamError) -> UpstreamFile {
         var builder = UpstreamIndexBuilder()
         for entry in entries { try builder.append(key: entry.key, value: entry.value) }
-        return try write(index: index, builder)
+        return try write(index: index, consume builder)
     }
 
     /// Same, for entries that were added one by one.

@@ -186,7 +186,7 @@ def damaged_files() -> dict[str, tuple[bytes, dict[str, Any]]]:
         "appended.bin": (old + b"garbage, more of it", finding("noRoot", len(old) + 11, 40)),
         "truncated.bin": (old[:cut], finding("noRoot", cut - ROOT_BYTES, 7)),
         "prepended.bin": (b"    " + old, finding("textNotAtStart", 4, 40)),
-        "padding.bin": (archive(b'{"k":"12345"}').replace(b"\0\0\0", b"\0\1\0"), finding("badPadding", 14, 1)),
+        "padding.bin": (archive(b'{"k":"12345"}').replace(b"}\0\0", b"}\0\1"), finding("badPadding", 14, 1)),
         "fill.bin": (b'{"k":1}x', finding("trailingBytes", 7, 1)),
         "fill-2.bin": (b'{}\xff\xff\xff\xffx\xff', finding("badFill", 6, 0)),
         "offset.bin": (long.ljust(position, b"\0") + root(len(long), position + 4), finding("offsetOutsideFile", position + 4, 40)),
