@@ -1,5 +1,5 @@
-/// The bytes of one index file: an rkyv 0.8 archive (little-endian, 32-bit pointers) of a single string, which holds the
-/// index as a JSON object (state.md §6.2). No checksum protects it: damage that leaves the text a JSON object of the same
+/// The bytes of one index file: an rkyv 0.8 archive (little-endian, 32-bit pointers) of a single string, which holds
+/// the index as a JSON object (state.md §6.2). It has no checksum: damage that leaves the text a JSON object of the same
 /// length can't be seen.
 ///
 /// A text of more than 8 bytes:
@@ -14,8 +14,8 @@
 /// A text of up to 8 bytes is the root itself: 8 bytes, the text and then `0xFF`. The two top bits of the root's first
 /// byte tell which: `10` is no first bit pattern of a UTF-8 text.
 ///
-/// The 8 to 11 bytes behind the text are part of the format. Who takes them for garbage and cuts them off makes the file
-/// unreadable for upstream, which then starts with an empty index and overwrites the file.
+/// The 8 to 11 bytes behind the text are part of the format. Who takes them for garbage and cuts them off makes the
+/// file unreadable for upstream, which then starts with an empty index and overwrites the file.
 public enum UpstreamArchive {
     public static let rootBytes = 8
     static let inlineBytes = rootBytes

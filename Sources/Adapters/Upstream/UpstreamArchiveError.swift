@@ -10,7 +10,7 @@ public struct UpstreamArchiveError: Error, Sendable, Hashable, CustomStringConve
         public static let tooLarge = Code(description: "tooLarge")
         /// Nothing but zeros: the name reached the disk, the content didn't.
         public static let onlyZeros = Code(description: "onlyZeros")
-        /// The last 8 bytes aren't the root of a file of this length. So looks a file whose end was cut off or replaced.
+        /// The last 8 bytes aren't the root of a file of this length: its end was cut off, or something was appended.
         public static let noRoot = Code(description: "noRoot")
         /// An inline text with something other than `0xFF` behind it.
         public static let badFill = Code(description: "badFill")
@@ -33,7 +33,7 @@ public struct UpstreamArchiveError: Error, Sendable, Hashable, CustomStringConve
         public static let notAnObject = Code(description: "notAnObject")
         /// More containers inside each other than the engine, or upstream itself, reads.
         public static let tooDeep = Code(description: "tooDeep")
-        /// A complete object ends before the text that the root names: the root is an older file's, or bytes were added.
+        /// A complete object ends before the text that the root names: an older file's root, or bytes were added.
         public static let trailingBytes = Code(description: "trailingBytes")
     }
 

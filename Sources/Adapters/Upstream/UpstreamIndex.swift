@@ -7,7 +7,7 @@ import Engine
 public struct UpstreamIndex: Sendable {
     /// The scope of a state volume, `stream:{stream}:{group}` of a stream volume.
     public let name: String
-    /// Keys that stood in the file more than once: the last value counts, at the first one's place. Upstream writes none.
+    /// Keys that stood in the file more than once: the last value counts, at the first one's place.
     public let duplicates: UpstreamDuplicates
     private let bytes: [UInt8]
     private let members: [UpstreamMember]

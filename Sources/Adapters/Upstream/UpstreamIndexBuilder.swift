@@ -1,8 +1,8 @@
 import Engine
 
 /// Builds the file of one index, entry by entry, as upstream writes it for the same content: compact, keys in the order
-/// given, each value as `UpstreamValueText` spells it. Memory: the text, twice while it
-/// grows, and 16 to 32 bytes per entry.
+/// given, each value as `UpstreamValueText` spells it. Memory: the text, twice while it grows, and 16 to 32 bytes
+/// per entry.
 public struct UpstreamIndexBuilder: Sendable {
     private var text: [UInt8] = [UInt8(ascii: "{")]
     /// Of the keys in `text`, quotes included: written keys are equal exactly when the keys are.
@@ -24,7 +24,7 @@ public struct UpstreamIndexBuilder: Sendable {
         guard text.count < UpstreamArchive.maximumTextBytes else {
             throw UpstreamError(
                 .tooLarge,
-                "the index doesn't fit a file of upstream's, which holds \(UpstreamArchive.maximumTextBytes) bytes of JSON. "
+                "the index doesn't fit a file of upstream's, which holds \(UpstreamArchive.maximumTextBytes) bytes. "
                     + "Leave this index out"
             )
         }

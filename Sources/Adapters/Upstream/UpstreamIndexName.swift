@@ -40,7 +40,7 @@ public enum UpstreamIndexName {
         return String(decoding: bytes, as: UTF8.self) + suffix
     }
 
-    /// The index of a file name that `encode` makes, or that is too long to be written again. Fails for every other one.
+    /// The index of a file name that `encode` makes, or would make if it weren't too long. Fails for every other one.
     public static func decode(_ fileName: String) throws(UpstreamNameError) -> String {
         guard fileName.utf8.reversed().starts(with: suffix.utf8.reversed()) else {
             throw UpstreamNameError(.noSuffix, at: fileName.utf8.count)

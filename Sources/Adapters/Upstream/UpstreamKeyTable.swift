@@ -1,5 +1,5 @@
-/// Finds an entry by its key's bytes. Holds hashes and positions only: 8 bytes a slot, at most three slots in four used.
-/// Where the keys are and how they compare is the caller's.
+/// Finds an entry by its key's bytes. Holds hashes and positions only: 8 bytes a slot, at most three slots in four are
+/// used. Where the keys are and how they compare is the caller's.
 struct UpstreamKeyTable {
     /// Hash above, position + 1 below; 0 is a free slot.
     private var slots: [UInt64]

@@ -66,7 +66,7 @@ extension UpstreamSalvage: CustomStringConvertible {
         case .leadingEntries:
             "the first \(index.count) entries can be read, up to byte \(readBytes); what follows is lost"
         case .wholeObject:
-            "a complete object of \(index.count) entries can be read, \(readBytes) bytes from the file's start; \(remainder)"
+            "a complete object of \(index.count) entries can be read from the first \(readBytes) bytes; \(remainder)"
         }
     }
 }

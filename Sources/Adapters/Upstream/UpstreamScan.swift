@@ -72,7 +72,7 @@ struct UpstreamScan {
     /// Whether a complete object stands at the start, whatever follows.
     var isWholeObject: Bool { startsAnObject && (error == nil || error?.code == .trailingCharacters) }
 
-    /// A number at the end of a cut text may have had more digits: what isn't followed by a comma or brace doesn't count.
+    /// A number at the end of a cut text may have had more digits: only what a comma or brace follows counts.
     private mutating func dropUnterminated(_ file: [UInt8], _ range: Range<Int>) {
         guard let last = members.last?.value.upperBound else { return }
         let next = file[last..<range.upperBound].first { !$0.isBlank }

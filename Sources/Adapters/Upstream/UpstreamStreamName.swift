@@ -1,8 +1,8 @@
 /// The index that holds a group of a stream: `stream:{stream}:{group}` (stream.md §7.1).
 ///
 /// Nothing escapes a colon in either part, so a name with more than one has several readings. Group ids with colons
-/// (`user:42`) are common and stream names with colons aren't, so the first colon is taken for the separator, and whoever
-/// imports says that the name was ambiguous.
+/// (`user:42`) are common and stream names with colons aren't, so the first colon is taken for the separator, and
+/// whoever imports says that the name was ambiguous.
 public struct UpstreamStreamName: Sendable, Hashable {
     public var stream: String
     public var group: String

@@ -29,7 +29,7 @@ extension UpstreamValueText {
         case .tooDeep:
             UpstreamError(
                 .unreadableUpstream,
-                "the value of \(key) has more than \(maximumDepth) containers inside each other: upstream fails to load an "
+                "the value of \(key) has more than \(maximumDepth) nested containers: upstream fails to load an "
                     + "index that holds it. Leave this entry out"
             )
         case .numberOutOfRange:

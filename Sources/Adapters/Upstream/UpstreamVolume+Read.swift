@@ -63,7 +63,7 @@ public struct UpstreamTotals: Sendable, Hashable {
 }
 
 extension UpstreamVolume {
-    /// Reads one file after the other in the order of `files`; a damaged one doesn't stop it. At any time one file is in
+    /// Reads one file after the other in the order of `files`; a damaged one doesn't stop it. One file at a time is in
     /// memory, of at most `UpstreamArchive.maximumFileBytes`, as long as `body` keeps none.
     public func readEach<Failure: Error>(
         _ body: (UpstreamReading) throws(Failure) -> Void

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Volumes of the upstream engine, written and read from the description of their format alone.
 
-A second implementation of what Sources/Adapters/Upstream does, to check it from outside and to give the end-to-end tests
-volumes to import. Standard library only.
+A second implementation of what Sources/Adapters/Upstream does, to check it from outside and to give the end-to-end
+tests volumes to import. Standard library only.
 
     make_upstream_volume.py make DIR [--seed N] [--indexes N] [--manifest FILE]
-        Fills DIR with sound, damaged, left-over and foreign files. The manifest (standard output without FILE) says what
-        a reader must find: {"sound": {index: [[key, value text], ...]},
+        Fills DIR with sound, damaged, left-over and foreign files. The manifest (standard output without FILE) says
+        what a reader must find: {"sound": {index: [[key, value text], ...]},
                              "damaged": {file: {"code", "offset", "salvaged"}}, "leftovers": [file], "unknown": [file]}.
     make_upstream_volume.py dump DIR [--manifest FILE]
         Reads every file of DIR, strictly, and writes the same for the sound ones. Exit code 1 when one isn't.
@@ -123,7 +123,8 @@ def sound_indexes() -> dict[str, Entries]:
         "é": [("composed", 1)],
         "e\u0301": [("decomposed", 1)],
         "\0\n /?*:|\"\\": [("control", 1)],
-        "😀": [("é", "composed"), ("e\u0301", "decomposed"), ("\0", "\u007f\u0080"), ('"\\/', "\b\f\n\r\t\x1f"), ("字", "𝄞")],
+        "😀": [("é", "composed"), ("e\u0301", "decomposed"), ("\0", "\u007f\u0080"), ("字", "𝄞")],
+        "escapes": [('"\\/', "\b\f\n\r\t\x1f"), ("\\n", "\\")],
         "x" * 247: [("as long as upstream can save", True)],
         "numbers": [("u64", 18446744073709551615), ("i64", -9223372036854775808), ("float", 2.0)],
         "deep": [("k", nested(126))],
@@ -160,7 +161,8 @@ def random_value(chance: random.Random, depth: int) -> Any:
         return [random_value(chance, depth - 1) for _ in range(chance.randrange(4))]
     if kind == 6:
         return {random_text(chance): random_value(chance, depth - 1) for _ in range(chance.randrange(4))}
-    return [None, chance.random() < 0.5, chance.randrange(-(2**63), 2**64), random_text(chance), "x" * chance.randrange(200)][kind]
+    long = "x" * chance.randrange(200)
+    return [None, chance.random() < 0.5, chance.randrange(-(2**63), 2**64), random_text(chance), long][kind]
 
 
 def damaged_files() -> dict[str, tuple[bytes, dict[str, Any]]]:
@@ -169,6 +171,7 @@ def damaged_files() -> dict[str, tuple[bytes, dict[str, Any]]]:
     short = index_text([("key-0", "newer")])
     old, new = archive(long), archive(short)
     position = len(old) - ROOT_BYTES
+    padded = old[:position]
 
     def finding(code: str, offset: int, salvaged: int | None) -> dict[str, Any]:
         return {"code": code, "offset": offset, "salvaged": salvaged}
@@ -189,10 +192,10 @@ def damaged_files() -> dict[str, tuple[bytes, dict[str, Any]]]:
         "padding.bin": (archive(b'{"k":"12345"}').replace(b"}\0\0", b"}\0\1"), finding("badPadding", 14, 1)),
         "fill.bin": (b'{"k":1}x', finding("trailingBytes", 7, 1)),
         "fill-2.bin": (b'{}\xff\xff\xff\xffx\xff', finding("badFill", 6, 0)),
-        "offset.bin": (long.ljust(position, b"\0") + root(len(long), position + 4), finding("offsetOutsideFile", position + 4, 40)),
-        "length.bin": (long.ljust(position, b"\0") + root(position + 1, position), finding("lengthBeyondFile", position, 40)),
-        "short-length.bin": (long.ljust(position, b"\0") + root(8, position), finding("lengthTooSmall", position, 40)),
-        "unaccounted.bin": (long.ljust(position, b"\0") + root(9, position), finding("unaccountedBytes", 9, 40)),
+        "offset.bin": (padded + root(len(long), position + 4), finding("offsetOutsideFile", position + 4, 40)),
+        "length.bin": (padded + root(position + 1, position), finding("lengthBeyondFile", position, 40)),
+        "short-length.bin": (padded + root(8, position), finding("lengthTooSmall", position, 40)),
+        "unaccounted.bin": (padded + root(9, position), finding("unaccountedBytes", 9, 40)),
         "latin-1.bin": (archive(b'{"k":"plain","l":"\xe9"}'), finding("notUTF8", 18, 1)),
         "array.bin": (archive(b"[1,2,3,4,5]"), finding("notAnObject", 0, None)),
         "text.bin": (archive(b"no JSON at all"), finding("notJSON", 0, None)),

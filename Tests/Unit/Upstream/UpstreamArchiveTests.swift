@@ -21,7 +21,7 @@ import Testing
         #expect(try UpstreamArchive.file("") == Array(repeating: 0xFF, count: 8))
     }
 
-    /// The report agentmemory#1364 calls the last bytes of every file garbage. They are padding and root, and these three
+    /// The report agentmemory#1364 calls the last bytes of every file garbage. They are padding and root: these three
     /// tails, as reported, are what belongs behind texts of these lengths.
     @Test(
         arguments: [

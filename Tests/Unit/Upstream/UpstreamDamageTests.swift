@@ -8,8 +8,8 @@ import Testing
 
     private func damage(_ file: [UInt8]) throws -> UpstreamDamage { try #require(UpstreamReading.of(file).damage) }
 
-    /// agentmemory#1364: the last 8 to 11 bytes, which are the format's own, were taken for garbage and cut off. Upstream
-    /// can't read such a file any more, starts with an empty index and overwrites it: 2,643 keys were lost that way.
+    /// agentmemory#1364: the last 8 to 11 bytes, which are the format's own, were taken for garbage and cut off.
+    /// Upstream skips such a file, starts with an empty index and overwrites it: so, most likely, 2,643 keys were lost.
     @Test func theRootWasCutOff() throws {
         for tail in ["", "\n", "\0", "\0\0\0", "\r\n"] {
             let damage = try damage(Array((Self.three + tail).utf8))
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// A shorter image over a longer one, in place: the end of the old one stays, with its root. For every pair of lengths.
+    /// A shorter image over a longer one, in place: the old one's end stays, with its root. For every pair of lengths.
     @Test func theRootIsAnOlderFiles() throws {
         let texts = try (0...40).map { length in
             let text = length == 0 ? "{}" : #"{"k":""# + String(repeating: "x", count: length - 1) + #""}"#
@@ -88,7 +88,7 @@ import Testing
         #expect(damage.salvage == nil)
     }
 
-    /// A newer image torn while it was written over the old one in place, at every byte. No checksum protects the format:
+    /// A newer image torn while it was written over the old one in place, at every byte. The format has no checksum:
     /// where both halves make one object of the old length, nothing can tell. Everything else is told.
     @Test func tornRewrites() throws {
         let old = try UpstreamArchive.file(#"{"a":1,"b":"the older one","c":3}"#)
