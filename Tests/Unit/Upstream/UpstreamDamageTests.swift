@@ -51,6 +51,17 @@ import Testing
         }
     }
 
+    /// What looks like a root but names another length or start confirms nothing.
+    @Test func bytesWereAppendedBehindAnotherRoot() throws {
+        let sound = try UpstreamArchive.file(Self.three)
+        for position in [28, 32] {
+            var file = sound
+            file[position] ^= 1
+            let salvage = try #require(try damage(file + Array("garbage".utf8)).salvage)
+            #expect(salvage.index.count == 3 && salvage.remainder == .other)
+        }
+    }
+
     /// A cut text: whole entries are read, and no number that may have had more digits.
     @Test func theFileWasCut() throws {
         let text = #"{"a":123,"b":{"c":[1,2]},"d":"e"}"#

@@ -32,6 +32,11 @@ import Testing
         #expect(index.duplicates.count == 3 && index.duplicates.keys == ["a", "a", "b"])
     }
 
+    @Test func equalKeysInTwoSpellings() throws {
+        #expect(try index(#"{"\u0061":1,"a":2}"#).lines == ["a=2"])
+        #expect(try index(#"{"a":1,"\u0061":2}"#).lines == ["a=2"])
+    }
+
     @Test func reportsOfDuplicatesAreBounded() throws {
         let text = "{" + (0..<1000).map { "\"k\($0 % 10)\":\($0)" }.joined(separator: ",") + "}"
         let index = try index(text)

@@ -166,6 +166,11 @@ import Testing
         #expect(again.read(try #require(again.files.first)).damage?.error?.code == .tooLarge)
     }
 
+    /// Of a file that grows between `fstat` and the last read, the size is too small: as always in /proc.
+    @Test func aFileThatIsLongerThanItSays() throws {
+        #expect(try UpstreamFiles.read("/proc/self/status", limit: 1 << 20) == nil)
+    }
+
     @Test func aReaderMayStop() throws {
         struct Stop: Error {}
         let directory = try UpstreamDirectory()
