@@ -98,6 +98,7 @@ let package = Package(
             path: "Tests/Unit/Engine"
         ),
         .testTarget(name: "CommandLineTests", dependencies: ["iii"], path: "Tests/Unit/CommandLine"),
+        .testTarget(name: "UpstreamTests", dependencies: ["Adapters", "Engine"], path: "Tests/Unit/Upstream"),
         .testTarget(
             name: "WorkersTests",
             dependencies: [
