@@ -15,12 +15,13 @@ extension LogOpening {
             throw .foreign(at: spot, "the snapshot is part of another store")
         }
         let needed = numbers.filter { $0 >= row?.position.end.segment ?? .first && isWithinLimit($0) }
+        try requireContiguous(needed, row)
         try syncNewest(numbers)
         let segments = try readHeaders(needed, store: store)
         var recovered = RecoveredLog(row: .r5, condition: .unclean)
         recovered.files = try files(numbers, settingAside: needed.count > segments.count, segments)
         recovered.end = row?.position.end ?? .empty
-        try requireStart(segments, numbers, row)
+        try requireStart(segments, row)
         try replay(segments, &recovered)
         return recovered
     }
@@ -92,15 +93,22 @@ extension LogOpening {
         return header
     }
 
-    /// The log must go on where the snapshot ends, without a gap (R10, R11).
-    private func requireStart(_ segments: [Segment], _ numbers: [SegmentNumber], _ row: CheckpointRow?)
-        throws(StorageError)
-    {
+    /// R11. Without a snapshot the log begins with segment 1.
+    private func requireContiguous(_ numbers: [SegmentNumber], _ row: CheckpointRow?) throws(StorageError) {
+        var expected = row == nil ? .first : numbers.first ?? .first
+        for number in numbers {
+            guard number == expected else {
+                throw .segmentMissing(expected, path: directory.segment(expected), "segment \(number) follows")
+            }
+            expected = expected.next
+        }
+    }
+
+    /// The log must go on where the snapshot ends (R10).
+    private func requireStart(_ segments: [Segment], _ row: CheckpointRow?) throws(StorageError) {
         let first = row?.position.end.segment ?? .first
-        var expected = first
         if let row, segments.first?.number != first {
-            expected = first.next
-            guard let next = segments.first, next.number == expected,
+            guard let next = segments.first, next.number == first.next,
                 next.header.predecessor == row.position.end.predecessorFacts
             else {
                 throw .logLost(
@@ -108,13 +116,6 @@ extension LogOpening {
                     "the snapshot reaches batch \(row.position.end.lastBatch) in segment \(first), which is not there"
                 )
             }
-        }
-        for segment in segments {
-            guard segment.number == expected else {
-                let path = directory.segment(expected)
-                throw .segmentMissing(expected, path: path, "segment \(segment.number) follows")
-            }
-            expected = expected.next
         }
         if let row, let segment = segments.first, segment.number == first { try requireBatch(of: row, in: segment) }
     }

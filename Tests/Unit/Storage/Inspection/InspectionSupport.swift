@@ -57,7 +57,7 @@ enum SampleLog {
         let disk = SimulatedDisk()
         let store = try SimulatedStore(disk)
         for number in 0..<5 { try store.putDurably("\(number)", "value \(number)") }
-        if isClosed { try store.close() }
+        if isClosed { try store.closeWithoutCheckpoint() }
         return disk.copy()
     }
 
