@@ -1,0 +1,19 @@
+import Storage
+
+/// How a drill opens its stores: small segments, so that a short run rotates often.
+public struct StoreShape: Sendable, Equatable {
+    public var initialSegmentBytes = 256 << 10
+    public var maximumSegmentBytes = 2 << 20
+    /// False: through the page cache, with fdatasync.
+    public var usesDirectIO = true
+
+    public init() {}
+
+    public var options: StorageOptions {
+        var options = StorageOptions()
+        options.initialSegmentBytes = initialSegmentBytes
+        options.maximumSegmentBytes = maximumSegmentBytes
+        options.useDirectIO = usesDirectIO ? .auto : .off
+        return options
+    }
+}
