@@ -69,6 +69,7 @@ let package = Package(
             dependencies: [
                 "Workers",
                 "Storage",
+                "CCrypto",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),

@@ -6,7 +6,7 @@ extension LogOpening {
     private static var formatLimit: Int { 256 }
 
     func writeFormat(_ store: StoreID) throws(StorageError) {
-        let text = "\(Self.formatPrefix)\(SegmentHeader.major)\n\(hexadecimal(store.high))\(hexadecimal(store.low))\n"
+        let text = "\(Self.formatPrefix)\(SegmentHeader.major)\n\(store.text)\n"
         try orOpenFailed { () throws(SystemCallError) in
             try io.replaceFile(directory.format, in: directory.root, with: Array(text.utf8))
         }
@@ -33,28 +33,32 @@ extension LogOpening {
                 "store format \(String(decoding: lines[0].dropFirst(prefix.count), as: UTF8.self))"
             )
         }
-        guard lines[1].count == 32,
-            let high = UInt64(String(decoding: lines[1].prefix(16), as: UTF8.self), radix: 16),
-            let low = UInt64(String(decoding: lines[1].suffix(16), as: UTF8.self), radix: 16)
-        else { throw .foreign(at: spot, "FORMAT names no store id") }
-        return StoreID(high: high, low: low)
-    }
-
-    private func hexadecimal(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        guard let store = StoreID(text: String(decoding: lines[1], as: UTF8.self)) else {
+            throw .foreign(at: spot, "FORMAT names no store id")
+        }
+        return store
     }
 
     /// Without FORMAT there may be the first segment of a creation that a crash cut short: provably without a batch.
     /// Anything else means that FORMAT was removed (R2).
     func clearUnfinishedCreation(_ segments: [SegmentNumber]) throws(StorageError) {
-        guard !segments.isEmpty else { return }
+        guard !segments.isEmpty else { return try clearUnfinishedSnapshot() }
         guard segments == [.first], try isUntouchedFirstSegment() else {
             throw .filesRemoved(directory.root, "there are log segments but no FORMAT file")
         }
+        try clearUnfinishedSnapshot()
         try orOpenFailed { () throws(SystemCallError) in
             try io.unlink(directory.segment(.first))
             try io.syncDirectory(directory.wal)
+        }
+    }
+
+    /// A snapshot of an unfinished creation holds nothing but LMDB's first two pages.
+    private func clearUnfinishedSnapshot() throws(StorageError) {
+        try orOpenFailed { () throws(SystemCallError) in
+            for path in [directory.snapshotData, directory.snapshotLock] where try io.exists(path) {
+                try io.unlink(path)
+            }
         }
     }
 

@@ -1,11 +1,18 @@
 import Glibc
 
-/// What a table holds for one key.
+/// What an overlay says of one key.
 struct TableEntry: Sendable {
     var key: Bytes
-    var value: Bytes
+    /// nil: deleted; hides what older generations and the snapshot hold.
+    var value: Bytes?
     /// The record that last changed it (storage.md §5.7).
     var lsn: UInt64
+
+    /// Memory that it takes, bookkeeping and allocator included.
+    var memoryBytes: Int { key.count + (value?.count ?? 0) + Self.overheadBytes }
+
+    /// Two array headers, the entry itself, the leaf's slack.
+    static let overheadBytes = 128
 }
 
 /// An ordered map of byte strings, compared with memcmp: a directory of sorted leaves.
@@ -27,10 +34,6 @@ final class OrderedTable {
 
     private(set) var leaves: ContiguousArray<Leaf> = []
     private(set) var count = 0
-    /// The latest change of any kind, for range scans (I4).
-    var lastChangeLSN: UInt64 = 0
-    /// The latest delete or trim, for keys that are not there (I4).
-    var lastDeleteLSN: UInt64 = 0
 
     /// Where a key is, or where it would go.
     struct Place {
