@@ -1,9 +1,10 @@
 import Storage
 
-/// How a drill opens its stores: small segments, so that a short run rotates often.
+/// How a drill opens its stores: small segments and early checkpoints, so that a short run has many of both.
 public struct StoreShape: Sendable, Equatable {
     public var initialSegmentBytes = 256 << 10
     public var maximumSegmentBytes = 2 << 20
+    public var checkpointLogBytes = 2 << 20
     /// False: through the page cache, with fdatasync.
     public var usesDirectIO = true
 
@@ -13,6 +14,7 @@ public struct StoreShape: Sendable, Equatable {
         var options = StorageOptions()
         options.initialSegmentBytes = initialSegmentBytes
         options.maximumSegmentBytes = maximumSegmentBytes
+        options.checkpointLogBytes = checkpointLogBytes
         options.useDirectIO = usesDirectIO ? .auto : .off
         return options
     }

@@ -14,6 +14,7 @@ struct ChildOptions: Equatable, Sendable {
             "--dir", directory, "--seed", "\(seed)", "--committers", "\(committers)", "--cycles", "\(cycles)",
             "--transactions", "\(transactions)", "--segment-bytes", "\(shape.initialSegmentBytes)",
             "--maximum-segment-bytes", "\(shape.maximumSegmentBytes)",
+            "--checkpoint-bytes", "\(shape.checkpointLogBytes)",
         ]
         if !shape.usesDirectIO { arguments.append("--buffered") }
         return arguments
@@ -47,6 +48,7 @@ struct ChildOptions: Equatable, Sendable {
         case "--transactions": transactions = number
         case "--segment-bytes": shape.initialSegmentBytes = Int(clamping: number)
         case "--maximum-segment-bytes": shape.maximumSegmentBytes = Int(clamping: number)
+        case "--checkpoint-bytes": shape.checkpointLogBytes = Int(clamping: number)
         default: throw DrillError("unknown option \(name)")
         }
     }

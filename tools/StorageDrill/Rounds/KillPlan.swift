@@ -41,6 +41,7 @@ struct KillPlan {
             // Rotates every few transactions.
             shape.initialSegmentBytes = 64 << 10
             shape.maximumSegmentBytes = 64 << 10
+            shape.checkpointLogBytes = 256 << 10
         }
         if !failpoints.isEmpty, random.chance(1, in: 2) {
             moment = .atFailpoint(failpoints[Int.random(in: 0..<failpoints.count, using: &random)])
@@ -53,7 +54,7 @@ struct KillPlan {
         case 1, 2: moment = .whileOpening(.random(in: 0...20_000, using: &random))
         case 3: moment = .atAcknowledgement(.random(in: 1...200, using: &random))
         case 4, 5:
-            moment = .whileClosing(.random(in: 0...4_000, using: &random))
+            moment = .whileClosing(.random(in: 0...10_000, using: &random))
             transactions = .random(in: 0...100, using: &random) + 1
         default: moment = .whileRunning(.random(in: 0...80_000, using: &random))
         }

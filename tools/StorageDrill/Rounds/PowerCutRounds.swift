@@ -80,6 +80,7 @@ public struct PowerCutRounds: Sendable {
         if number % 3 == 1 {
             child.shape.initialSegmentBytes = 64 << 10
             child.shape.maximumSegmentBytes = 128 << 10
+            child.shape.checkpointLogBytes = 256 << 10
         }
         let share = options.journalBytes / UInt64(options.processes)
         let end = share * UInt64(number) + UInt64.random(in: share / 2...share, using: &random)

@@ -21,9 +21,7 @@ struct StoreContent {
     func scan(_ table: TableID, _ visit: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Bool) throws(StorageError)
     {
         let pending = store.read { view in
-            view.scan(table, from: nil, upTo: nil) { key, value in
-                key.withUnsafeBytes { key in value.withUnsafeBytes { visit(key, $0) } }
-            }
+            view.scan(table, from: nil, upTo: nil) { visit($0, $1) }
         }
         try waitUntilDurable(pending)
     }

@@ -100,8 +100,25 @@ public struct Workload: Sendable {
 }
 
 extension Workload {
-    /// Commits the next transaction. `willCommit` is told its number before anything of it can be durable.
+    /// A store that says so for longer has a checkpoint that does not end.
+    private static let maximumWaits = 10_000
+
+    /// Commits the next transaction, waiting while the store is saturated. `willCommit` is told its number before anything
+    /// of it can be durable. Blocks the calling thread.
     func commitNext(_ store: Store, willCommit: (UInt64) -> Void = { _ in }) throws -> Pending<UInt64> {
+        for _ in 0..<Self.maximumWaits {
+            do {
+                return try tryToCommitNext(store, willCommit)
+            } catch let error as StorageError where error.code == .overloaded {
+                let room = Arrival<Void>()
+                store.whenUnsaturated { room.put(()) }
+                room.wait()
+            }
+        }
+        return try tryToCommitNext(store, willCommit)
+    }
+
+    private func tryToCommitNext(_ store: Store, _ willCommit: (UInt64) -> Void) throws -> Pending<UInt64> {
         try store.commit { transaction in
             let number = Self.number(transaction.get(Self.counterTable, key: Self.countKey)) + 1
             let sum = Self.number(transaction.get(Self.counterTable, key: Self.sumKey)) &+ addend(number)
