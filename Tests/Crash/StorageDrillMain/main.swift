@@ -69,9 +69,9 @@ func kill(_ options: Options) throws(DrillError) -> RoundsResult {
 func cutPower(_ options: Options) throws(DrillError) -> RoundsResult {
     var rounds = PowerCutRounds.Options(
         directory: options.directory + "/powercut",
-        scratch: options.scratch ?? options.directory + "/images",
         childArguments: ["child"]
     )
+    rounds.scratch = options.scratch
     rounds.images = options.images
     rounds.seed = options.seed ?? 1
     rounds.journalBytes = options.journalBytes

@@ -34,44 +34,63 @@ public struct KillRounds: Sendable {
         self.options = options
     }
 
-    /// What the rounds so far promise of the store.
-    private struct Promise {
+    /// The store that the rounds work on, and what they promise of it.
+    private struct Generation {
+        var number = 0
+        var checker: Checker
         var acknowledged: UInt64 = 0
         var begun: UInt64 = 0
+        /// Something was wrong: it is set aside, and the next round begins a new one.
+        var isBroken = false
+
+        init(number: Int, seed: UInt64) {
+            self.number = number
+            checker = Checker(workload: Workload(seed: seed))
+        }
     }
 
-    /// Runs all rounds; `report` gets a line for each.
+    private var store: String { options.directory + "/store" }
+
+    private func seed(_ generation: Generation) -> UInt64 {
+        options.seed &+ UInt64(generation.number)
+    }
+
+    /// Runs all rounds; `report` gets a line for each. What was wrong stays in `failed-<round>`.
     public func run(_ report: (String) -> Void) throws(DrillError) -> RoundsResult {
         var result = RoundsResult()
-        let store = options.directory + "/store"
         try DrillFiles.createDirectories(options.directory)
-        var generation = 0
-        var promise = Promise()
-        var checker = newStore(&generation)
         try DrillFiles.removeTree(store)
+        var generation = Generation(number: 0, seed: options.seed)
         for round in 0..<options.rounds {
-            if DrillFiles.bytes(below: store) > Self.maximumStoreBytes {
+            if generation.isBroken || DrillFiles.bytes(below: store) > Self.maximumStoreBytes {
                 try DrillFiles.removeTree(store)
-                promise = Promise()
-                checker = newStore(&generation)
+                generation = Generation(
+                    number: generation.number + 1,
+                    seed: options.seed &+ UInt64(generation.number + 1)
+                )
             }
-            try runRound(round, store, generation, checker, &promise, &result, report)
+            let failed = result.failed
+            try runRound(round, &generation, &result, report)
+            if result.failed > failed {
+                generation.isBroken = true
+                try setAside(round, report)
+            }
         }
-        if result.failed == 0 { try DrillFiles.removeTree(store) }
+        try DrillFiles.removeTree(store)
         return result
     }
 
-    private func newStore(_ generation: inout Int) -> Checker {
-        generation += 1
-        return Checker(workload: Workload(seed: options.seed &+ UInt64(generation)))
+    private func setAside(_ round: Int, _ report: (String) -> Void) throws(DrillError) {
+        let place = options.directory + "/failed-\(round)"
+        try DrillFiles.removeTree(place)
+        guard DrillFiles.kind(of: store) != nil else { return }
+        guard rename(store, place) == 0 else { throw .failed("rename", store) }
+        report("kept as it was found: \(place)")
     }
 
     private func runRound(
         _ round: Int,
-        _ store: String,
-        _ generation: Int,
-        _ checker: Checker,
-        _ promise: inout Promise,
+        _ generation: inout Generation,
         _ result: inout RoundsResult,
         _ report: (String) -> Void
     ) throws(DrillError) {
@@ -81,29 +100,33 @@ public struct KillRounds: Sendable {
             committers: options.committers,
             failpoints: options.failpoints
         )
-        let before = promise.acknowledged
-        let outcome = try killOne(plan, store, generation, &promise)
+        let before = generation.acknowledged
+        let outcome = try killOne(plan, &generation)
         let what = "round \(round), killed \(plan.moment) (\(plan.committers) committers, \(outcome))"
         if case .exit(let status) = outcome, status != 0 {
             result.fail("\(what): the process failed by itself, see its words above")
             report("\(what): failed")
             return
         }
-        let verdict = checker.check(path: store, acknowledged: promise.acknowledged, begun: promise.begun)
-        report("\(what): acknowledged \(promise.acknowledged), found \(verdict)")
-        result.acknowledged += promise.acknowledged - before
+        let verdict = generation.checker.check(
+            path: store,
+            acknowledged: generation.acknowledged,
+            begun: generation.begun
+        )
+        report("\(what): acknowledged \(generation.acknowledged), found \(verdict)")
+        result.acknowledged += generation.acknowledged - before
         result.add(verdict, what)
-        // The check has committed one more.
-        let next = verdict.found.map { $0 + (verdict.isSound ? 1 : 0) } ?? promise.acknowledged
-        promise = Promise(acknowledged: next, begun: next)
+        // The check of a sound store has committed one more.
+        generation.acknowledged = (verdict.found ?? 0) + 1
+        generation.begun = generation.acknowledged
     }
 
-    private func killOne(_ plan: KillPlan, _ store: String, _ generation: Int, _ promise: inout Promise)
-        throws(DrillError) -> ChildProcess.Ending
+    private func killOne(_ plan: KillPlan, _ generation: inout Generation) throws(DrillError)
+        -> ChildProcess.Ending
     {
         var child = ChildOptions()
         child.directory = store
-        child.seed = options.seed &+ UInt64(generation)
+        child.seed = seed(generation)
         child.committers = plan.committers
         child.transactions = plan.transactions
         child.shape = plan.shape
@@ -113,12 +136,12 @@ public struct KillRounds: Sendable {
             arguments: options.childArguments + child.arguments,
             environment: ["III_FAILPOINT": failpoint]
         )
-        try follow(&process, until: plan.moment, &promise)
+        try follow(&process, until: plan.moment, &generation)
         return process.wait()
     }
 
     /// Reads what the child says, kills it at its moment, and reads what it had said before.
-    private func follow(_ process: inout ChildProcess, until moment: KillMoment, _ promise: inout Promise)
+    private func follow(_ process: inout ChildProcess, until moment: KillMoment, _ generation: inout Generation)
         throws(DrillError)
     {
         var trigger = KillTrigger(moment, now: monotonicNanoseconds())
@@ -131,9 +154,9 @@ public struct KillRounds: Sendable {
             case .silence: break
             case .event(let event):
                 switch event {
-                case .begun(let number): promise.begun = max(promise.begun, number)
+                case .begun(let number): generation.begun = max(generation.begun, number)
                 case .opened(let number), .acknowledged(let number):
-                    promise.acknowledged = max(promise.acknowledged, number)
+                    generation.acknowledged = max(generation.acknowledged, number)
                 case .opening, .closing, .closed: break
                 }
                 trigger.see(event, now: monotonicNanoseconds())

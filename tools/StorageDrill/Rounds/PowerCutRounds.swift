@@ -9,8 +9,10 @@ public struct PowerCutRounds: Sendable {
     public struct Options: Sendable {
         /// A directory of the drill's own; emptied.
         public var directory: String
-        /// Where images are made; a directory in memory is fastest.
-        public var scratch: String
+        /// Where images are made; one in memory is fastest.
+        ///
+        /// nil: in memory if there is room, else below `directory`. Removed at the end.
+        public var scratch: String?
         public var images = 300
         public var seed: UInt64 = 1
         public var journalBytes: UInt64 = 24 << 20
@@ -21,17 +23,14 @@ public struct PowerCutRounds: Sendable {
         /// Syncs to leave out of the journal (`III_RECORD_FORGET`), to prove that the checks notice.
         public var forget = ""
 
-        public init(directory: String, scratch: String, childArguments: [String]) {
+        public init(directory: String, childArguments: [String]) {
             self.directory = directory
-            self.scratch = scratch
             self.childArguments = childArguments
         }
     }
 
     /// Longer than any child works on a slow disk.
     static let patienceNanoseconds: UInt64 = 120_000_000_000
-    /// Images of failures that are kept.
-    static let maximumKept = 5
     /// Changed through a shared mapping, which no recorder sees; its content matters to running processes only.
     static let unrecorded = ["lock.mdb"]
 
@@ -47,17 +46,25 @@ public struct PowerCutRounds: Sendable {
     /// Records and checks; `report` gets a line for each part and each failure.
     public func run(_ report: (String) -> Void) throws(DrillError) -> RoundsResult {
         try DrillFiles.createDirectories(options.directory)
-        try DrillFiles.createDirectories(options.scratch)
         try DrillFiles.removeTree(root)
         try DrillFiles.removeTree(journalPath)
         var result = RoundsResult()
-        for number in 0..<options.processes { try record(number) }
+        for number in 0..<options.processes {
+            guard let problem = try record(number) else { continue }
+            result.fail(problem)
+            report(problem)
+            break
+        }
         let journal = try Journal(path: journalPath)
         report(
             "recorded \(journal.entries.count) entries in \(journal.validBytes) bytes, \(options.processes) processes"
         )
         try audit(journal, &result, report)
-        try check(journal, &result, report)
+        let scratch = options.scratch ?? DrillFiles.inMemory("storage-drill") ?? options.directory + "/images"
+        try DrillFiles.createDirectories(scratch)
+        var checks = try ImageChecks(journal: journal, options, scratch: scratch)
+        try checks.run(&result, report)
+        try DrillFiles.removeTree(scratch)
         if result.failed == 0 {
             try DrillFiles.removeTree(root)
             try DrillFiles.removeTree(journalPath)
@@ -65,9 +72,8 @@ public struct PowerCutRounds: Sendable {
         return result
     }
 
-    // MARK: Recording
-
-    private func record(_ number: Int) throws(DrillError) {
+    /// nil: the process was killed as planned.
+    private func record(_ number: Int) throws(DrillError) -> String? {
         var random = SeededGenerator(seed: options.seed, UInt64(number))
         var child = ChildOptions()
         child.directory = root
@@ -91,22 +97,19 @@ public struct PowerCutRounds: Sendable {
             "III_RECORD_CONTINUE": number > 0 ? "1" : "", "III_FAILPOINT": "",
         ]
         var process = try ChildProcess(arguments: options.childArguments + child.arguments, environment: environment)
-        try waitForEnd(&process, number)
+        let ending = try waitForEnd(&process, number)
+        if ending == .signal(SIGKILL) { return nil }
+        return "recorded process \(number) ended by itself (\(ending)), see its words above"
     }
 
-    private func waitForEnd(_ process: inout ChildProcess, _ number: Int) throws(DrillError) {
+    private func waitForEnd(_ process: inout ChildProcess, _ number: Int) throws(DrillError) -> ChildProcess.Ending {
         let patience = monotonicNanoseconds() + Self.patienceNanoseconds
         while true {
             switch try process.read(until: patience) {
             case .event: continue
             case .silence:
                 throw DrillError("recorded process \(number) does not fill its part of the journal; is it stuck?")
-            case .end:
-                let ending = process.wait()
-                guard ending == .signal(SIGKILL) else {
-                    throw DrillError("recorded process \(number) ended by itself (\(ending)), see its words above")
-                }
-                return
+            case .end: return process.wait()
             }
         }
     }
@@ -121,52 +124,5 @@ public struct PowerCutRounds: Sendable {
         for difference in differences { result.fail("the recorder missed something: \(difference)") }
         if differences.isEmpty { result.passed += 1 }
         report("the journal \(differences.isEmpty ? "explains every byte of" : "does not explain") the real files")
-    }
-
-    // MARK: Checking
-
-    private func check(_ journal: Journal, _ result: inout RoundsResult, _ report: (String) -> Void) throws(DrillError)
-    {
-        var picker = PositionPicker(journal, seed: options.seed)
-        let image = try PowerCutImage(journal: journal)
-        var shape = StoreShape()
-        let checkers = [true, false].map { isDirect in
-            shape.usesDirectIO = isDirect
-            return Checker(workload: Workload(seed: options.seed), shape: shape)
-        }
-        var kept = 0
-        var made = 0
-        for position in picker.pick((options.images + Self.lossesPerPosition - 1) / Self.lossesPerPosition) {
-            try image.advance(to: position)
-            for loss in losses(position) where made < options.images {
-                made += 1
-                let path = options.scratch + "/image-\(made)"
-                try DrillFiles.removeTree(path)
-                try image.build(loss, into: path)
-                let verdict = checkers[made % 2].check(path: path, acknowledged: image.acknowledged)
-                let what = "image \(made): power cut at entry \(position) (\(describe(position, journal))), \(loss)"
-                result.add(verdict, what)
-                if verdict.isSound || kept >= Self.maximumKept {
-                    try DrillFiles.removeTree(path)
-                } else {
-                    kept += 1
-                }
-                if !verdict.isSound { report("\(what): acknowledged \(image.acknowledged), found \(verdict)") }
-            }
-        }
-        result.acknowledged = image.acknowledged
-        report("\(made) images checked")
-    }
-
-    private func describe(_ position: Int, _ journal: Journal) -> String {
-        position < journal.entries.count ? "\(journal.entries[position])" : "after the last"
-    }
-
-    static let lossesPerPosition = 3
-
-    private func losses(_ position: Int) -> [Loss] {
-        var random = SeededGenerator(seed: options.seed, UInt64(position))
-        let third = Loss.random(seed: random.next(), names: .anySubset)
-        return [.dropAll, .random(seed: random.next(), names: .prefix), position % 4 == 0 ? .keepAll : third]
     }
 }

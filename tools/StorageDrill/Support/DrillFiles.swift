@@ -59,6 +59,17 @@ enum DrillFiles {
         }
     }
 
+    /// A directory in memory with room for images; nil: there is none. The caller removes it.
+    static func inMemory(_ name: String) -> String? {
+        var facts = statvfs()
+        guard statvfs("/dev/shm", &facts) == 0, access("/dev/shm", W_OK | X_OK) == 0,
+            UInt64(facts.f_bavail) * UInt64(facts.f_frsize) >= neededInMemory
+        else { return nil }
+        return "/dev/shm/\(name).\(getpid())"
+    }
+
+    private static let neededInMemory: UInt64 = 512 << 20
+
     /// Bytes of all files below a directory.
     static func bytes(below path: String, depth: Int = 0) -> UInt64 {
         guard depth <= maximumDepth, let names = try? list(path) else { return 0 }
