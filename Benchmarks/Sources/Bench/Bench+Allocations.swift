@@ -1,3 +1,4 @@
+import BenchKit
 import Glibc
 
 /// Heap allocations per forwarded invocation, of the engine and of the relay, counted by a preloaded library.

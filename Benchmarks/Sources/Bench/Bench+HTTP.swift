@@ -1,3 +1,5 @@
+import BenchKit
+
 /// HTTP requests that a worker function answers, against the same echo in a bare Hummingbird server.
 extension Bench {
     private static let connections = 64

@@ -1,3 +1,5 @@
+import BenchKit
+
 /// Worker-to-worker invocations against the relay that only copies the same frames.
 extension Bench {
     /// A JSON object of exactly `byteCount` bytes.

@@ -1,3 +1,4 @@
+import BenchKit
 import NIOCore
 
 /// Resident memory, and the CPU of an engine that has nothing to do.

@@ -1,3 +1,4 @@
+import BenchKit
 import Glibc
 
 /// Durable `state::set` against redis with `appendfsync always`, on the same disk.

@@ -1,3 +1,4 @@
+import BenchKit
 import NIOCore
 
 /// What one closed loop of invocations measured.

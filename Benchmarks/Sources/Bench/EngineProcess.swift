@@ -1,3 +1,4 @@
+import BenchKit
 import Glibc
 
 /// An engine on ports and a store of its own.

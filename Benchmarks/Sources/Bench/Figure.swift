@@ -1,3 +1,5 @@
+import BenchKit
+
 /// The figures, by the name that `--only` takes.
 enum Figure: String, CaseIterable, Sendable {
     case throughput, latency, state, http, payload, memory, idle, allocations

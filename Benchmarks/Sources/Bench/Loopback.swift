@@ -1,3 +1,4 @@
+import BenchKit
 import Glibc
 
 /// Blocking sockets on 127.0.0.1: free ports, readiness, one HTTP exchange.

@@ -1,3 +1,4 @@
+import BenchKit
 import Glibc
 
 /// The command line, which `Benchmarks/run` fills in.

@@ -1,3 +1,4 @@
+import BenchKit
 import NIOCore
 
 /// What a simulated worker does with its connection. All calls come on the connection's event loop; what is written

@@ -2,16 +2,16 @@ import CBench
 import Glibc
 
 /// A process this run started. It is ended by its id, at the latest when the object goes.
-final class ChildProcess {
+package final class ChildProcess {
     private static let stopDeadlineMilliseconds = 10_000
 
-    let pid: pid_t
-    let name: String
+    package let pid: pid_t
+    package let name: String
     private let logPath: String
     private var hasEnded = false
 
     /// Starts `path` with standard output and error going to `logPath`.
-    init(_ path: String, _ arguments: [String], logPath: String, environment: [String: String] = [:]) throws {
+    package init(_ path: String, _ arguments: [String], logPath: String, environment: [String: String] = [:]) throws {
         name = String(path.split(separator: "/").last ?? "child")
         self.logPath = logPath
         var actions = posix_spawn_file_actions_t()
@@ -33,14 +33,14 @@ final class ChildProcess {
     deinit { stop() }
 
     /// User and system time of all its threads.
-    func cpuNanoseconds() throws -> Int {
+    package func cpuNanoseconds() throws -> Int {
         let used = cbench_process_cpu_nanoseconds(pid)
         guard used >= 0 else { throw gone() }
         return Int(used)
     }
 
     /// A field of /proc/PID/status in KiB, `VmRSS` say.
-    func statusKiB(_ field: String) throws -> Int {
+    package func statusKiB(_ field: String) throws -> Int {
         let prefix = field + ":"
         for line in try readFile("/proc/\(pid)/status").split(separator: "\n") where line.hasPrefix(prefix) {
             let fields = line.dropFirst(prefix.count).split(whereSeparator: \.isWhitespace)
@@ -49,7 +49,7 @@ final class ChildProcess {
         throw gone()
     }
 
-    var isRunning: Bool {
+    package var isRunning: Bool {
         guard !hasEnded else { return false }
         var status: Int32 = 0
         hasEnded = waitpid(pid, &status, WNOHANG) == pid
@@ -57,17 +57,20 @@ final class ChildProcess {
     }
 
     /// Waits for the end of a command and returns what it printed.
-    func output() throws -> String {
+    ///
+    /// - Parameter signal: the command is expected to end by this signal; 0: by itself, with status 0.
+    package func output(endedBy signal: Int32 = 0) throws -> String {
         var status: Int32 = 0
         while !hasEnded, waitpid(pid, &status, 0) != pid { if errno != EINTR { break } }
         hasEnded = true
         let text = try readFile(logPath)
-        guard status == 0 else { throw BenchError("\(name) failed (wait status \(status)): \(text.suffix(2000))") }
+        // The status of a process that a signal ended is the signal's number.
+        guard status == signal else { throw BenchError("\(name) failed (wait status \(status)): \(text.suffix(2000))") }
         return text
     }
 
     /// SIGTERM, then SIGKILL when the deadline has passed.
-    func stop() {
+    package func stop() {
         guard isRunning else { return }
         kill(pid, SIGTERM)
         for _ in 0..<(Self.stopDeadlineMilliseconds / 10) {
@@ -81,7 +84,7 @@ final class ChildProcess {
     }
 
     /// Why it isn't there, with the end of its log.
-    func gone() -> BenchError {
+    package func gone() -> BenchError {
         BenchError("\(name) (pid \(pid)) isn't running; its log ends: \(((try? readFile(logPath)) ?? "").suffix(2000))")
     }
 
@@ -107,31 +110,10 @@ final class ChildProcess {
 
 extension Substring {
     /// Without blanks around it.
-    var trimmed: Substring {
+    package var trimmed: Substring {
         var rest = self
         while let first = rest.first, first.isWhitespace { rest.removeFirst() }
         while let last = rest.last, last.isWhitespace { rest.removeLast() }
         return rest
     }
-}
-
-func readFile(_ path: String) throws -> String {
-    guard let file = fopen(path, "r") else { throw BenchError("can't read \(path): errno \(errno)") }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
-    while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
-    return String(decoding: bytes, as: UTF8.self)
-}
-
-/// Progress and errors; standard output is the table's.
-func printToStandardError(_ text: String) {
-    let line = Array((text + "\n").utf8)
-    _ = write(STDERR_FILENO, line, line.count)
-}
-
-func writeFile(_ path: String, _ text: String) throws {
-    guard let file = fopen(path, "w") else { throw BenchError("can't write \(path): errno \(errno)") }
-    fputs(text, file)
-    guard fclose(file) == 0 else { throw BenchError("can't write \(path): errno \(errno)") }
 }

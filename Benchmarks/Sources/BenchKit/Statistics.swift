@@ -1,5 +1,5 @@
 /// The middle of an odd number of samples; the mean of the two in the middle of an even one; 0 of none.
-func median(_ samples: [Double]) -> Double {
+package func median(_ samples: [Double]) -> Double {
     guard !samples.isEmpty else { return 0 }
     let sorted = samples.sorted()
     let middle = sorted.count / 2
@@ -7,21 +7,23 @@ func median(_ samples: [Double]) -> Double {
 }
 
 /// Both sides of one ratio, measured in turns.
-struct Pairs {
-    private(set) var ours: [Double] = []
-    private(set) var peer: [Double] = []
+package struct Pairs {
+    package private(set) var ours: [Double] = []
+    package private(set) var peer: [Double] = []
 
-    mutating func append(ours: Double, peer: Double) {
+    package init() {}
+
+    package mutating func append(ours: Double, peer: Double) {
         self.ours.append(ours)
         self.peer.append(peer)
     }
 
     /// The median of the rounds' own ratios: both sides of a round saw the same machine.
-    var ratio: Double { median(zip(ours, peer).map { $1 == 0 ? 0 : $0 / $1 }) }
+    package var ratio: Double { median(zip(ours, peer).map { $1 == 0 ? 0 : $0 / $1 }) }
 }
 
 /// `value` with about three significant digits and thousands apart.
-func formatted(_ value: Double) -> String {
+package func formatted(_ value: Double) -> String {
     let magnitude = abs(value)
     if magnitude >= 100 { return grouped(Int(value.rounded())) }
     let decimals = magnitude >= 10 ? 1 : 2

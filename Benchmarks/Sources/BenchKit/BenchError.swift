@@ -1,8 +1,8 @@
 /// Something that ended the run: what happened, in one sentence for the person who started it.
-struct BenchError: Error, CustomStringConvertible {
-    let description: String
+package struct BenchError: Error, CustomStringConvertible {
+    package let description: String
 
-    init(_ description: String) {
+    package init(_ description: String) {
         self.description = description
     }
 }

@@ -1,0 +1,89 @@
+import BenchKit
+import CBench
+import Storage
+
+/// Every call of the store's own that these figures make, in one file: what changes with the store's API changes here.
+struct StoreUnderTest: Sendable {
+    static let table = TableID(rawValue: 1)
+
+    let store: Store
+
+    /// What a figure wants to be other than by default.
+    struct Settings: Sendable {
+        /// False: no checkpoint comes by itself.
+        var checkpointsByItself = true
+        /// Encryption at rest with a fixed key; see `supportsEncryption`.
+        var isEncrypted = false
+    }
+
+    #if STORAGE_CHECKPOINTS
+        static let supportsCheckpoints = true
+    #else
+        static let supportsCheckpoints = false
+    #endif
+
+    /// The one line to change when `StorageOptions` has an option for it, with `encrypt` below.
+    static let supportsEncryption = false
+
+    private static func encrypt(_ options: inout StorageOptions) {}
+
+    init(_ path: String, _ settings: Settings = Settings()) throws {
+        var options = StorageOptions()
+        #if STORAGE_CHECKPOINTS
+            if !settings.checkpointsByItself {
+                options.checkpointLogBytes = .max / 4
+                options.checkpointOverlayBytes = .max / 4
+                options.checkpointDirtyBytes = .max / 4
+                options.checkpointIntervalNanoseconds = 0
+            }
+        #endif
+        if settings.isEncrypted { Self.encrypt(&options) }
+        options.onFailure = { printToStandardError("storage-bench: the store failed: \($0)") }
+        store = try Store.open(path: path, options: options)
+    }
+
+    func close() throws { try store.close() }
+
+    func checkpoint() throws {
+        #if STORAGE_CHECKPOINTS
+            try store.checkpoint()
+        #else
+            throw BenchError("this build of the store has no checkpoints")
+        #endif
+    }
+
+    /// One put, which is durable when the result says so.
+    @inline(__always)
+    func put(_ key: Bytes, _ value: UnsafeRawBufferPointer) throws -> Pending<Void> {
+        try store.commit { $0.put(Self.table, key: key, value: value) }
+    }
+
+    /// The same without making an array of the value.
+    @inline(__always)
+    func put(_ key: Bytes, shared value: Bytes) throws -> Pending<Void> {
+        try store.commit { $0.put(Self.table, key: key, value: value) }
+    }
+
+    /// The first byte of the first row at or after a key, looked at where it lies.
+    @inline(__always)
+    static func firstByte(_ view: borrowing ReadView, _ key: Bytes) -> UInt8? {
+        var first: UInt8?
+        view.scan(table, from: key, upTo: nil) { _, value in
+            first = value.first
+            return false
+        }
+        return first
+    }
+}
+
+/// Keys are 8 bytes, big-endian, so that their order is the numbers'.
+@inline(__always)
+func makeKey(_ number: UInt64) -> Bytes {
+    withUnsafeBytes(of: number.bigEndian) { Bytes($0) }
+}
+
+/// A value for a number: a piece of the shared text.
+@inline(__always)
+func makeValue(_ text: UnsafePointer<CChar>, _ number: UInt64, _ bytes: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: cbench_value(text, number, bytes), count: bytes)
+}
