@@ -5,8 +5,8 @@ extension LogInspector {
         case record(RecordFacts)
         /// Records may be missing here.
         case gap(LogGap)
-        /// A segment begins: for progress.
-        case segment(SegmentFacts)
+        /// A segment has been read: for progress.
+        case segmentEnd(SegmentFacts)
     }
 
     /// Tells `visit` every wanted record whose batch is certain, and every gap. Throws what `visit` throws.
@@ -22,11 +22,11 @@ extension LogWalk {
     func records(_ filter: RecordFilter, _ visit: (LogInspector.RecordEvent) throws -> Void) throws -> LogReport {
         try run { event, payload in
             switch event {
-            case .segment(let segment): try visit(.segment(segment))
+            case .segmentEnd(let segment): try visit(.segmentEnd(segment))
             case .gap(let gap): try visit(.gap(gap))
             case .batch(let batch) where batch.verdict.isCertain && filter.mayAdmit(batch):
                 try records(of: batch, payload, filter) { try visit(.record($0)) }
-            case .batch, .tail, .segmentEnd: break
+            case .batch, .tail, .segment: break
             }
         }
     }

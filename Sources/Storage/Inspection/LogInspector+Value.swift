@@ -1,9 +1,14 @@
 /// The value of a key at a position, as far as the log alone can tell.
 extension LogInspector {
     /// Looks only at the log. `.unknown` where an older change may have decided: before what is retained, in a gap.
-    public func value(of key: Bytes, in table: TableID, at position: LogPosition) throws -> (ValueAtPosition, LogReport)
-    {
-        try logWalk().value(of: key, in: table, at: position)
+    /// `observe` is told everything that is passed: for progress.
+    public func value(
+        of key: Bytes,
+        in table: TableID,
+        at position: LogPosition,
+        _ observe: (LogEvent) throws -> Void = { _ in }
+    ) throws -> (ValueAtPosition, LogReport) {
+        try logWalk().value(of: key, in: table, at: position, observe)
     }
 }
 
@@ -44,9 +49,15 @@ public struct ValueAtPosition: Sendable {
 }
 
 extension LogWalk {
-    func value(of key: Bytes, in table: TableID, at position: LogPosition) throws -> (ValueAtPosition, LogReport) {
+    func value(
+        of key: Bytes,
+        in table: TableID,
+        at position: LogPosition,
+        _ observe: (LogEvent) throws -> Void = { _ in }
+    ) throws -> (ValueAtPosition, LogReport) {
         var search = ValueSearch(key: key, table: table, position: position)
         let report = try run { event, payload in
+            try observe(event)
             switch event {
             case .batch(let batch) where batch.verdict.isCertain: try search.look(at: batch, payload)
             case .gap(let gap): search.pass(gap)

@@ -4,8 +4,8 @@ import Glibc
 /// Reads a store's log without opening the store: takes no lock, creates and changes nothing, stops at no damage, works
 /// beside a running engine (storage.md §5.12).
 ///
-/// Reads past the page cache what the device holds. Memory is bounded by one mebibyte or the largest batch. Thread-safe:
-/// every call reads anew.
+/// Reads past the page cache what the device holds. Memory is bounded by one mebibyte or the largest batch.
+/// Thread-safe: every call reads anew.
 public struct LogInspector: Sendable {
     /// Canonical absolute path of the store.
     public var path: String { directory.root }
@@ -33,8 +33,8 @@ public struct LogInspector: Sendable {
         }
     }
 
-    /// Reads the whole log and tells `visit` what stands there, in order. Throws what `visit` throws, and a `StorageError`
-    /// of its own only if the store can't be read at all: damage is in the report.
+    /// Reads the whole log and tells `visit` what stands there, in order. Throws what `visit` throws, and a
+    /// `StorageError` of its own only if the store can't be read at all: damage is in the report.
     @discardableResult
     public func walk(_ visit: (LogEvent) throws -> Void = { _ in }) throws -> LogReport {
         try logWalk().run { event, _ in try visit(event) }

@@ -111,8 +111,8 @@ struct LogWalk<IO: StorageIO> {
             header.predecessor != facts || header.firstBatch != expected.number || header.firstLSN != expected.lsn
         else { return }
         let spot = StorageError.Spot(path: path, segment: header.number, offset: 0)
-        let what =
-            "it begins with batch \(header.firstBatch) at LSN \(header.firstLSN), the log before it ends before batch \(expected.number) at LSN \(expected.lsn)"
+        let begin = "it begins with batch \(header.firstBatch) at LSN \(header.firstLSN)"
+        let what = "\(begin), the log before it ends before batch \(expected.number) at LSN \(expected.lsn)"
         state.problem(.lostOrMisdirectedWrite(at: spot, what))
         guard header.firstLSN > expected.lsn else { return }
         state.beginGap(.lostWrite, segment: header.number, offset: 0, found: what)

@@ -62,11 +62,11 @@ extension SegmentWalk {
             )
         }
         guard batch.durableThrough >= missing else { return nil }
+        let known = "after batch \(batch.durableThrough) was durable"
         return .acknowledgedDataDamaged(
             at: spot(state),
             because: reason,
-            proof:
-                "batch \(batch.number) at offset \(later.offset) was written after batch \(batch.durableThrough) was durable"
+            proof: "batch \(batch.number) at offset \(later.offset) was written \(known)"
         )
     }
 
