@@ -92,7 +92,7 @@ struct LogFixture {
         let directory = LogDirectory(root: root)
         let io = PosixIO()
         try io.createDirectory(directory.wal)
-        let format = "iii-storage 1\n\(store.hexadecimal)\n"
+        let format = "iii-storage 1\n\(store.text)\n"
         try io.replaceFile(directory.format, in: root, with: Array(format.utf8))
         for segment in segments {
             try io.replaceFile(directory.segment(segment.number), in: directory.wal, with: segment.bytes)
