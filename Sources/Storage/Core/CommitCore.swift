@@ -22,6 +22,8 @@ final class CommitCore: @unchecked Sendable {
     /// Transactions in `open` and `closed`.
     private(set) var waitingTransactions = 0
     private var closedBytes = 0
+    /// Transactions that waited when the first batch taken last became durable.
+    private(set) var waitingAtRelease: Int?
 
     /// Why commits are refused, if they are.
     var refusal: StorageError?
@@ -186,6 +188,7 @@ extension CommitCore {
         writingTransactions += waitingTransactions
         closedBytes = 0
         waitingTransactions = 0
+        waitingAtRelease = nil
         return taken
     }
 
@@ -194,6 +197,7 @@ extension CommitCore {
         writingBytes -= batch.payloadBytes
         writingTransactions -= batch.transactionCount
         liveLogBytes += batch.storedBytes
+        if waitingAtRelease == nil { waitingAtRelease = waitingTransactions }
         precondition(writingBytes >= 0 && writingTransactions >= 0, "a batch was completed twice")
         if pool.count < LogLimits.pooledBuffers && batch.capacity <= LogLimits.pooledBufferBytes {
             batch.reset()
@@ -258,8 +262,8 @@ struct CommitLimits: Sendable {
         recordBytes = min(max(16, options.maximumRecordBytes), LogLimits.maximumRecordBytes)
         pendingBytes = min(max(1, options.maximumPendingBytes), LogLimits.maximumPendingBytes)
         pendingTransactions = min(max(1, options.maximumPendingTransactions), LogLimits.maximumPendingTransactions)
-        overlayBytes = 2 * max(1, options.checkpointOverlayBytes)
-        logBytes = Self.logFactor * max(LogLimits.blockBytes, options.checkpointLogBytes)
+        overlayBytes = 2 * min(max(1, options.checkpointOverlayBytes), Int.max / 2)
+        logBytes = Self.logFactor * min(max(LogLimits.blockBytes, options.checkpointLogBytes), Int.max / Self.logFactor)
     }
 }
 

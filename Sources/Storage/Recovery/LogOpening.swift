@@ -45,7 +45,9 @@ struct LogOpening<IO: StorageIO> {
             try io.syncDirectory(directory.root)
         }
         let segments = try listSegments()
-        guard let store = try FormatFile(io: io, directory: directory).read() else { return try create(over: segments, openedAt: start) }
+        guard let store = try FormatFile(io: io, directory: directory).read() else {
+            return try create(over: segments, openedAt: start)
+        }
         let snapshot = try openSnapshot(store, false)
         do {
             var recovered = try recover(segments, store: store, snapshot: snapshot)

@@ -122,7 +122,9 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         case .needsVersion(let what): throw .newerWriter(at: spot, what)
         case .valid(let header, let checksum): (found, crc) = (header, checksum)
         }
-        guard found.epoch == header.epoch || isMutant(.noEpochCheck) else { return .nothing("left over from an earlier use of the file") }
+        guard found.epoch == header.epoch || isMutant(.noEpochCheck) else {
+            return .nothing("left over from an earlier use of the file")
+        }
         let continues = found.number == end.lastBatch.next && found.chain == end.chain && found.firstLSN == end.nextLSN
         guard continues || isMutant(.noChainCheck) else {
             throw .lostOrMisdirectedWrite(
@@ -136,7 +138,9 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         let whole = try window.bytes(at: end.offset, found.paddedBytes)
         guard whole.count == found.paddedBytes else { return .nothing("the file ends inside a batch") }
         let payload = whole.part(BatchHeader.encodedBytes, Int(found.storedBytes))
-        guard crc32c(payload) == found.payloadCRC || isMutant(.noPayloadCheck) else { return .nothing("payload checksum does not match") }
+        guard crc32c(payload) == found.payloadCRC || isMutant(.noPayloadCheck) else {
+            return .nothing("payload checksum does not match")
+        }
         if limit.stops(before: found) {
             isStopped = true
             return .limit
