@@ -98,8 +98,8 @@ extension LogStore {
                 let last = core.freeze() ?? state.backlog.last
                 last?.endsCheckpoint = true
                 state.checkpointEnd = nil
-                precondition(last != nil || state.log.end.lastLSN == core.lastLSN, "a batch got lost")
-                return CheckpointPlan(lsn: core.lastLSN, end: last == nil ? state.log.end : nil, startedAt: now)
+                precondition(last != nil || state.log.syncedEnd.lastLSN == core.lastLSN, "a batch got lost")
+                return CheckpointPlan(lsn: core.lastLSN, end: last == nil ? state.log.syncedEnd : nil, startedAt: now)
             }
         }
         guard let plan else { return false }

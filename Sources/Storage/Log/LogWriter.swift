@@ -37,7 +37,8 @@ struct LogWriter<IO: StorageIO>: Sendable {
     private(set) var segment: ActiveSegment<IO.File>?
     /// Behind the last batch written, which may stand in the previous segment.
     private(set) var end: LogEnd
-    private(set) var syncedBatch: BatchNumber
+    /// Behind the last batch known synced: what a snapshot may rest on (I5). A seal is not synced by itself.
+    private(set) var syncedEnd: LogEnd
     private(set) var isSealed = true
 
     init(io: IO, directory: LogDirectory, store: StoreID, options: StorageOptions, isDirect: Bool, end: LogEnd) {
@@ -49,10 +50,11 @@ struct LogWriter<IO: StorageIO>: Sendable {
         self.isDirect = isDirect
         key = options.encryption.current
         self.end = end
-        syncedBatch = end.lastBatch
+        syncedEnd = end
     }
 
     var lastBatch: BatchNumber { end.lastBatch }
+    var syncedBatch: BatchNumber { syncedEnd.lastBatch }
     /// The next record's position.
     var nextLSN: LSN { end.nextLSN }
 
@@ -88,7 +90,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
         if !isDirect && !isMutant(.noLogSync) {
             try orFail("sync the log") { () throws(SystemCallError) in try io.fdatasync(segment.file) }
         }
-        syncedBatch = lastBatch
+        syncedEnd = end
     }
 
     private mutating func write(_ batch: BatchBuffer, flags: BatchHeader.Flags) throws(StorageError) {
@@ -123,7 +125,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
             batchOffset: position.offset,
             epoch: segment.epoch
         )
-        if isDirect { syncedBatch = lastBatch }
+        if isDirect { syncedEnd = end }
     }
 
     /// Any failure here is final (§5.8): no retry, no acknowledgement.

@@ -229,13 +229,14 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     /// Whether the missing batch had been acknowledged: a later batch's durable-through proves it (R5-R7).
     private mutating func judgeTail(because reason: String) throws(StorageError) -> RecoveryRow {
         let missing = end.lastBatch.next
+        try requireNotMisdirected(try window.bytes(at: end.offset, LogLimits.blockBytes), at: end.offset)
         var offset = end.offset + UInt64(LogLimits.blockBytes)
         var row = RecoveryRow.r5
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
             let position = BatchHeader.Position(segment: header.number, offset: offset)
             switch BatchHeader.read(block, at: position) {
-            case .invalid: break
+            case .invalid: try requireNotMisdirected(block, at: offset)
             case .needsVersion(let what): throw .newerWriter(at: spot, what)
             case .valid(let later, _):
                 guard later.epoch == header.epoch else { break }
@@ -255,6 +256,21 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
             offset += UInt64(LogLimits.blockBytes)
         }
         return row
+    }
+
+    /// A batch of this use of the file that stands where it does not belong went astray: it may be the missing one, or have
+    /// hit it (R9). The epoch keeps leftovers and what values hold out of this.
+    private func requireNotMisdirected(_ block: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageError) {
+        guard claimedBytes(block) != nil else { return }
+        for home in stride(from: LogLimits.firstBatchOffset, to: window.size, by: LogLimits.blockBytes)
+        where home != offset {
+            guard case .valid(let found, _) = BatchHeader.read(block, at: .init(segment: header.number, offset: home))
+            else { continue }
+            throw .lostOrMisdirectedWrite(
+                at: spot,
+                "batch \(found.number) of offset \(home) stands at offset \(offset)"
+            )
+        }
     }
 
     /// Where what was written for this segment ends.
