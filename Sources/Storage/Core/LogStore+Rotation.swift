@@ -13,7 +13,10 @@ extension LogStore {
         try state.log.activate(spare)
         state.recordActivation(spare, now: options.clock.wallNanoseconds())
         failpoint("rotation.afterActivation")
-        counters.withLock { $0.segments += 1 }
+        counters.withLock { counters in
+            counters.segments += 1
+            counters.recordFiles(state.files)
+        }
         state.sizing.rotated(now: options.clock.monotonicNanoseconds())
         let room = state.log.room
         core.withLock { core in

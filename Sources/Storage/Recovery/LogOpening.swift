@@ -151,6 +151,7 @@ struct LogOpening<IO: StorageIO> {
             quarantinedBytes: quarantinedBytes,
             quarantinedFiles: quarantinedFiles,
             isDirectIO: isDirect,
+            isEncrypted: options.encryption.current != nil,
             warnings: warnings
         )
         var files = recovered.files

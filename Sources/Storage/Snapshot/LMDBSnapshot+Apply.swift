@@ -12,8 +12,24 @@ extension LMDBSnapshot {
             var writer = try LMDBWriter(self, transaction, after: self.row, store: options.store)
             return try writer.write(changes, position)
         }
+        try requireName()
         committed(row)
         return row
+    }
+
+    /// The log may be retired after this only if the next opening finds what was written.
+    private func requireName() throws(SnapshotFailure) {
+        var descriptor: mdb_filehandle_t = -1
+        var facts = stat()
+        guard mdb_env_get_fd(environment, &descriptor) == 0, fstat(descriptor, &facts) == 0, facts.st_nlink > 0 else {
+            throw .final(
+                StorageError(
+                    .durabilityLost,
+                    "the snapshot's file was removed while the store was open. Put it back, or restore a backup, then restart",
+                    path: path
+                )
+            )
+        }
     }
 }
 
