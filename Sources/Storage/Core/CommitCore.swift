@@ -30,6 +30,8 @@ final class CommitCore: @unchecked Sendable {
     private(set) var isLowSpace = false
     /// Room left in the active segment, as the writer last said.
     var segmentRoom = 0
+    /// While the disk is full: it still has room for a small segment.
+    var canRotate = false
     /// Room for more content, as `judgeSpace` last said.
     var roomBytes = Int.max
     /// Log written since the last checkpoint began, and before that since the one that is in progress.
@@ -127,9 +129,15 @@ final class CommitCore: @unchecked Sendable {
                 "a transaction of \(bytes) bytes exceeds the limit of \(limits.transactionBytes); split it"
             )
         }
+        if scratch.hasPut, bytes > limits.softBatchBytes, bytes > roomBytes / 2 {
+            // In the log and in the snapshot: accepted without that room it would wait, and everybody behind it.
+            refusals += 1
+            throw StorageError(.lowSpace, "the disk has no room for \(bytes) bytes; free some space and try again")
+        }
         guard isLowSpace, bytes > 0 else { return }
-        // Deletes go on while the active segment has room for them; only they make space.
-        guard scratch.hasPut || pendingBytes + bytes + LogLimits.lowSpaceMarginBytes > segmentRoom else { return }
+        // Deletes go on while there is room for their records; only they make space.
+        let hasRoom = canRotate || pendingBytes + bytes + LogLimits.lowSpaceMarginBytes <= segmentRoom
+        guard scratch.hasPut || !hasRoom else { return }
         refusals += 1
         throw StorageError(.lowSpace, "the disk is full; free some space, writing resumes by itself")
     }
@@ -206,8 +214,9 @@ extension CommitCore {
         return takeUnsaturatedCallbacks()
     }
 
-    func setLowSpace(_ isLow: Bool, room: Int) {
+    func setLowSpace(_ isLow: Bool, room: Int, canRotate: Bool) {
         isLowSpace = isLow
+        self.canRotate = canRotate
         roomBytes = room
     }
 

@@ -82,6 +82,7 @@ extension LogStore {
                 segments: segments,
                 snapshot: size,
                 roomBytes: core.roomBytes,
+                isLowSpace: core.isLowSpace,
                 needsReseal: snapshot.needsReseal
             )
         }
@@ -90,6 +91,7 @@ extension LogStore {
     /// Step 1: everything committed so far is frozen. False: one is in progress, or the store has stopped.
     @discardableResult
     func beginCheckpoint() -> Bool {
+        guard enterActiveSegment() else { return false }
         let now = options.clock.monotonicNanoseconds()
         let plan: CheckpointPlan? = writer.withLock { state in
             guard !state.hasStopped else { return nil }
@@ -111,6 +113,28 @@ extension LogStore {
             state.waiting = []
         }
         return true
+    }
+
+    /// If nothing was written since the active segment began, the log ends in an older one, and a checkpoint there could
+    /// retire nothing: openings without writes would pile up segments. An empty batch, synced, takes the end along.
+    private func enterActiveSegment() -> Bool {
+        let failure: StorageError? = writer.withLock { state in
+            guard !state.hasStopped, let active = state.log.segment, active.number != state.log.end.segment,
+                state.log.room >= LogLimits.blockBytes
+            else { return nil }
+            do throws(StorageError) {
+                try state.log.seal()
+                try state.log.sync()
+                return nil
+            } catch {
+                state.hasStopped = true
+                state.log.closeFile()
+                return error
+            }
+        }
+        guard let failure else { return true }
+        stopPromising(failure)
+        return false
     }
 
     /// Steps 2 to 6, when the frozen changes are durable in the log.
@@ -229,7 +253,7 @@ extension LogStore {
     func lastCheckpoint() {
         guard writer.withLock({ !$0.hasStopped && $0.backlog.isEmpty }) else { return }
         if case .failed = writeCheckpoint() { return }
-        guard core.withLock({ !$0.live.isEmpty }), beginCheckpoint() else { return }
+        guard core.withLock({ !$0.live.isEmpty }) || snapshot.needsReseal, beginCheckpoint() else { return }
         _ = writeCheckpoint()
     }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The segment that batches go to.
 struct ActiveSegment<File: Sendable>: Sendable {
     var number: SegmentNumber
@@ -91,6 +93,17 @@ struct LogWriter<IO: StorageIO>: Sendable {
             try orFail("sync the log") { () throws(SystemCallError) in try io.fdatasync(segment.file) }
         }
         syncedEnd = end
+    }
+
+    /// Somebody removed the active segment under the running store: what is written to it now nobody will ever read.
+    func requireName() throws(StorageError) {
+        guard let segment else { return }
+        var isLinked = false
+        try orFail("look at the log") { () throws(SystemCallError) in isLinked = try io.isLinked(segment.file) }
+        guard !isLinked else { return }
+        try orFail("go on with the log, its file was removed") { () throws(SystemCallError) in
+            throw SystemCallError(call: "fstat", number: ENOENT, path: directory.segment(segment.number))
+        }
     }
 
     private mutating func write(_ batch: BatchBuffer, flags: BatchHeader.Flags) throws(StorageError) {

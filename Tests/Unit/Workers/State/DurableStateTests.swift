@@ -84,14 +84,14 @@ import Testing
     @Test func oneStorePerPath() throws {
         let directory = try TemporaryDirectory()
         let registry = StoreRegistry(options: StorageOptions())
-        let first = try registry.open(directory.path)
-        let second = try registry.open(directory.path + "/./")
+        let first = try registry.open(directory.path, for: "first")
+        let second = try registry.open(directory.path + "/./", for: "second")
         #expect(first === second)
         try first.release()
         #expect(registry.all.count == 1)
         try second.release()
         #expect(registry.all.isEmpty)
-        try registry.open(directory.path).release()
+        try registry.open(directory.path, for: "third").release()
     }
 
     /// More than the store takes at once: nothing fails, nothing is lost, order holds.
@@ -131,7 +131,7 @@ struct DurableState {
         options.deliver = { resume in loop.execute(resume) }
         let setUp = try loop.submit { [options] in
             let registry = StoreRegistry(options: options)
-            let adapter = DurableStateAdapter(store: try registry.open(path), loop: loop)
+            let adapter = DurableStateAdapter(store: try registry.open(path, for: "iii-state"), loop: loop)
             let engine = Engine(loop: loop)
             let worker = StateWorker(configuration: StateConfiguration(), adapter: adapter)
             worker.initialize(engine)
