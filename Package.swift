@@ -14,6 +14,7 @@ let package = Package(
     name: "iii",
     products: [
         .executable(name: "iii", targets: ["iii"]),
+        .executable(name: "iii-storage-inspect", targets: ["iii-storage-inspect"]),
         .library(name: "Storage", targets: ["Storage"]),
     ],
     dependencies: [
@@ -69,6 +70,7 @@ let package = Package(
             dependencies: [
                 "Workers",
                 "Storage",
+                "CCrypto",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
@@ -84,6 +86,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        .executableTarget(
+            name: "iii-storage-inspect",
+            dependencies: [
+                "Storage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "tools/iii-storage-inspect"
+        ),
 
         .testTarget(
             name: "StorageTests",
@@ -96,7 +106,18 @@ let package = Package(
             dependencies: ["Engine", .product(name: "NIOEmbedded", package: "swift-nio")],
             path: "Tests/Unit/Engine"
         ),
+        .testTarget(
+            name: "StorageInspectTests",
+            dependencies: [
+                "Storage",
+                "iii-storage-inspect",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Unit/StorageInspect",
+            exclude: ["Snapshots"]
+        ),
         .testTarget(name: "CommandLineTests", dependencies: ["iii"], path: "Tests/Unit/CommandLine"),
+        .testTarget(name: "UpstreamTests", dependencies: ["Adapters", "Engine"], path: "Tests/Unit/Upstream"),
         .testTarget(
             name: "WorkersTests",
             dependencies: [

@@ -68,11 +68,11 @@ public final class DurableStateAdapter: StateAdapter {
     public func listGroups(completion: @escaping Completion<[String]>) {
         read(completion) { view in
             var names: [String] = []
-            view.scan(StateRows.scopes, from: nil, upTo: nil, reversed: false) { name, _ in
+            view.scan(StateRows.scopeNames, from: nil, upTo: nil, reversed: false) { _, name in
                 names.append(String(decoding: name, as: UTF8.self))
                 return true
             }
-            return names
+            return names.sorted()
         }
     }
 
@@ -147,7 +147,7 @@ private protocol StateReader: ~Copyable {
         from: Bytes?,
         upTo: Bytes?,
         reversed: Bool,
-        _ visit: (Bytes, Bytes) -> Bool
+        _ visit: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Bool
     )
 }
 
@@ -156,7 +156,7 @@ extension ReadView: StateReader {}
 
 extension StateReader where Self: ~Copyable {
     fileprivate func scopeID(_ scope: String) -> UInt32? {
-        get(StateRows.scopes, key: Bytes(scope.utf8))?.integer()
+        get(StateRows.scopes, key: StateRows.scopesKey(scope))?.integer()
     }
 
     fileprivate func entry(scope: String, key: String) -> RawJSON? {
@@ -171,7 +171,7 @@ extension StateReader where Self: ~Copyable {
     fileprivate func last(_ table: TableID, from: Bytes?, upTo: Bytes?) -> Bytes? {
         var last: Bytes?
         scan(table, from: from, upTo: upTo, reversed: true) { key, _ in
-            last = key
+            last = Bytes(key)
             return false
         }
         return last
@@ -198,7 +198,7 @@ extension Transaction {
 
     private mutating func createScope(_ scope: String) -> UInt32 {
         let id = (last(StateRows.scopeNames, from: nil, upTo: nil)?.integer() ?? 0 as UInt32) + 1
-        put(StateRows.scopes, key: Bytes(scope.utf8), value: Bytes(bigEndian: id))
+        put(StateRows.scopes, key: StateRows.scopesKey(scope), value: Bytes(bigEndian: id))
         put(StateRows.scopeNames, key: Bytes(bigEndian: id), value: Bytes(scope.utf8))
         return id
     }
@@ -213,7 +213,7 @@ extension Transaction {
         _ = delete(StateRows.keys, key: keysKey)
         _ = delete(StateRows.entries, key: entryKey)
         if last(StateRows.entries, from: Bytes(bigEndian: id), upTo: StateRows.end(ofScope: id)) == nil {
-            _ = delete(StateRows.scopes, key: Bytes(scope.utf8))
+            _ = delete(StateRows.scopes, key: StateRows.scopesKey(scope))
             _ = delete(StateRows.scopeNames, key: Bytes(bigEndian: id))
         }
         return old.map { RawJSON(storedEntry: $0) }

@@ -1,3 +1,4 @@
+import CCrypto
 import Storage
 
 /// How state lies in a store. Keys are numeric, so that a scope's entries are listed in insertion order and names of
@@ -5,10 +6,13 @@ import Storage
 ///
 /// | table | key | value |
 /// |---|---|---|
-/// | scopes | scope name | scope id, u32 big-endian |
+/// | scopes | scope name* | scope id, u32 big-endian |
 /// | scopeNames | scope id | scope name |
-/// | keys | scope id, key name | entry id, u64 big-endian |
+/// | keys | scope id, key name* | entry id, u64 big-endian |
 /// | entries | scope id, entry id | JSON text, key name, length of the key name as u32 big-endian |
+///
+/// * A name of more than 400 bytes stands for itself by its first 368 bytes, its SHA-256 and one byte more, which no
+/// shorter name can equal: keys of a store have at most 500 bytes.
 ///
 /// An overwritten entry keeps its id and so its place; a deleted and re-created one gets the next id of its scope.
 /// A scope without entries has no rows.
@@ -18,12 +22,37 @@ enum StateRows {
     static let keys = TableID(rawValue: 3)
     static let entries = TableID(rawValue: 4)
 
+    private static let longestPlainName = 400
+    private static let keptPrefix = 368
+
+    static func scopesKey(_ scope: String) -> Bytes {
+        var bytes = Bytes()
+        append(name: scope, to: &bytes)
+        return bytes
+    }
+
     static func keysKey(scope: UInt32, key: String) -> Bytes {
         var bytes = Bytes()
-        bytes.reserveCapacity(4 + key.utf8.count)
+        bytes.reserveCapacity(4 + min(key.utf8.count, longestPlainName + 1))
         bytes.append(bigEndian: scope)
-        bytes.append(contentsOf: key.utf8)
+        append(name: key, to: &bytes)
         return bytes
+    }
+
+    private static func append(name: String, to bytes: inout Bytes) {
+        guard name.utf8.count > longestPlainName else { return bytes.append(contentsOf: name.utf8) }
+        bytes.append(contentsOf: name.utf8.prefix(keptPrefix))
+        bytes.append(contentsOf: sha256(Bytes(name.utf8)))
+        bytes.append(0)
+    }
+
+    private static func sha256(_ bytes: Bytes) -> Bytes {
+        Bytes(unsafeUninitializedCapacity: Int(EVP_MAX_MD_SIZE)) { place, count in
+            var length: UInt32 = 0
+            let done = EVP_Digest(bytes, bytes.count, place.baseAddress, &length, EVP_sha256(), nil)
+            precondition(done == 1, "libcrypto has no SHA-256")
+            count = Int(length)
+        }
     }
 
     static func entryKey(scope: UInt32, entry: UInt64) -> Bytes {
@@ -49,7 +78,7 @@ enum StateRows {
     }
 
     /// The JSON text of an entry's value.
-    static func json(ofEntry value: Bytes) -> ArraySlice<UInt8> {
+    static func json<Value: RandomAccessCollection<UInt8>>(ofEntry value: Value) -> Value.SubSequence {
         let keyLength = Int(value.suffix(4).reduce(0 as UInt32) { $0 << 8 | UInt32($1) })
         return value.dropLast(min(value.count, 4 + keyLength))
     }

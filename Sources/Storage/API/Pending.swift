@@ -4,8 +4,11 @@ public struct Pending<R: Sendable>: Sendable {
     private let gate: DurabilityGate
     private let isRead: Bool
     public let lsn: LSN
+    /// What was read is damaged: nothing is shown.
+    private let failure: StorageError?
 
-    init(_ value: R, lsn: LSN, gate: DurabilityGate, isRead: Bool) {
+    init(_ value: R, lsn: LSN, gate: DurabilityGate, isRead: Bool, failure: StorageError? = nil) {
+        self.failure = failure
         self.value = value
         self.lsn = lsn
         self.gate = gate
@@ -15,9 +18,10 @@ public struct Pending<R: Sendable>: Sendable {
     /// Calls back exactly once: in place if already durable and everything before it was delivered, else through
     /// `StorageOptions.deliver`, in LSN order.
     ///
-    /// Fails with `durabilityLost`; a read also with `overloaded` when too many wait already.
+    /// Fails with `durabilityLost`, or `damaged` if the snapshot is; a read also with `overloaded` when too many wait already.
     public func whenDurable(_ body: @escaping @Sendable (Result<R, StorageError>) -> Void) {
-        if gate.isDelivered(lsn) { return body(.success(value)) }
+        if let failure { return body(.failure(failure)) }
+        if gate.isDelivered(lsn, isRead: isRead) { return body(.success(value)) }
         let value = value
         gate.wait(for: lsn, isRead: isRead) { error in
             if let error { body(.failure(error)) } else { body(.success(value)) }
@@ -26,7 +30,8 @@ public struct Pending<R: Sendable>: Sendable {
 
     /// Suspends until durable.
     public func durable() async throws(StorageError) -> R {
-        if gate.isDelivered(lsn) { return value }
+        if let failure { throw failure }
+        if gate.isDelivered(lsn, isRead: isRead) { return value }
         let result: Result<R, StorageError> = await withUnsafeContinuation { continuation in
             whenDurable { continuation.resume(returning: $0) }
         }

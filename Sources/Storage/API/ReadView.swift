@@ -10,39 +10,28 @@ public struct ReadView: ~Copyable {
         core.seenLSN = 0
     }
 
-    /// nil: not there. The array is shared with the table, not copied.
+    /// nil: not there.
     public func get(_ table: TableID, key: Bytes) -> Bytes? {
-        guard let table = core.tables.existing(table) else { return nil }
-        guard let entry = table.entry(key) else {
-            saw(table.lastDeleteLSN)
-            return nil
-        }
-        saw(entry.lsn)
-        return entry.value
+        core.find(table, key)
+    }
+
+    /// Whether the key is there.
+    public func contains(_ table: TableID, key: Bytes) -> Bool {
+        core.contains(table, key)
     }
 
     /// Visits the half-open key range in key order, or backwards, until `visit` returns false. nil: no bound.
-    /// Waits for the table's latest change, the simplest bound for what could have changed the range.
+    ///
+    /// Key and value are valid during the visit only. Waits for the table's latest change, the simplest bound for what
+    /// could have changed the range.
     public func scan(
         _ table: TableID,
         from: Bytes?,
         upTo: Bytes?,
         reversed: Bool = false,
-        _ visit: (Bytes, Bytes) -> Bool
+        _ visit: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) {
-        guard let table = core.tables.existing(table) else { return }
-        saw(table.lastChangeLSN)
-        table.scan(from: from, upTo: upTo, reversed: reversed) { visit($0.key, $0.value) }
-    }
-
-    /// Keys in a table.
-    public func count(_ table: TableID) -> Int {
-        guard let table = core.tables.existing(table) else { return 0 }
-        saw(table.lastChangeLSN)
-        return table.count
-    }
-
-    private func saw(_ lsn: UInt64) {
-        if lsn > core.seenLSN { core.seenLSN = lsn }
+        core.saw(core.lastChange(of: table))
+        core.scan(table, from: from, upTo: upTo, reversed: reversed, visit)
     }
 }

@@ -15,8 +15,10 @@ public struct RecoveryReport: Sendable {
     public var condition: Condition
     /// How the end of the log was decided.
     public var row: RecoveryRow
-    /// Bytes of all segments on disk, the new one included.
+    /// Bytes of all segments, the new one included, and of the snapshot.
     public var bytesOnDisk: UInt64
+    /// Every record up to here came from the snapshot.
+    public var checkpointLSN: LSN
     public var segmentsRead: Int
     public var batchesRead: UInt64
     public var recordsReplayed: UInt64

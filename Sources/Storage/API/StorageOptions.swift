@@ -21,6 +21,26 @@ public struct StorageOptions: Sendable {
     public var maximumRecordBytes = LogLimits.maximumRecordBytes
     public var maximumPendingBytes = LogLimits.maximumPendingBytes
     public var maximumPendingTransactions = LogLimits.maximumPendingTransactions
+    /// A checkpoint is due after this much log (§5.9).
+    public var checkpointLogBytes = 64 * LogLimits.mebibyte
+    /// ... or this much memory in changes; writers wait at twice as much.
+    public var checkpointOverlayBytes = 32 * LogLimits.mebibyte
+    /// ... or when writing it may change this much of the snapshot: bounds the memory that the transaction takes.
+    public var checkpointDirtyBytes = 48 * LogLimits.mebibyte
+    /// ... or this long after the first change. 0: never for that reason.
+    public var checkpointIntervalNanoseconds: UInt64 = 60_000_000_000
+    /// How much of the snapshot's file the process may keep mapped in.
+    public var snapshotMappedBytes = 64 * LogLimits.mebibyte
+    /// First size of the snapshot's address range; sparse, doubled when full.
+    public var snapshotMapBytes = 64 << 30
+    /// Log is kept this long, and at most this many bytes of it, beyond what recovery needs: for history and restore to a
+    /// position. 0: no limit of that kind; both 0: only what recovery needs.
+    public var retainLogNanoseconds: UInt64 = 0
+    public var retainLogBytes: UInt64 = 0
+    /// Encryption at rest; without a current key what is written is not encrypted.
+    public var encryption = EncryptionKeys()
+    /// Retired log is overwritten with zeros before its file is used again or removed.
+    public var scrubsRetiredLog = false
     /// OFD locks and fsync mean little on NFS and SMB: refused unless allowed.
     public var allowNetworkFilesystem = false
     public var clock = StorageClock.system

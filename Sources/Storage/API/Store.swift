@@ -13,6 +13,7 @@ public final class Store: Sendable {
     private let lock: DirectoryLock
     private let writerWakeUp: WakeUp
     private let spareWakeUp: WakeUp
+    private let checkpointWakeUp: WakeUp
     private let isStopping: StopFlag
     private let threads: [WorkerThread]
     private let closing = Mutex<Result<Void, StorageError>?>(nil)
@@ -26,7 +27,9 @@ public final class Store: Sendable {
         let lock = try DirectoryLock.take(LogDirectory(root: root))
         do {
             let io = PosixIO()
-            var opening = LogOpening(io: io, root: root, options: options)
+            var opening = LogOpening(io: io, root: root, options: options) { store, create throws(StorageError) in
+                try LMDBSnapshot.open(LogDirectory(root: root), options, store: store, create: create)
+            }
             opening.warnings = warnings
             return try Store(LogStore(options: options, io: io, opened: try opening.run()), lock)
         } catch {
@@ -38,26 +41,52 @@ public final class Store: Sendable {
     private init(_ log: LogStore<PosixIO>, _ lock: DirectoryLock) throws(StorageError) {
         let writerWakeUp = WakeUp()
         let spareWakeUp = WakeUp()
+        let checkpointWakeUp = WakeUp()
         let isStopping = StopFlag()
+        var started: [WorkerThread] = []
         do {
-            let spares = try WorkerThread(name: "iii-log-spare") {
-                SpareLoop(log: log, wakeUp: spareWakeUp, isStopping: isStopping).run()
-            }
-            let writer = try WorkerThread(name: "iii-log-writer") {
-                WriterLoop(log: log, wakeUp: writerWakeUp, spareWakeUp: spareWakeUp, isStopping: isStopping).run()
-            }
-            threads = [writer, spares]
+            started.append(
+                try WorkerThread(name: "iii-log-spare") {
+                    SpareLoop(log: log, wakeUp: spareWakeUp, isStopping: isStopping).run()
+                }
+            )
+            started.append(
+                try WorkerThread(name: "iii-checkpoint") {
+                    CheckpointLoop(
+                        log: log,
+                        wakeUp: checkpointWakeUp,
+                        spareWakeUp: spareWakeUp,
+                        isStopping: isStopping
+                    ).run()
+                }
+            )
+            started.append(
+                try WorkerThread(name: "iii-log-writer") {
+                    WriterLoop(
+                        log: log,
+                        wakeUp: writerWakeUp,
+                        spareWakeUp: spareWakeUp,
+                        checkpointWakeUp: checkpointWakeUp,
+                        isStopping: isStopping
+                    ).run()
+                }
+            )
         } catch {
-            // Ends the first thread if only the second could not be started.
+            // Ends those that were started.
             isStopping.set()
             spareWakeUp.post()
+            checkpointWakeUp.post()
+            for thread in started { thread.join() }
+            log.snapshot.close()
             throw .openFailed(error)
         }
+        threads = started.reversed()
         recovery = log.recovery
         self.log = log
         self.lock = lock
         self.writerWakeUp = writerWakeUp
         self.spareWakeUp = spareWakeUp
+        self.checkpointWakeUp = checkpointWakeUp
         self.isStopping = isStopping
     }
 
@@ -96,7 +125,33 @@ public final class Store: Sendable {
         if !log.core.withLock({ $0.callWhenUnsaturated(body) }) { body() }
     }
 
-    /// Writes what is pending, marks the log as closed cleanly and gives the directory up. Idempotent: later calls
+    /// Takes everything committed so far from the log into the snapshot, and returns when that is durable.
+    ///
+    /// Checkpoints come by themselves (`StorageOptions.checkpointLogBytes`); one on demand makes the next opening quick.
+    /// Throws `.lowSpace` when there is no room, `.closed`, or what failed the store. Blocks the calling thread.
+    public func checkpoint() throws(StorageError) {
+        let done = WakeUp()
+        let outcome = Mutex<StorageError?>(nil)
+        log.requestCheckpoint { error in
+            outcome.withLock { $0 = error }
+            done.post()
+        }
+        checkpointWakeUp.post()
+        done.wait(nanoseconds: nil)
+        if let error = outcome.withLock({ $0 }) { throw error }
+    }
+
+    /// Copies the store to `path`, which must not exist, while it goes on; every byte written is read back and compared.
+    ///
+    /// Holds everything that was durable when it began. `progress` gets the bytes copied so far. Blocks the calling
+    /// thread; no checkpoint removes log meanwhile. An interrupted backup leaves `path.partial`, which the next one
+    /// removes.
+    public func backup(to path: String, progress: (UInt64) -> Void = { _ in }) throws(StorageError) -> BackupReport {
+        let target = try StoreDirectory.absolutePath(path)
+        return try log.backup(to: target, progress)
+    }
+
+    /// Writes what is pending, takes it into the snapshot, marks the log as closed cleanly and gives the directory up. Idempotent: later calls
     /// return or throw what the first did. Must not be called from a durability callback that runs in place.
     public func close() throws(StorageError) {
         let result = closing.withLock { (outcome) -> Result<Void, StorageError> in
@@ -113,6 +168,7 @@ public final class Store: Sendable {
         isStopping.set()
         writerWakeUp.post()
         spareWakeUp.post()
+        checkpointWakeUp.post()
         for thread in threads { thread.join() }
         // Usually nothing is left; but the last reference may go away in a callback on the writer's own thread.
         while case .wrote = log.writeStep() {}

@@ -23,6 +23,22 @@ public struct StoreMetrics: Sendable, Equatable {
     public var pendingBytes = 0
     public var pendingTransactions = 0
     public var isLowSpace = false
+    /// Records that are committed and not durable yet.
+    public var durableLag: UInt64 = 0
+    /// Memory of changes that no checkpoint has taken in yet.
+    public var overlayBytes = 0
+    public var segmentsOnDisk = 0
+    public var logBytesOnDisk: UInt64 = 0
+    public var retiredSegments: UInt64 = 0
+    /// Checkpoints written, attempts that failed, and how long the latest took from its beginning.
+    public var checkpoints: UInt64 = 0
+    public var checkpointFailures: UInt64 = 0
+    public var checkpointNanoseconds: UInt64 = 0
+    /// Every record up to here is in the snapshot.
+    public var checkpointLSN = LSN.zero
+    public var snapshotBytes: Int { snapshot.fileBytes }
+    public var snapshotFreeBytes: Int { snapshot.freeBytes }
+    var snapshot = SnapshotSize()
     /// Transactions refused with `.overloaded` or `.lowSpace`.
     public var refusals: UInt64 = 0
 
@@ -37,7 +53,12 @@ public struct StoreMetrics: Sendable, Equatable {
         batches += 1
         transactions += UInt64(batch.transactionCount)
         records += UInt64(batch.recordCount)
-        bytes += UInt64(batch.paddedBytes)
+        bytes += UInt64(batch.storedBytes)
+    }
+
+    mutating func recordCheckpoint(_ row: CheckpointRow, nanoseconds: UInt64) {
+        checkpoints += 1
+        checkpointNanoseconds = nanoseconds
     }
 
     mutating func recordSync(nanoseconds: UInt64) {

@@ -12,16 +12,12 @@ public struct Transaction: ~Copyable {
         core.seenLSN = 0
     }
 
-    /// Sets the key's value. The array is shared, not copied.
+    /// Sets the key's value. The array is shared, not copied. A key has at most 500 bytes.
     public mutating func put(_ table: TableID, key: Bytes, value: Bytes) {
-        guard admit(BatchBuffer.putBytes(key.count, value.count)) else { return }
+        guard admit(key: key), admit(BatchBuffer.putBytes(key.count, value.count)) else { return }
         beginRecord()
         core.open.encodePut(table, key: key, value: value, origin: takeOrigin())
-        let target = core.tables.table(table)
-        let lsn = core.takeLSN().rawValue
-        let old = target.put(TableEntry(key: key, value: value, lsn: lsn))
-        remember(target, key, old)
-        target.lastChangeLSN = lsn
+        set(value, key: key, in: core.live.table(table))
         core.scratch.hasPut = true
     }
 
@@ -41,36 +37,45 @@ public struct Transaction: ~Copyable {
     /// Removes the key; false if it was not there.
     @discardableResult
     public mutating func delete(_ table: TableID, key: Bytes) -> Bool {
-        guard admit(6 + key.count), let target = core.tables.existing(table), let old = target.remove(key) else {
-            return false
-        }
+        guard admit(key: key), admit(6 + key.count), core.contains(table, key) else { return false }
         beginRecord()
         core.open.encodeDelete(table, key: key, origin: takeOrigin())
-        let lsn = core.takeLSN().rawValue
-        remember(target, key, old)
-        target.lastChangeLSN = lsn
-        target.lastDeleteLSN = lsn
+        set(nil, key: key, in: core.live.table(table))
         return true
     }
 
-    /// Removes every key of the half-open range `from..<upTo`, as one record.
+    /// Removes every key of the half-open range `from..<upTo`, as one record, whatever their number.
     public mutating func trim(_ table: TableID, from: Bytes, upTo: Bytes) {
-        guard admit(10 + from.count + upTo.count), let target = core.tables.existing(table) else { return }
-        let changeLSN = target.lastChangeLSN
-        let deleteLSN = target.lastDeleteLSN
-        var removed = 0
-        target.removeRange(from: from, upTo: upTo) { entry in
-            removed += 1
-            core.undo.append(
-                UndoStep(table: target, key: entry.key, old: entry, lastChangeLSN: changeLSN, lastDeleteLSN: deleteLSN)
-            )
-        }
-        guard removed > 0 else { return }
+        guard admit(key: from), admit(key: upTo), admit(10 + from.count + upTo.count) else { return }
+        guard compareKeys(from, upTo) < 0, holdsAny(table, from: from, upTo: upTo) else { return }
         beginRecord()
         core.open.encodeTrim(table, from: from, upTo: upTo, origin: takeOrigin())
+        let target = core.live.table(table)
+        let trims = target.trims
+        let changeLSN = target.lastChangeLSN
         let lsn = core.takeLSN().rawValue
+        core.live.trim(from: from, upTo: upTo, lsn: lsn, in: target) { entry in
+            core.undo.append(UndoStep(table: target, key: entry.key, old: entry, lastChangeLSN: changeLSN))
+        }
+        core.undo.append(UndoStep(table: target, key: [], trims: trims, lastChangeLSN: changeLSN))
         target.lastChangeLSN = lsn
-        target.lastDeleteLSN = lsn
+    }
+
+    private func holdsAny(_ table: TableID, from: Bytes, upTo: Bytes) -> Bool {
+        var any = false
+        core.scan(table, from: from, upTo: upTo, reversed: false) { _, _ in
+            any = true
+            return false
+        }
+        return any
+    }
+
+    private mutating func set(_ value: Bytes?, key: Bytes, in table: Overlay.Table) {
+        let changeLSN = table.lastChangeLSN
+        let lsn = core.takeLSN().rawValue
+        let old = core.live.set(TableEntry(key: key, value: value, lsn: lsn), in: table)
+        core.undo.append(UndoStep(table: table, key: key, old: old, lastChangeLSN: changeLSN))
+        table.lastChangeLSN = lsn
     }
 
     /// A remark in the log, ignored by recovery.
@@ -81,25 +86,22 @@ public struct Transaction: ~Copyable {
         _ = core.takeLSN()
     }
 
-    /// nil: not there. The array is shared with the table, not copied.
+    /// nil: not there.
     public func get(_ table: TableID, key: Bytes) -> Bytes? {
-        core.tables.existing(table)?.entry(key)?.value
+        core.find(table, key)
     }
 
     /// Visits the half-open key range in key order, or backwards, until `visit` returns false. nil: no bound.
+    ///
+    /// Key and value are valid during the visit only. The transaction must change nothing meanwhile.
     public func scan(
         _ table: TableID,
         from: Bytes?,
         upTo: Bytes?,
         reversed: Bool = false,
-        _ visit: (Bytes, Bytes) -> Bool
+        _ visit: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) {
-        core.tables.existing(table)?.scan(from: from, upTo: upTo, reversed: reversed) { visit($0.key, $0.value) }
-    }
-
-    /// Keys in a table.
-    public func count(_ table: TableID) -> Int {
-        core.tables.existing(table)?.count ?? 0
+        core.scan(table, from: from, upTo: upTo, reversed: reversed, visit)
     }
 
     /// Who does this (worker, function id, trace id): kept in the log with the following records of this transaction.
@@ -123,16 +125,14 @@ public struct Transaction: ~Copyable {
         core.scratch.lastRecord = core.open.count
     }
 
-    private func remember(_ table: OrderedTable, _ key: Bytes, _ old: TableEntry?) {
-        core.undo.append(
-            UndoStep(
-                table: table,
-                key: key,
-                old: old,
-                lastChangeLSN: table.lastChangeLSN,
-                lastDeleteLSN: table.lastDeleteLSN
-            )
+    private func admit(key: Bytes) -> Bool {
+        guard core.scratch.tooLarge == nil else { return false }
+        guard key.count > LogLimits.maximumKeyBytes else { return true }
+        core.scratch.tooLarge = StorageError(
+            .tooLarge,
+            "a key of \(key.count) bytes exceeds the limit of \(LogLimits.maximumKeyBytes); shorten or hash it"
         )
+        return false
     }
 
     /// An oversized record fails the whole transaction when its closure returns; memory stays bounded meanwhile.

@@ -5,7 +5,11 @@
 /// callers to capture their own state in them.)
 final class CommitCore: @unchecked Sendable {
     let limits: CommitLimits
-    var tables: Tables
+    /// Changes since the last checkpoint began.
+    private(set) var live: Overlay
+    /// The changes of the checkpoint in progress; nobody changes them any more.
+    private(set) var frozen: Overlay?
+    let snapshot: any SnapshotStore
     /// The next record's position.
     private(set) var nextLSN: LSN
     private(set) var open = BatchBuffer()
@@ -24,6 +28,11 @@ final class CommitCore: @unchecked Sendable {
     private(set) var isLowSpace = false
     /// Room left in the active segment, as the writer last said.
     var segmentRoom = 0
+    /// Room for more content, as `judgeSpace` last said.
+    var roomBytes = Int.max
+    /// Log written since the last checkpoint began, and before that since the one that is in progress.
+    private(set) var liveLogBytes = 0
+    private(set) var frozenLogBytes = 0
     private(set) var refusals: UInt64 = 0
     private var whenUnsaturated: [@Sendable () -> Void] = []
 
@@ -33,9 +42,13 @@ final class CommitCore: @unchecked Sendable {
     var scratch = TransactionScratch()
     /// Highest LSN that the read or transaction in progress has seen.
     var seenLSN: UInt64 = 0
+    /// Why what the read or transaction in progress found can't be trusted.
+    var readFailure: StorageError?
 
-    init(tables: Tables, nextLSN: LSN, limits: CommitLimits) {
-        self.tables = tables
+    init(live: Overlay, logBytes: Int, snapshot: any SnapshotStore, nextLSN: LSN, limits: CommitLimits) {
+        self.live = live
+        liveLogBytes = logBytes
+        self.snapshot = snapshot
         self.nextLSN = nextLSN
         self.limits = limits
     }
@@ -45,7 +58,11 @@ final class CommitCore: @unchecked Sendable {
     var pendingBytes: Int { openBytes + writingBytes }
     var pendingTransactions: Int { waitingTransactions + writingTransactions }
     var isSaturated: Bool {
-        pendingBytes >= limits.pendingBytes || pendingTransactions >= limits.pendingTransactions
+        pendingBytes >= limits.pendingBytes || pendingTransactions >= limits.pendingTransactions || isOverlayFull
+    }
+    /// Changes come faster than checkpoints take them: memory is bounded, so writers wait.
+    private var isOverlayFull: Bool {
+        live.bytes >= limits.overlayBytes || liveLogBytes + frozenLogBytes >= limits.logBytes
     }
 
     func takeLSN() -> LSN {
@@ -60,10 +77,13 @@ final class CommitCore: @unchecked Sendable {
         let start = TransactionStart(bytes: open.count, records: open.recordCount, nextLSN: nextLSN)
         scratch = TransactionScratch()
         undo.removeAll(keepingCapacity: true)
+        readFailure = nil
+        defer { snapshot.endRead() }
         var transaction = Transaction(core: self)
         let result: R
         do {
             result = try body(&transaction)
+            if let readFailure { throw readFailure }
             try checkLimits(since: start)
         } catch {
             rollBack(to: start)
@@ -89,7 +109,9 @@ final class CommitCore: @unchecked Sendable {
             refusals += 1
             throw StorageError(
                 .overloaded,
-                "\(pendingBytes) bytes in \(pendingTransactions) transactions wait for the disk; retry when the store is no longer saturated"
+                isOverlayFull
+                    ? "\(live.bytes) bytes of changes wait for a checkpoint; retry when the store is no longer saturated"
+                    : "\(pendingBytes) bytes in \(pendingTransactions) transactions wait for the disk; retry when the store is no longer saturated"
             )
         }
     }
@@ -111,7 +133,7 @@ final class CommitCore: @unchecked Sendable {
     }
 
     private func rollBack(to start: TransactionStart) {
-        for step in undo.reversed() { step.revert() }
+        for step in undo.reversed() { step.revert(in: live) }
         undo.removeAll(keepingCapacity: true)
         open.truncate(to: start.bytes)
         open.recordCount = start.records
@@ -127,6 +149,29 @@ final class CommitCore: @unchecked Sendable {
         closedBytes += open.payloadBytes
         closed.append(open)
         open = pool.popLast() ?? BatchBuffer()
+    }
+}
+
+// Checkpoints.
+extension CommitCore {
+    /// Everything committed so far becomes the frozen generation, at a batch boundary. Returns the last batch
+    /// that waits here; nil: the writer has them all.
+    func freeze() -> BatchBuffer? {
+        precondition(frozen == nil, "one checkpoint at a time")
+        if !open.isEmpty { closeOpenBatch() }
+        if isMutant(.checkpointSkipsTrims) { live.forgetTrims() }
+        frozen = live
+        live = Overlay()
+        frozenLogBytes = liveLogBytes
+        liveLogBytes = 0
+        return closed.last
+    }
+
+    /// The frozen generation is in the snapshot now. Returns whom to tell that there is room again.
+    func dropFrozen() -> [@Sendable () -> Void] {
+        frozen = nil
+        frozenLogBytes = 0
+        return takeUnsaturatedCallbacks()
     }
 }
 
@@ -148,6 +193,7 @@ extension CommitCore {
     func batchIsDurable(_ batch: BatchBuffer) -> [@Sendable () -> Void] {
         writingBytes -= batch.payloadBytes
         writingTransactions -= batch.transactionCount
+        liveLogBytes += batch.storedBytes
         precondition(writingBytes >= 0 && writingTransactions >= 0, "a batch was completed twice")
         if pool.count < LogLimits.pooledBuffers && batch.capacity <= LogLimits.pooledBufferBytes {
             batch.reset()
@@ -156,8 +202,19 @@ extension CommitCore {
         return takeUnsaturatedCallbacks()
     }
 
-    func setLowSpace(_ isLow: Bool) {
+    func setLowSpace(_ isLow: Bool, room: Int) {
         isLowSpace = isLow
+        roomBytes = room
+    }
+
+    /// What checkpoints of everything accepted may write.
+    func dirtyBytes(_ snapshot: SnapshotSize) -> Int {
+        [live, frozen].compactMap { $0 }.reduce(0) { sum, overlay in
+            sum
+                + CheckpointSchedule.dirtyBytes(
+                    .init(overlayBytes: overlay.bytes, entryCount: overlay.entryCount, snapshot: snapshot)
+                )
+        }
     }
 
     /// nil: there is room, nothing was registered.
@@ -169,7 +226,7 @@ extension CommitCore {
 
     /// Hysteresis: half of either limit must be free again.
     private func takeUnsaturatedCallbacks() -> [@Sendable () -> Void] {
-        guard !whenUnsaturated.isEmpty, pendingBytes <= limits.pendingBytes / 2,
+        guard !whenUnsaturated.isEmpty, !isOverlayFull, pendingBytes <= limits.pendingBytes / 2,
             pendingTransactions <= limits.pendingTransactions / 2
         else { return [] }
         return takeAllUnsaturatedCallbacks()
@@ -189,12 +246,20 @@ struct CommitLimits: Sendable {
     var transactionBytes = LogLimits.maximumTransactionBytes
     var pendingBytes: Int
     var pendingTransactions: Int
+    /// Memory of the live generation, twice what makes a checkpoint due.
+    var overlayBytes: Int
+    /// Log that no checkpoint has taken in yet.
+    var logBytes: Int
+
+    static let logFactor = 8
 
     init(_ options: StorageOptions) {
         softBatchBytes = min(max(1, options.softBatchBytes), LogLimits.softBatchBytes)
         recordBytes = min(max(16, options.maximumRecordBytes), LogLimits.maximumRecordBytes)
         pendingBytes = min(max(1, options.maximumPendingBytes), LogLimits.maximumPendingBytes)
         pendingTransactions = min(max(1, options.maximumPendingTransactions), LogLimits.maximumPendingTransactions)
+        overlayBytes = 2 * max(1, options.checkpointOverlayBytes)
+        logBytes = Self.logFactor * max(LogLimits.blockBytes, options.checkpointLogBytes)
     }
 }
 
@@ -216,15 +281,22 @@ struct TransactionScratch {
 
 /// How to take one change back.
 struct UndoStep {
-    var table: OrderedTable
+    var table: Overlay.Table
     var key: Bytes
+    /// What the generation said of the key before; nil: nothing.
     var old: TableEntry?
+    /// Before a trim: the table's trims.
+    var trims: RangeTombstones?
     var lastChangeLSN: UInt64
-    var lastDeleteLSN: UInt64
 
-    func revert() {
-        if let old { table.put(old) } else { table.remove(key) }
+    func revert(in overlay: Overlay) {
+        if let trims {
+            overlay.setTrims(trims, in: table)
+        } else if let old {
+            overlay.set(old, in: table)
+        } else {
+            overlay.forget(key, in: table)
+        }
         table.lastChangeLSN = lastChangeLSN
-        table.lastDeleteLSN = lastDeleteLSN
     }
 }

@@ -37,8 +37,13 @@ final class DurabilityGate: Sendable {
     var durableLSN: LSN { LSN(rawValue: durable.load(ordering: .acquiring)) }
     var waiterCount: Int { state.withLock { $0.waiters.count } }
 
-    func isDelivered(_ lsn: LSN) -> Bool {
-        lsn.rawValue <= delivered.load(ordering: .acquiring)
+    func isDelivered(_ lsn: LSN, isRead: Bool = false) -> Bool {
+        if isRead && isMutant(.showBeforeDurable) { return true }
+        return isDelivered(lsn.rawValue)
+    }
+
+    private func isDelivered(_ lsn: UInt64) -> Bool {
+        lsn <= delivered.load(ordering: .acquiring)
     }
 
     /// Runs the callback when `lsn` is durable; in place if nothing it could overtake is left.

@@ -9,14 +9,16 @@ extension LogStore {
         } catch {
             throw outOfSpaceOrFailure(error)
         }
+        failpoint("rotation.beforeActivation")
         try state.log.activate(spare)
+        state.recordActivation(spare, now: options.clock.wallNanoseconds())
+        failpoint("rotation.afterActivation")
         counters.withLock { $0.segments += 1 }
         state.sizing.rotated(now: options.clock.monotonicNanoseconds())
         let room = state.log.room
         core.withLock { core in
             core.segmentRoom = room
         }
-        changeLowSpace(false)
     }
 
     private func outOfSpaceOrFailure(_ error: SystemCallError) -> StorageError {
@@ -28,13 +30,34 @@ extension LogStore {
                 systemCall: error
             )
         }
-        changeLowSpace(true)
+        foundDiskFull()
         return StorageError(.lowSpace, "no room for a log segment", path: error.path, systemCall: error)
     }
 
-    private func changeLowSpace(_ isLow: Bool) {
+    /// Looks how much room there is, and changes the state (§5.8).
+    func judgeSpace() {
+        guard let free = try? io.freeBytes(directory.wal) else { return }
+        let needed = preparer.hasSpare ? 0 : writer.withLock { $0.sizing.initialBytes }
+        let size = snapshot.size
+        let dirty = core.withLock { $0.dirtyBytes(size) }
+        let facts = SpaceJudgement.Facts(
+            diskBytes: Int(clamping: free),
+            snapshot: size,
+            dirtyBytes: dirty,
+            segmentBytes: needed
+        )
+        changeLowSpace(space.withLock { $0.judge(facts) }, room: SpaceJudgement.roomBytes(facts))
+    }
+
+    /// A write said so.
+    func foundDiskFull() {
+        space.withLock { $0.foundFull() }
+        changeLowSpace(true, room: 0)
+    }
+
+    private func changeLowSpace(_ isLow: Bool, room: Int) {
         let changed = core.withLock { core in
-            defer { core.setLowSpace(isLow) }
+            defer { core.setLowSpace(isLow, room: room) }
             return core.isLowSpace != isLow
         }
         guard changed else { return }
@@ -67,17 +90,25 @@ extension LogStore {
         }
     }
 
-    /// Prepares a spare; on a lack of space turns `lowSpace` on, on success off. False: try again later.
+    /// Prepares a spare. False: no room, try again later.
     func prepareSpare(bytes: Int) -> Bool {
         defer { tellWarnings() }
         do {
             try preparer.prepare(bytes: bytes)
         } catch {
             // Other errors come back on the commit path, where they are final.
-            if error.isLackOfSpace { changeLowSpace(true) }
+            if error.isLackOfSpace { foundDiskFull() }
             return !error.isLackOfSpace
         }
-        if writer.withLock({ $0.backlog.isEmpty }) { changeLowSpace(false) }
+        if writer.withLock({ $0.backlog.isEmpty }) { judgeSpace() }
         return true
+    }
+}
+
+extension WriterState {
+    /// The active segment is finished, a new one begins.
+    mutating func recordActivation(_ prepared: PreparedSegment, now: UInt64) {
+        if let last = files.indices.last { files[last].closedAt = now }
+        files.append(LogFile(number: log.segment?.number ?? .none, bytes: UInt64(prepared.bytes)))
     }
 }

@@ -30,6 +30,8 @@ extension LogStore {
             tellWarnings()
             switch progress {
             case .nothing:
+                if core.withLock({ $0.isLowSpace }) { judgeSpace() }
+                tellWarnings()
                 return released > 0 ? .wrote(transactions: released, nanoseconds: spent) : .idle
             case .durable(let lsn, let transactions, let nanoseconds, let unsaturated):
                 released += transactions
@@ -62,13 +64,14 @@ extension LogStore {
 
     /// Writes what one sync covers: one batch if writes are durable by themselves, else all that fit the segment.
     private func writeGroup(_ state: inout WriterState<IO>) throws(StorageError) -> Progress {
-        if state.backlog[0].paddedBytes > state.log.room {
-            try rotate(&state, toHold: state.backlog[0].paddedBytes)
-        }
+        let first = state.log.storedBytes(state.backlog[0])
+        if first > state.log.room { try rotate(&state, toHold: first) }
+        if isMutant(.acknowledgeBeforeSync) { gate.publish(state.backlog[0].lastLSN) }
         let start = options.clock.monotonicNanoseconds()
         var written = 0
-        while written < state.backlog.count, state.backlog[written].paddedBytes <= state.log.room {
+        while written < state.backlog.count, state.log.storedBytes(state.backlog[written]) <= state.log.room {
             try state.log.append(state.backlog[written])
+            if state.backlog[written].endsCheckpoint { state.checkpointEnd = state.log.end }
             written += 1
             // A direct write is durable already: tell at once instead of after the whole backlog.
             if state.log.isDirect { break }
@@ -113,7 +116,7 @@ extension LogStore {
     }
 
     /// Stops everything that promises durability (§5.8).
-    private func stopPromising(_ error: StorageError) {
+    func stopPromising(_ error: StorageError) {
         let unsaturated = core.withLock { core in
             core.refusal = error
             return core.takeAllUnsaturatedCallbacks()
@@ -153,8 +156,11 @@ extension LogStore {
         }
     }
 
-    /// After the last step: clean-shutdown mark, spare given back, file closed.
+    /// After the last step: last checkpoint, clean-shutdown mark, spare given back, file closed.
     func closeLog() throws(StorageError) {
+        defer { snapshot.close() }
+        lastCheckpoint()
+        stopCheckpoints(StorageError(.closed, "the store is closed", path: directory.root))
         let failure: StorageError? = writer.withLock { state in
             preparer.discard()
             guard !state.hasStopped else { return nil }

@@ -15,6 +15,10 @@ final class LogStore<IO: StorageIO>: Sendable {
     let counters = Mutex(StoreMetrics(segments: 1))
     /// Not yet told.
     let warnings = Mutex<[String]>([])
+    let snapshot: any SnapshotStore
+    let checkpointSchedule: CheckpointSchedule
+    let checkpoints = Mutex(CheckpointState())
+    let space = Mutex(SpaceJudgement())
 
     init(options: StorageOptions, io: IO, opened: OpenedLog<IO>) {
         self.options = options
@@ -22,29 +26,59 @@ final class LogStore<IO: StorageIO>: Sendable {
         directory = opened.writer.directory
         recovery = opened.report
         preparer = opened.preparer
-        let core = CommitCore(tables: opened.tables, nextLSN: opened.writer.nextLSN, limits: CommitLimits(options))
+        snapshot = opened.snapshot
+        checkpointSchedule = CheckpointSchedule(options)
+        let core = CommitCore(
+            live: opened.overlay,
+            logBytes: opened.replayedBytes,
+            snapshot: opened.snapshot,
+            nextLSN: opened.writer.nextLSN,
+            limits: CommitLimits(options)
+        )
         core.segmentRoom = opened.writer.room
         gate = DurabilityGate(durable: core.lastLSN, deliver: options.deliver)
         self.core = Mutex(core)
-        writer = Mutex(WriterState(log: opened.writer, sizing: opened.sizing))
+        writer = Mutex(WriterState(log: opened.writer, sizing: opened.sizing, files: opened.files))
+        judgeSpace()
     }
 
     /// True in the second place: the writer must be woken.
     func commit<R: Sendable>(_ body: (inout Transaction) throws -> R) throws -> (pending: Pending<R>, wakesWriter: Bool)
     {
-        let committed = try core.withLock { core in try core.commit(body) }
+        let committed: (result: R, lsn: LSN, wakesWriter: Bool)
+        do {
+            committed = try core.withLock { core in try core.commit(body) }
+        } catch let error as StorageError where error.row == .r17 || error.row == .r16 {
+            reportDamage(error)
+            throw error
+        }
         return (Pending(committed.result, lsn: committed.lsn, gate: gate, isRead: false), committed.wakesWriter)
     }
 
     func read<R: Sendable, Failure: Error>(
         _ body: (borrowing ReadView) throws(Failure) -> R
     ) throws(Failure) -> Pending<R> {
-        let (value, seen) = try core.withLock { (core) throws(Failure) -> (R, UInt64) in
+        let (value, seen, damage) = try core.withLock { (core) throws(Failure) -> (R, UInt64, StorageError?) in
+            core.readFailure = nil
+            defer { core.snapshot.endRead() }
             let view = ReadView(core: core)
             let value = try body(view)
-            return (value, core.seenLSN)
+            return (value, core.seenLSN, core.readFailure)
         }
-        return Pending(value, lsn: LSN(rawValue: seen), gate: gate, isRead: true)
+        if let damage { reportDamage(damage) }
+        return Pending(value, lsn: LSN(rawValue: seen), gate: gate, isRead: true, failure: damage)
+    }
+
+    /// A row of the snapshot is damaged: nothing more is written on top of it; reads of other rows go on (§5.8).
+    func reportDamage(_ error: StorageError) {
+        let isNew = core.withLock { core in
+            guard core.refusal == nil else { return false }
+            core.refusal = error
+            return true
+        }
+        guard isNew else { return }
+        warn("\(error)")
+        tellWarnings()
     }
 
     var metrics: StoreMetrics {
@@ -55,7 +89,15 @@ final class LogStore<IO: StorageIO>: Sendable {
             metrics.pendingTransactions = core.pendingTransactions
             metrics.isLowSpace = core.isLowSpace
             metrics.refusals = core.refusals
+            metrics.overlayBytes = core.live.bytes + (core.frozen?.bytes ?? 0)
+            metrics.durableLag = core.lastLSN.rawValue - min(core.lastLSN.rawValue, gate.durableLSN.rawValue)
         }
+        writer.withLock { state in
+            metrics.segmentsOnDisk = state.files.count
+            metrics.logBytesOnDisk = state.files.reduce(0) { $0 + $1.bytes }
+        }
+        metrics.snapshot = snapshot.size
+        metrics.checkpointLSN = snapshot.row?.position.lsn ?? .zero
         return metrics
     }
 }
@@ -69,9 +111,14 @@ struct WriterState<IO: StorageIO>: Sendable {
     var spareRequestedFor = SegmentNumber.none
     /// Failed or closed: nothing is written any more.
     var hasStopped = false
+    /// All segments on disk, in order; the last is the active one.
+    var files: [LogFile]
+    /// Behind the batch that the checkpoint in progress ends with.
+    var checkpointEnd: LogEnd?
 
-    init(log: LogWriter<IO>, sizing: SegmentSizing) {
+    init(log: LogWriter<IO>, sizing: SegmentSizing, files: [LogFile]) {
         self.log = log
         self.sizing = sizing
+        self.files = files
     }
 }

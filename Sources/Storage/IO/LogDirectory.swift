@@ -6,6 +6,9 @@ struct LogDirectory: Sendable {
     var lock: String { root + "/LOCK" }
     var format: String { root + "/FORMAT" }
     var wal: String { root + "/wal" }
+    var snapshot: String { root + "/snapshot" }
+    var snapshotData: String { snapshot + "/data.mdb" }
+    var snapshotLock: String { snapshot + "/lock.mdb" }
     var quarantine: String { root + "/quarantine" }
     var spare: String { wal + "/spare-1.tmp" }
     /// Written once at open to see whether direct writes work here.

@@ -53,7 +53,7 @@ extension StorageIO {
         let file = try open(temporary, .create)
         try writeAndClose(file, bytes)
         try rename(temporary, to: path)
-        try syncDirectory(directory)
+        if !isMutant(.noFormatNameSync) { try syncDirectory(directory) }
     }
 
     private func writeAndClose(_ file: File, _ bytes: [UInt8]) throws(SystemCallError) {

@@ -12,6 +12,10 @@ final class BatchBuffer: @unchecked Sendable {
     var recordCount = 0
     var transactionCount = 0
     var firstLSN = LSN.zero
+    /// A checkpoint covers everything up to this batch.
+    var endsCheckpoint = false
+    /// Bytes that it took in the log, once written.
+    var storedBytes = 0
 
     init(capacity: Int = 64 * 1024) {
         self.capacity = LogLimits.roundedToBlock(max(capacity, LogLimits.blockBytes))
@@ -51,6 +55,8 @@ final class BatchBuffer: @unchecked Sendable {
         recordCount = 0
         transactionCount = 0
         firstLSN = .zero
+        endsCheckpoint = false
+        storedBytes = 0
     }
 
     /// Zeroes the padding and returns the bytes as they go to disk.

@@ -8,6 +8,9 @@ enum LogLimits {
 
     static let mebibyte = 1 << 20
 
+    /// A key; with its table it fits LMDB's 511 bytes.
+    static let maximumKeyBytes = 500
+
     /// One record's body; the largest message that the protocol takes.
     static let maximumRecordBytes = 64 * mebibyte
 

@@ -7,16 +7,19 @@ struct ActiveSegment<File: Sendable>: Sendable {
     var preparedBytes: UInt64
     /// Where the next batch goes.
     var offset: UInt64
+    let codec: BatchCodec
     /// Its last batch has been written.
     var isFinished = false
 
     var room: Int { Int(preparedBytes) - Int(offset) }
 }
 
-/// A prepared file that is no segment yet: all zeros, synced, under its temporary name.
+/// A prepared file that is no segment yet: every block written and synced, under its temporary name.
 struct PreparedSegment: Sendable {
     var path: String
     var bytes: Int
+    /// It was a segment before and still holds what was written then: the new epoch makes that harmless.
+    var isRecycled = false
 }
 
 /// Writes batches, one after the other (storage.md §5.6). Not thread-safe: the writer owns it.
@@ -28,16 +31,13 @@ struct LogWriter<IO: StorageIO>: Sendable {
     let random: @Sendable () -> UInt64
     /// Writes are durable when they return (`O_DIRECT|O_DSYNC`).
     let isDirect: Bool
+    /// Seals what is written; nil: not encrypted.
+    let key: EncryptionKey?
 
     private(set) var segment: ActiveSegment<IO.File>?
-    /// The last batch written, and the checksum of its header.
-    private(set) var lastBatch: BatchNumber
-    private(set) var chain: UInt32
+    /// Behind the last batch written, which may stand in the previous segment.
+    private(set) var end: LogEnd
     private(set) var syncedBatch: BatchNumber
-    /// The next record's position.
-    private(set) var nextLSN: LSN
-    /// The end of the previous segment, for the next header.
-    private var predecessor: PredecessorFacts
     private(set) var isSealed = true
 
     init(io: IO, directory: LogDirectory, store: StoreID, options: StorageOptions, isDirect: Bool, end: LogEnd) {
@@ -47,23 +47,29 @@ struct LogWriter<IO: StorageIO>: Sendable {
         clock = options.clock
         random = options.random
         self.isDirect = isDirect
-        lastBatch = end.lastBatch
-        chain = end.chain
+        key = options.encryption.current
+        self.end = end
         syncedBatch = end.lastBatch
-        nextLSN = end.nextLSN
-        predecessor = end.predecessorFacts
     }
+
+    var lastBatch: BatchNumber { end.lastBatch }
+    /// The next record's position.
+    var nextLSN: LSN { end.nextLSN }
 
     /// Room in the active segment; one block stays reserved for its last, empty batch.
     var room: Int { segment.map { $0.isFinished ? 0 : $0.room - LogLimits.blockBytes } ?? 0 }
 
+    /// The most that a batch may take.
+    func storedBytes(_ batch: BatchBuffer) -> Int {
+        LogLimits.roundedToBlock(batch.count + (key == nil ? 0 : BatchCipher.overheadBytes))
+    }
+
     /// Writes one batch of records. Durable after `sync()`.
     mutating func append(_ batch: BatchBuffer) throws(StorageError) {
         precondition(batch.firstLSN == nextLSN, "batches out of order")
-        precondition(batch.paddedBytes <= room, "a batch must fit its segment")
+        precondition(storedBytes(batch) <= room, "a batch must fit its segment")
         precondition(batch.paddedBytes <= LogLimits.maximumBatchBytes, "a batch beyond its limit")
         try write(batch, flags: [])
-        nextLSN.rawValue += UInt64(batch.recordCount)
         isSealed = false
     }
 
@@ -79,7 +85,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
     /// Makes everything written so far durable (I1).
     mutating func sync() throws(StorageError) {
         guard let segment else { return }
-        if !isDirect {
+        if !isDirect && !isMutant(.noLogSync) {
             try orFail("sync the log") { () throws(SystemCallError) in try io.fdatasync(segment.file) }
         }
         syncedBatch = lastBatch
@@ -88,29 +94,35 @@ struct LogWriter<IO: StorageIO>: Sendable {
     private mutating func write(_ batch: BatchBuffer, flags: BatchHeader.Flags) throws(StorageError) {
         guard var segment, !segment.isFinished else { preconditionFailure("no segment to write to") }
         let position = BatchHeader.Position(segment: segment.number, offset: segment.offset)
-        let header = BatchHeader(
+        var header = BatchHeader(
             flags: flags,
             epoch: segment.epoch,
             number: lastBatch.next,
             firstLSN: batch.firstLSN,
             recordCount: UInt32(batch.recordCount),
-            storedBytes: UInt32(batch.payloadBytes),
-            rawBytes: UInt32(batch.payloadBytes),
-            payloadCRC: crc32c(batch.payload),
+            storedBytes: 0,
+            rawBytes: 0,
+            payloadCRC: 0,
             durableThrough: syncedBatch,
-            chain: chain,
+            chain: end.chain,
             committedAt: clock.wallNanoseconds()
         )
-        let bytes = batch.padded()
-        let crc = header.encode(into: batch.memory, at: position)
+        let (bytes, crc) = segment.codec.encode(batch, &header, at: position)
         try orFail("write the log") { () throws(SystemCallError) in
             try io.writeAll(segment.file, bytes, at: position.offset)
         }
         extendLifetime(batch)
         segment.offset += UInt64(bytes.count)
         self.segment = segment
-        lastBatch = lastBatch.next
-        chain = crc
+        end = LogEnd(
+            lastBatch: header.number,
+            chain: crc,
+            nextLSN: LSN(rawValue: end.nextLSN.rawValue + UInt64(batch.recordCount)),
+            segment: segment.number,
+            offset: segment.offset,
+            batchOffset: position.offset,
+            epoch: segment.epoch
+        )
         if isDirect { syncedBatch = lastBatch }
     }
 
@@ -137,16 +149,10 @@ struct LogWriter<IO: StorageIO>: Sendable {
 extension LogWriter {
     /// Ends the active segment with an empty batch and syncs it.
     mutating func finishSegment(_ flags: BatchHeader.Flags = []) throws(StorageError) {
-        guard let segment, !segment.isFinished else { return }
+        guard segment?.isFinished == false else { return }
         try sync()
         try seal(flags.union(.lastInSegment))
         try sync()
-        predecessor = PredecessorFacts(
-            segment: segment.number,
-            lastBatch: lastBatch,
-            endOffset: self.segment?.offset ?? segment.offset,
-            lastBatchCRC: chain
-        )
         self.segment?.isFinished = true
     }
 
@@ -156,26 +162,29 @@ extension LogWriter {
         precondition(segment?.isFinished ?? true, "the active segment must be finished first")
         let header = SegmentHeader(
             store: store,
-            number: predecessor.segment.next,
+            number: end.segment.next,
             epoch: random(),
             firstBatch: lastBatch.next,
             firstLSN: nextLSN,
             preparedBytes: UInt64(prepared.bytes),
-            predecessor: predecessor,
-            createdAt: clock.wallNanoseconds()
+            predecessor: end.predecessorFacts,
+            requiredFeatures: key == nil ? 0 : SegmentHeader.encryptedFeature,
+            ignorableFeatures: prepared.isRecycled ? SegmentHeader.recycledFeature : 0,
+            createdAt: clock.wallNanoseconds(),
+            keyID: key?.id.rawValue ?? 0
         )
         let path = directory.segment(header.number)
         var opened: IO.File?
         try orFail("start segment \(header.number)") { () throws(SystemCallError) in
-            let file = try io.open(prepared.path, isDirect ? .updateDirect : .update)
+            let file = try io.open(prepared.path, isDirect && !isMutant(.noDirectSync) ? .updateDirect : .update)
             opened = file
             let block = AlignedBytes(count: SegmentHeader.encodedBytes)
             header.encode(into: block.mutable)
             try io.writeAll(file, block.readOnly, at: 0)
             extendLifetime(block)
-            try io.fdatasync(file)
+            if !isMutant(.noHeaderSync) { try io.fdatasync(file) }
             try io.rename(prepared.path, to: path)
-            try io.syncDirectory(directory.wal)
+            if !isMutant(.noSegmentNameSync) { try io.syncDirectory(directory.wal) }
         }
         guard let file = opened else { return }
         if let segment { io.close(segment.file) }
@@ -184,7 +193,10 @@ extension LogWriter {
             epoch: header.epoch,
             file: file,
             preparedBytes: header.preparedBytes,
-            offset: LogLimits.firstBatchOffset
+            offset: LogLimits.firstBatchOffset,
+            codec: BatchCodec(
+                key.map { BatchCipher(key: $0, store: store, segment: header.number, epoch: header.epoch) }
+            )
         )
     }
 
@@ -192,9 +204,8 @@ extension LogWriter {
     mutating func closeCleanly() throws(StorageError) {
         guard let segment else { return }
         if !segment.isFinished { try finishSegment(.cleanShutdown) }
-        let end = predecessor.endOffset
         try orFail("give back the unused end of the log") { () throws(SystemCallError) in
-            try io.truncate(segment.file, to: end)
+            try io.truncate(segment.file, to: end.offset)
             try io.fdatasync(segment.file)
         }
         closeFile()

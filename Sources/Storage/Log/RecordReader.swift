@@ -12,6 +12,8 @@ struct RecordReader {
     private(set) var isInsideTransaction = false
     /// The origin of the last record, if it carried one itself.
     private(set) var origin: UnsafeRawBufferPointer?
+    /// The text of the last record, if it was a note.
+    private(set) var note: UnsafeRawBufferPointer?
 
     init(_ payload: UnsafeRawBufferPointer) {
         self.payload = payload
@@ -32,6 +34,7 @@ struct RecordReader {
         guard bodyBytes <= payload.count - offset else { throw .malformed("a record reaches beyond its batch") }
         var body = Body(payload.part(offset, bodyBytes))
         offset += bodyBytes
+        note = nil
         isInsideTransaction = flags.contains(.sameTransactionAsNext)
         if kind & RecordKind.ignorable != 0 { return .ignored(kind: kind) }
         guard RecordHeader.Flags.known.isSuperset(of: flags) else {
@@ -42,7 +45,7 @@ struct RecordReader {
         return try decode(kind, &body)
     }
 
-    private func decode(_ kind: UInt8, _ body: inout Body) throws(Failure) -> Record {
+    private mutating func decode(_ kind: UInt8, _ body: inout Body) throws(Failure) -> Record {
         let record: Record
         switch kind {
         case RecordKind.put:
@@ -56,7 +59,7 @@ struct RecordReader {
             let from = try body.blob()
             record = .trim(table, from: from, upTo: try body.blob())
         case RecordKind.note:
-            _ = try body.blob()
+            note = try body.blob()
             record = .ignored(kind: kind)
         default:
             throw .needsVersion("record kind \(kind)")

@@ -17,7 +17,11 @@ struct SegmentHeader: Equatable, Sendable {
     static let encodedBytes = LogLimits.blockBytes
     static let crcOffset = 4092
     /// Feature bits that this version understands.
-    static let knownFeatures: UInt32 = 0
+    static let knownFeatures: UInt32 = encryptedFeature
+    /// Required: the batches are sealed with the key that the header names.
+    static let encryptedFeature: UInt32 = 1
+    /// Ignorable: the file was a segment before, and what it held then stands behind the end of what it holds now.
+    static let recycledFeature: UInt32 = 1
 
     var major = SegmentHeader.major
     var minor = SegmentHeader.minor
@@ -33,6 +37,10 @@ struct SegmentHeader: Equatable, Sendable {
     var ignorableFeatures: UInt32 = 0
     /// Nanoseconds since 1970; informational.
     var createdAt: UInt64
+    /// `KeyID` of the encryption key, 0: none.
+    var keyID: UInt64 = 0
+
+    var isEncrypted: Bool { requiredFeatures & Self.encryptedFeature != 0 }
 
     func encode(into block: UnsafeMutableRawBufferPointer) {
         precondition(block.count == Self.encodedBytes)
@@ -56,6 +64,7 @@ struct SegmentHeader: Equatable, Sendable {
         bytes.storeLittle(requiredFeatures, at: 100)
         bytes.storeLittle(ignorableFeatures, at: 104)
         bytes.storeLittle(createdAt, at: 108)
+        bytes.storeLittle(keyID, at: 116)
         bytes.storeLittle(crc32c(UnsafeRawBufferPointer(block).part(0, Self.crcOffset)), at: Self.crcOffset)
     }
 }
@@ -110,7 +119,8 @@ extension SegmentHeader {
             ),
             requiredFeatures: block.loadLittle(UInt32.self, at: 100),
             ignorableFeatures: block.loadLittle(UInt32.self, at: 104),
-            createdAt: block.loadLittle(UInt64.self, at: 108)
+            createdAt: block.loadLittle(UInt64.self, at: 108),
+            keyID: block.loadLittle(UInt64.self, at: 116)
         )
     }
 }

@@ -33,6 +33,16 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
         }
     }
 
+    /// Makes a retired segment the spare, as it is; false: there is one already. The caller syncs the directory.
+    func recycle(_ path: String, bytes: Int) throws(SystemCallError) -> Bool {
+        try spare.withLock { (spare) throws(SystemCallError) in
+            guard spare == nil else { return false }
+            try io.rename(path, to: directory.spare)
+            spare = PreparedSegment(path: directory.spare, bytes: bytes, isRecycled: true)
+            return true
+        }
+    }
+
     /// Gives an unused spare back to the file system.
     func discard() {
         spare.withLock { spare in

@@ -29,6 +29,11 @@ struct SegmentSizing: Sendable {
         activatedAt = now
     }
 
+    /// Whether a retired file of that size is worth keeping: segments fill fast and have this size.
+    func wantsRecycled(bytes: Int, now: UInt64) -> Bool {
+        bytes == currentBytes && now &- activatedAt < Self.fastNanoseconds
+    }
+
     /// What a spare may take: at most an eighth of the free space, never less than the smallest segment.
     func spareBytes(free: UInt64) -> Int {
         min(currentBytes, max(initialBytes, LogLimits.roundedToBlock(Int(clamping: free / 8))))

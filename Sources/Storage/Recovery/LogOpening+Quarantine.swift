@@ -21,9 +21,9 @@ extension LogOpening {
     }
 
     /// R12: a segment that was never activated leaves the log.
-    mutating func setAside(_ number: SegmentNumber) throws(StorageError) {
+    mutating func setAside(_ number: SegmentNumber, suffix: String = "unused") throws(StorageError) {
         let path = directory.segment(number)
-        let target = "\(directory.quarantine)/\(LogDirectory.segmentName(number)).unused"
+        let target = "\(directory.quarantine)/\(LogDirectory.segmentName(number)).\(suffix)"
         let bytes = try SegmentWindow(io: io, path: path).size
         try orOpenFailed { () throws(SystemCallError) in
             try prepareQuarantine()

@@ -5,39 +5,137 @@ extension LogOpening {
         var header: SegmentHeader
     }
 
-    mutating func recover(_ numbers: [SegmentNumber], store: StoreID) throws(StorageError) -> RecoveredLog {
-        try requireContiguous(numbers)
+    mutating func recover(_ numbers: [SegmentNumber], store: StoreID, snapshot: any SnapshotStore) throws(StorageError)
+        -> RecoveredLog
+    {
+        let row = snapshot.row
+        try requireSomething(numbers, row)
+        if let row, row.store != store {
+            let spot = StorageError.Spot(path: directory.snapshotData, segment: .none, offset: 0)
+            throw .foreign(at: spot, "the snapshot is part of another store")
+        }
+        let needed = numbers.filter { $0 >= row?.position.end.segment ?? .first && isWithinLimit($0) }
+        try requireContiguous(needed, row)
         try syncNewest(numbers)
-        let segments = try readHeaders(numbers, store: store)
+        let segments = try readHeaders(needed, store: store)
         var recovered = RecoveredLog(row: .r5, condition: .unclean)
+        recovered.files = try files(numbers, settingAside: needed.count > segments.count, segments)
+        recovered.end = row?.position.end ?? .empty
+        try requireStart(segments, row)
+        try replay(segments, &recovered)
+        return recovered
+    }
+
+    /// Segments behind a place where the log is cut are not looked at.
+    private func isWithinLimit(_ number: SegmentNumber) -> Bool {
+        if case .place(let segment, _) = limit { return number <= segment }
+        return true
+    }
+
+    private mutating func replay(_ segments: [Segment], _ recovered: inout RecoveredLog) throws(StorageError) {
+        let start = recovered.end
         for index in segments.indices {
             let segment = segments[index]
-            try requireContinuation(segment, after: recovered.end)
             let path = directory.segment(segment.number)
-            var scan = try SegmentScan(io: io, path: path, header: segment.header, after: recovered.end)
+            if segment.number != start.segment { try requireContinuation(segment, after: recovered.end) }
+            var scan = try SegmentScan(
+                io: io,
+                path: path,
+                header: segment.header,
+                after: recovered.end,
+                keys: options.encryption,
+                limit: limit
+            )
             if index + 1 < segments.count {
-                recovered.end = try scan.runToFixedEnd(segments[index + 1].header.predecessor, &recovered.tables)
+                recovered.end = try scan.runToFixedEnd(segments[index + 1].header.predecessor, recovered.overlay)
             } else {
-                let end = try scan.runToTail(&recovered.tables)
-                try requireWhole(segment, end, path: path)
+                let end = try scan.runToTail(recovered.overlay)
+                if !scan.isStopped { try requireWhole(segment, end, path: path) }
                 try settle(end, &scan, &recovered)
             }
             recovered.batches += scan.batches
             recovered.records += scan.records
+            recovered.replayedBytes += Int(scan.bytes)
             recovered.segments += 1
-            recovered.bytes += try fileBytes(path)
+            if scan.isStopped {
+                recovered.isStopped = true
+                return
+            }
         }
-        return recovered
     }
 
-    /// R11. Until checkpoints exist the log begins with segment 1.
-    private func requireContiguous(_ numbers: [SegmentNumber]) throws(StorageError) {
-        var expected = SegmentNumber.first
+    /// R2, and R10 in its plainest form.
+    private func requireSomething(_ numbers: [SegmentNumber], _ row: CheckpointRow?) throws(StorageError) {
+        guard numbers.isEmpty else { return }
+        if let row {
+            throw .logLost(directory.wal, "the snapshot reaches LSN \(row.position.lsn), but there is no log")
+        }
+        throw .filesRemoved(directory.root, "the store has a FORMAT file but no log segments")
+    }
+
+    /// Segments on disk; when the next one begins is when one ended. Those that only history needs may be damaged.
+    private func files(_ numbers: [SegmentNumber], settingAside: Bool, _ segments: [Segment]) throws(StorageError)
+        -> [LogFile]
+    {
+        var files: [LogFile] = []
+        for number in settingAside ? numbers.dropLast() : numbers[...] {
+            let known = segments.first { $0.number == number }?.header
+            let header = if let known { known } else { try readValidHeader(number) }
+            if let header, let last = files.indices.last { files[last].closedAt = header.createdAt }
+            files.append(LogFile(number: number, bytes: try fileBytes(directory.segment(number))))
+        }
+        if let last = files.indices.last { files[last].closedAt = options.clock.wallNanoseconds() }
+        return files
+    }
+
+    private func readValidHeader(_ number: SegmentNumber) throws(StorageError) -> SegmentHeader? {
+        guard case .valid(let header) = try readHeader(number) else { return nil }
+        return header
+    }
+
+    /// R11. Without a snapshot the log begins with segment 1.
+    private func requireContiguous(_ numbers: [SegmentNumber], _ row: CheckpointRow?) throws(StorageError) {
+        var expected = row == nil ? .first : numbers.first ?? .first
         for number in numbers {
             guard number == expected else {
                 throw .segmentMissing(expected, path: directory.segment(expected), "segment \(number) follows")
             }
             expected = expected.next
+        }
+    }
+
+    /// The log must go on where the snapshot ends (R10).
+    private func requireStart(_ segments: [Segment], _ row: CheckpointRow?) throws(StorageError) {
+        let first = row?.position.end.segment ?? .first
+        if let row, segments.first?.number != first {
+            guard let next = segments.first, next.number == first.next,
+                next.header.predecessor == row.position.end.predecessorFacts
+            else {
+                throw .logLost(
+                    directory.segment(first),
+                    "the snapshot reaches batch \(row.position.end.lastBatch) in segment \(first), which is not there"
+                )
+            }
+        }
+        if let row, let segment = segments.first, segment.number == first { try requireBatch(of: row, in: segment) }
+    }
+
+    /// R10: the batch that the snapshot ends with must still stand where it stood.
+    private func requireBatch(of row: CheckpointRow, in segment: Segment) throws(StorageError) {
+        let end = row.position.end
+        let path = directory.segment(segment.number)
+        var window = try SegmentWindow(io: io, path: path)
+        let block = try window.bytes(at: end.batchOffset, LogLimits.blockBytes)
+        let position = BatchHeader.Position(segment: segment.number, offset: end.batchOffset)
+        if isMutant(.noCheckpointInLogCheck) { return }
+        guard segment.header.epoch == end.epoch,
+            case .valid(let header, let crc) = BatchHeader.read(block, at: position),
+            header.number == end.lastBatch, crc == end.chain
+        else {
+            throw .logLost(
+                path,
+                "the snapshot reaches batch \(end.lastBatch) at offset \(end.batchOffset), where something else stands"
+            )
         }
     }
 
@@ -47,6 +145,7 @@ extension LogOpening {
         try orOpenFailed { () throws(SystemCallError) in
             let file = try io.open(directory.segment(newest), .update)
             defer { io.close(file) }
+            guard !isMutant(.noRecoverySync) else { return }
             try io.fdatasync(file)
             try io.syncDirectory(directory.wal)
         }
@@ -117,8 +216,9 @@ extension LogOpening {
         let header = segment.header
         let spot = StorageError.Spot(path: directory.segment(segment.number), segment: segment.number, offset: 0)
         let facts = end.segment == .none ? PredecessorFacts.none : end.predecessorFacts
-        guard header.predecessor == facts, header.firstBatch == end.lastBatch.next, header.firstLSN == end.nextLSN
-        else {
+        let continues =
+            header.predecessor == facts && header.firstBatch == end.lastBatch.next && header.firstLSN == end.nextLSN
+        guard continues || isMutant(.noPredecessorCheck) else {
             throw .lostOrMisdirectedWrite(
                 at: spot,
                 "it begins with batch \(header.firstBatch) at LSN \(header.firstLSN), the log before it ends before batch \(end.lastBatch.next) at LSN \(end.nextLSN)"

@@ -1,6 +1,10 @@
 /// A recovered log with a fresh segment, ready to write.
 struct OpenedLog<IO: StorageIO> {
-    var tables: Tables
+    /// What the log says beyond the snapshot.
+    var overlay: Overlay
+    var replayedBytes: Int
+    var snapshot: any SnapshotStore
+    var files: [LogFile]
     var writer: LogWriter<IO>
     var preparer: SegmentPreparer<IO>
     var sizing: SegmentSizing
@@ -12,12 +16,22 @@ struct LogOpening<IO: StorageIO> {
     let io: IO
     let directory: LogDirectory
     let options: StorageOptions
+    /// Opens the snapshot of a store; `create`: there must be none yet.
+    let openSnapshot: (_ store: StoreID, _ create: Bool) throws(StorageError) -> any SnapshotStore
+    /// Where to stop; then `finishStopped` decides what becomes of the rest.
+    var limit = RecoveryLimit.none
     var warnings: [String] = []
     var quarantinedFiles: [String] = []
     var quarantinedBytes: UInt64 = 0
 
-    init(io: IO, root: String, options: StorageOptions) {
+    init(
+        io: IO,
+        root: String,
+        options: StorageOptions,
+        openSnapshot: @escaping (_ store: StoreID, _ create: Bool) throws(StorageError) -> any SnapshotStore
+    ) {
         self.io = io
+        self.openSnapshot = openSnapshot
         directory = LogDirectory(root: root)
         self.options = options
     }
@@ -27,26 +41,47 @@ struct LogOpening<IO: StorageIO> {
         let start = options.clock.monotonicNanoseconds()
         try orOpenFailed { () throws(SystemCallError) in
             try io.createDirectory(directory.wal)
+            try io.createDirectory(directory.snapshot)
             try io.syncDirectory(directory.root)
         }
         let segments = try listSegments()
-        let store: StoreID
-        var recovered: RecoveredLog
-        if let existing = try readFormat() {
-            guard !segments.isEmpty else {
-                throw .filesRemoved(directory.root, "the store has a FORMAT file but no log segments")
-            }
-            store = existing
-            recovered = try recover(segments, store: store)
-        } else {
-            try clearUnfinishedCreation(segments)
-            store = StoreID(high: options.random(), low: options.random())
-            recovered = RecoveredLog(row: .r1, condition: .new)
+        guard let store = try FormatFile(io: io, directory: directory).read() else { return try create(over: segments, openedAt: start) }
+        let snapshot = try openSnapshot(store, false)
+        do {
+            var recovered = try recover(segments, store: store, snapshot: snapshot)
+            if limit != .none { try finishStopped(segments, &recovered, snapshot) }
+            return try startSegment(recovered, snapshot, store: store, openedAt: start)
+        } catch {
+            snapshot.close()
+            throw error
         }
-        let opened = try startSegment(recovered, store: store, openedAt: start)
-        // The FORMAT file completes the creation: before it there is no store, and no batch was written yet.
-        if recovered.condition == .new { try writeFormat(store) }
-        return opened
+    }
+
+    /// R1. The FORMAT file completes the creation: before it there is no store, and no batch was written yet.
+    private mutating func create(over segments: [SegmentNumber], openedAt start: UInt64) throws(StorageError)
+        -> OpenedLog<IO>
+    {
+        try clearUnfinishedCreation(segments)
+        let store = StoreID(high: options.random(), low: options.random())
+        let snapshot = try openSnapshot(store, true)
+        do {
+            if !isMutant(.noSnapshotNameSync) {
+                try orOpenFailed { () throws(SystemCallError) in try io.syncDirectory(directory.snapshot) }
+            }
+            let opened = try startSegment(
+                RecoveredLog(row: .r1, condition: .new),
+                snapshot,
+                store: store,
+                openedAt: start
+            )
+            try orOpenFailed { () throws(SystemCallError) in
+                try FormatFile(io: io, directory: directory).write(store)
+            }
+            return opened
+        } catch {
+            snapshot.close()
+            throw error
+        }
     }
 
     func orOpenFailed<R>(_ body: () throws(SystemCallError) -> R) throws(StorageError) -> R {
@@ -79,9 +114,12 @@ struct LogOpening<IO: StorageIO> {
     }
 
     /// Step 10: always a new segment; its predecessor facts fix the end of the old one for ever.
-    private mutating func startSegment(_ recovered: RecoveredLog, store: StoreID, openedAt start: UInt64)
-        throws(StorageError) -> OpenedLog<IO>
-    {
+    private mutating func startSegment(
+        _ recovered: RecoveredLog,
+        _ snapshot: any SnapshotStore,
+        store: StoreID,
+        openedAt start: UInt64
+    ) throws(StorageError) -> OpenedLog<IO> {
         let sizing = SegmentSizing(options, now: options.clock.monotonicNanoseconds())
         let preparer = SegmentPreparer(io: io, directory: directory)
         let isDirect = try probeDirectIO()
@@ -106,7 +144,9 @@ struct LogOpening<IO: StorageIO> {
             path: directory.root,
             condition: recovered.condition,
             row: recovered.row,
-            bytesOnDisk: recovered.bytes + UInt64(spare.bytes),
+            bytesOnDisk: recovered.files.reduce(0) { $0 + $1.bytes } + UInt64(spare.bytes)
+                + UInt64(snapshot.size.fileBytes),
+            checkpointLSN: snapshot.row?.position.lsn ?? .zero,
             segmentsRead: recovered.segments,
             batchesRead: recovered.batches,
             recordsReplayed: recovered.records,
@@ -117,7 +157,18 @@ struct LogOpening<IO: StorageIO> {
             isDirectIO: isDirect,
             warnings: warnings
         )
-        return OpenedLog(tables: recovered.tables, writer: writer, preparer: preparer, sizing: sizing, report: report)
+        var files = recovered.files
+        files.append(LogFile(number: recovered.end.segment.next, bytes: UInt64(spare.bytes)))
+        return OpenedLog(
+            overlay: recovered.overlay,
+            replayedBytes: recovered.replayedBytes,
+            snapshot: snapshot,
+            files: files,
+            writer: writer,
+            preparer: preparer,
+            sizing: sizing,
+            report: report
+        )
     }
 
     /// One direct write into a file of its own shows whether this file system takes them.
@@ -146,11 +197,15 @@ struct LogOpening<IO: StorageIO> {
 
 /// What the log's content came to.
 struct RecoveredLog {
-    var tables = Tables()
+    var overlay = Overlay()
     var end = LogEnd.empty
     var row: RecoveryRow
     var condition: RecoveryReport.Condition
-    var bytes: UInt64 = 0
+    /// All segments on disk, in order.
+    var files: [LogFile] = []
+    var replayedBytes = 0
+    /// `LogOpening.limit` was reached.
+    var isStopped = false
     var segments = 0
     var batches: UInt64 = 0
     var records: UInt64 = 0

@@ -40,6 +40,23 @@ extension StorageError {
         refusal(.damaged, .r9, "a write was lost or went elsewhere: \(what). \(keepFiles)", at: spot)
     }
 
+    static func snapshotDamaged(_ path: String, _ what: String) -> StorageError {
+        var error = refusal(
+            .damaged,
+            .r17,
+            "the snapshot is damaged: \(what). Nothing was changed. Restore a backup with iii-storage-inspect restore, or let iii-storage-inspect salvage what is sound"
+        )
+        error.path = path
+        return error
+    }
+
+    /// R10: what the snapshot rests on is not in the log.
+    static func logLost(_ path: String, _ what: String) -> StorageError {
+        var error = refusal(.damaged, .r10, "the log lost what had been durable: \(what). \(keepFiles)")
+        error.path = path
+        return error
+    }
+
     static func segmentMissing(_ number: SegmentNumber, path: String, _ what: String) -> StorageError {
         refusal(
             .missingFiles,

@@ -14,25 +14,48 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
 
     private enum Step {
         case batch(BatchHeader, crc: UInt32)
+        /// Recovery was asked not to go on here.
+        case limit
         /// No batch here, and why.
         case nothing(String)
     }
 
     private let path: String
     private let header: SegmentHeader
+    private let codec: BatchCodec
+    private let limit: RecoveryLimit
+    /// The limit was reached: nothing behind `end` was applied.
+    private(set) var isStopped = false
     private var window: SegmentWindow<IO>
-    private var end: LogEnd
+    private(set) var end: LogEnd
     private var isClean = false
     private(set) var batches: UInt64 = 0
     private(set) var records: UInt64 = 0
+    /// Bytes of the batches read, padding included.
+    private(set) var bytes: UInt64 = 0
 
-    init(io: IO, path: String, header: SegmentHeader, after previous: LogEnd) throws(StorageError) {
+    init(
+        io: IO,
+        path: String,
+        header: SegmentHeader,
+        after previous: LogEnd,
+        keys: EncryptionKeys,
+        limit: RecoveryLimit
+    )
+        throws(StorageError)
+    {
+        let cipher = try keys.cipher(for: header, path: path)
+        window = try SegmentWindow(io: io, path: path)
+        codec = BatchCodec(cipher)
+        self.limit = limit
         self.path = path
         self.header = header
-        window = try SegmentWindow(io: io, path: path)
         end = previous
-        end.segment = header.number
-        end.offset = LogLimits.firstBatchOffset
+        // The snapshot may end inside this segment: then the log goes on there.
+        if previous.segment != header.number {
+            end.segment = header.number
+            end.offset = LogLimits.firstBatchOffset
+        }
     }
 
     private var spot: StorageError.Spot {
@@ -40,10 +63,11 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     }
 
     /// A segment whose end its successor fixed: every batch up to there must be good.
-    mutating func runToFixedEnd(_ facts: PredecessorFacts, _ tables: inout Tables) throws(StorageError) -> LogEnd {
+    mutating func runToFixedEnd(_ facts: PredecessorFacts, _ overlay: Overlay) throws(StorageError) -> LogEnd {
         while end.offset < facts.endOffset {
             switch try step() {
-            case .batch(let header, let crc): try accept(header, crc: crc, &tables)
+            case .batch(let header, let crc): try accept(header, crc: crc, overlay)
+            case .limit: return end
             case .nothing(let reason):
                 throw .acknowledgedDataDamaged(
                     at: spot,
@@ -52,19 +76,21 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
                 )
             }
         }
-        guard end.predecessorFacts == facts else {
+        guard end.predecessorFacts == facts || isMutant(.noPredecessorCheck) else {
             throw .lostOrMisdirectedWrite(at: spot, "segment \(header.number.next) names another end of this one")
         }
         return end
     }
 
     /// The newest segment: the end is where good batches stop, if nothing proves that more was acknowledged.
-    mutating func runToTail(_ tables: inout Tables) throws(StorageError) -> End {
+    mutating func runToTail(_ overlay: Overlay) throws(StorageError) -> End {
         while true {
             switch try step() {
             case .batch(let header, let crc):
-                try accept(header, crc: crc, &tables)
+                try accept(header, crc: crc, overlay)
                 if header.flags.contains(.lastInSegment) { return try finish(.r4) }
+            case .limit:
+                return try finish(.r4)
             case .nothing(let reason):
                 return try finish(try judgeTail(because: reason))
             }
@@ -83,6 +109,10 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
 
     /// What stands at the expected place (R4, R5, R8, R9).
     private mutating func step() throws(StorageError) -> Step {
+        if isStopped || limit.stops(at: end) {
+            isStopped = true
+            return .limit
+        }
         let block = try window.bytes(at: end.offset, LogLimits.blockBytes)
         let position = BatchHeader.Position(segment: header.number, offset: end.offset)
         let found: BatchHeader
@@ -92,8 +122,9 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         case .needsVersion(let what): throw .newerWriter(at: spot, what)
         case .valid(let header, let checksum): (found, crc) = (header, checksum)
         }
-        guard found.epoch == header.epoch else { return .nothing("left over from an earlier use of the file") }
-        guard found.number == end.lastBatch.next, found.chain == end.chain, found.firstLSN == end.nextLSN else {
+        guard found.epoch == header.epoch || isMutant(.noEpochCheck) else { return .nothing("left over from an earlier use of the file") }
+        let continues = found.number == end.lastBatch.next && found.chain == end.chain && found.firstLSN == end.nextLSN
+        guard continues || isMutant(.noChainCheck) else {
             throw .lostOrMisdirectedWrite(
                 at: spot,
                 "batch \(found.number) stands where batch \(end.lastBatch.next) after LSN \(end.nextLSN) belongs"
@@ -105,47 +136,90 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         let whole = try window.bytes(at: end.offset, found.paddedBytes)
         guard whole.count == found.paddedBytes else { return .nothing("the file ends inside a batch") }
         let payload = whole.part(BatchHeader.encodedBytes, Int(found.storedBytes))
-        guard crc32c(payload) == found.payloadCRC else { return .nothing("payload checksum does not match") }
+        guard crc32c(payload) == found.payloadCRC || isMutant(.noPayloadCheck) else { return .nothing("payload checksum does not match") }
+        if limit.stops(before: found) {
+            isStopped = true
+            return .limit
+        }
         return .batch(found, crc: crc)
     }
 
-    private mutating func accept(_ found: BatchHeader, crc: UInt32, _ tables: inout Tables) throws(StorageError) {
-        guard found.compression == 0 else {
-            throw .newerWriter(at: spot, "batch compression \(found.compression)")
-        }
+    private mutating func accept(_ found: BatchHeader, crc: UInt32, _ overlay: Overlay) throws(StorageError) {
         let whole = try window.bytes(at: end.offset, found.paddedBytes)
-        try replay(whole.part(BatchHeader.encodedBytes, Int(found.storedBytes)), found, &tables)
+        let taken = try replay(whole.part(BatchHeader.encodedBytes, Int(found.storedBytes)), found, overlay)
         isClean = found.flags.contains(.cleanShutdown)
-        end.lastBatch = found.number
-        end.chain = crc
-        end.nextLSN.rawValue += UInt64(found.recordCount)
-        end.offset += UInt64(found.paddedBytes)
+        end = LogEnd(
+            lastBatch: found.number,
+            chain: crc,
+            nextLSN: LSN(rawValue: end.nextLSN.rawValue + taken),
+            segment: header.number,
+            offset: end.offset + UInt64(found.paddedBytes),
+            batchOffset: end.offset,
+            epoch: header.epoch
+        )
+        bytes += UInt64(found.paddedBytes)
         batches += 1
-        records += UInt64(found.recordCount)
+        records += taken
     }
 
-    private func replay(_ payload: UnsafeRawBufferPointer, _ batch: BatchHeader, _ tables: inout Tables)
-        throws(StorageError)
+    /// Applies a batch's records, all or up to the last transaction within the limit. Returns how many.
+    private mutating func replay(_ payload: UnsafeRawBufferPointer, _ batch: BatchHeader, _ overlay: Overlay)
+        throws(StorageError) -> UInt64
     {
-        guard batch.rawBytes == batch.storedBytes else {
-            throw .unreadableThoughSound(at: spot, "raw and stored lengths differ without compression")
-        }
-        var reader = RecordReader(payload)
-        var count: UInt64 = 0
+        let raw = try decode(payload, batch)
+        let taken = try count(raw, batch)
+        var reader = RecordReader(raw)
+        var done: UInt64 = 0
         do {
-            while let record = try reader.next() {
-                tables.apply(record, lsn: LSN(rawValue: batch.firstLSN.rawValue + count))
-                count += 1
+            while done < taken, let record = try reader.next() {
+                overlay.apply(record, lsn: LSN(rawValue: batch.firstLSN.rawValue + done))
+                done += 1
             }
         } catch {
+            throw refusal(error)
+        }
+        if taken < batch.recordCount { isStopped = true }
+        return taken
+    }
+
+    private func decode(_ payload: UnsafeRawBufferPointer, _ batch: BatchHeader) throws(StorageError)
+        -> UnsafeRawBufferPointer
+    {
+        do {
+            return try codec.decode(payload, batch)
+        } catch {
             switch error {
-            case .malformed(let what): throw .unreadableThoughSound(at: spot, what)
+            case .senseless(let what): throw .unreadableThoughSound(at: spot, what)
             case .needsVersion(let what): throw .newerWriter(at: spot, what)
             }
+        }
+    }
+
+    private func refusal(_ failure: RecordReader.Failure) -> StorageError {
+        switch failure {
+        case .malformed(let what): .unreadableThoughSound(at: spot, what)
+        case .needsVersion(let what): .newerWriter(at: spot, what)
+        }
+    }
+
+    /// Looks at all records before any is applied: how many are within the limit, whole transactions only.
+    private func count(_ raw: UnsafeRawBufferPointer, _ batch: BatchHeader) throws(StorageError) -> UInt64 {
+        var reader = RecordReader(raw)
+        var count: UInt64 = 0
+        var taken: UInt64 = 0
+        do {
+            while try reader.next() != nil {
+                count += 1
+                let lsn = LSN(rawValue: batch.firstLSN.rawValue + count - 1)
+                if !reader.isInsideTransaction, limit.includes(lsn) { taken = count }
+            }
+        } catch {
+            throw refusal(error)
         }
         guard count == batch.recordCount else {
             throw .unreadableThoughSound(at: spot, "\(count) records instead of \(batch.recordCount)")
         }
+        return taken
     }
 
     /// Whether the missing batch had been acknowledged: a later batch's durable-through proves it (R5-R7).
@@ -164,7 +238,7 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
                 guard later.number > missing else {
                     throw .lostOrMisdirectedWrite(at: spot, "batch \(later.number) stands at offset \(offset)")
                 }
-                guard later.durableThrough < missing else {
+                guard later.durableThrough < missing || isMutant(.noDurableThroughCheck) else {
                     throw .acknowledgedDataDamaged(
                         at: spot,
                         because: reason,
@@ -179,15 +253,33 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         return row
     }
 
+    /// Where what was written for this segment ends.
+    ///
+    /// A fresh file is zero behind that. A recycled one holds what it held before: there only blocks count that begin
+    /// like a batch of this epoch, with the length that they claim.
     private mutating func lastUsedByte() throws(StorageError) -> UInt64 {
+        let isRecycled = header.ignorableFeatures & SegmentHeader.recycledFeature != 0
         var offset = end.offset
         var used = end.offset
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
-            if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) { used = offset + UInt64(last) + 1 }
+            if isRecycled {
+                if let claimed = claimedBytes(block) { used = max(used, min(window.size, offset + claimed)) }
+            } else if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) {
+                used = offset + UInt64(last) + 1
+            }
             offset += UInt64(LogLimits.blockBytes)
         }
         return used
+    }
+
+    /// Length of the batch that the block begins, if it looks like one of this epoch, sound or not.
+    private func claimedBytes(_ block: UnsafeRawBufferPointer) -> UInt64? {
+        guard block.count >= BatchHeader.encodedBytes, block.prefix(4).elementsEqual(BatchHeader.magic),
+            block.loadLittle(UInt64.self, at: 8) == header.epoch
+        else { return nil }
+        let stored = Int(block.loadLittle(UInt32.self, at: 36))
+        return UInt64(min(LogLimits.roundedToBlock(BatchHeader.encodedBytes + stored), LogLimits.maximumBatchBytes))
     }
 
     /// The bytes of the tail, block by block.
@@ -204,5 +296,14 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
             try take(try window.bytes(at: offset, count), offset - start)
             offset += UInt64(count)
         }
+    }
+}
+
+extension EncryptionKeys {
+    /// What opens a segment's batches; nil: it is not encrypted.
+    func cipher(for header: SegmentHeader, path: String) throws(StorageError) -> BatchCipher? {
+        guard header.isEncrypted else { return nil }
+        let key = try key(KeyID(rawValue: header.keyID), neededFor: path)
+        return BatchCipher(key: key, store: header.store, segment: header.number, epoch: header.epoch)
     }
 }

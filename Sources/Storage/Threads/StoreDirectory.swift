@@ -55,7 +55,7 @@ enum StoreDirectory {
         }
     }
 
-    private static func absolutePath(_ path: String) throws(StorageError) -> String {
+    static func absolutePath(_ path: String) throws(StorageError) -> String {
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw StorageError(
                 .unusableDirectory,

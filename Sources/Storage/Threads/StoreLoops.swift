@@ -20,6 +20,7 @@ struct WriterLoop<IO: StorageIO>: Sendable {
     let log: LogStore<IO>
     let wakeUp: WakeUp
     let spareWakeUp: WakeUp
+    let checkpointWakeUp: WakeUp
     let isStopping: StopFlag
 
     func run() {
@@ -78,9 +79,13 @@ struct WriterLoop<IO: StorageIO>: Sendable {
             hasBacklog = false
             schedule.wrote(transactions: transactions, nanoseconds: nanoseconds, now: now)
             if log.needsSpare { spareWakeUp.post() }
+            if log.wakesCheckpoint() { checkpointWakeUp.post() }
         case .outOfSpace:
             hasBacklog = true
             schedule.blocked(now: now)
+            // The spare's thread looks for room, the checkpoint's may make some.
+            spareWakeUp.post()
+            checkpointWakeUp.post()
             return !isStopping.isSet
         case .failed:
             return false
@@ -103,11 +108,35 @@ struct SpareLoop<IO: StorageIO>: Sendable {
         while !isStopping.isSet {
             wakeUp.wait(nanoseconds: mustRetry ? Self.retryNanoseconds : nil)
             guard !isStopping.isSet else { return }
-            guard let bytes = log.spareBytesWanted() else {
-                mustRetry = false
-                continue
+            if let bytes = log.spareBytesWanted() { _ = log.prepareSpare(bytes: bytes) }
+            log.judgeSpace()
+            log.tellWarnings()
+            // While it is full: whether there is room again is seen by looking.
+            mustRetry = log.core.withLock { $0.isLowSpace }
+        }
+    }
+}
+
+/// The thread that takes changes from the log into the snapshot.
+struct CheckpointLoop<IO: StorageIO>: Sendable {
+    let log: LogStore<IO>
+    let wakeUp: WakeUp
+    let spareWakeUp: WakeUp
+    let isStopping: StopFlag
+
+    func run() {
+        while !isStopping.isSet {
+            switch log.nextCheckpointAction() {
+            case .begin:
+                // False: the store has failed or closes; nothing comes any more but the end.
+                if !log.beginCheckpoint() { wakeUp.wait(nanoseconds: nil) }
+            case .write:
+                _ = log.writeCheckpoint()
+                log.tellWarnings()
+                if log.core.withLock({ $0.isLowSpace }) { spareWakeUp.post() }
+            case .sleep(let nanoseconds):
+                wakeUp.wait(nanoseconds: nanoseconds)
             }
-            mustRetry = !log.prepareSpare(bytes: bytes)
         }
     }
 }

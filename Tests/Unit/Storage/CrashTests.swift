@@ -58,6 +58,9 @@ import Testing
             // One, two or three transactions share a batch; now and then the writer seals.
             if number % 3 != 1 { _ = store.log.writeStep() }
             if number % 8 == 0 { _ = store.log.sealStep() }
+            // Checkpoints: some changes arrive while one is in progress.
+            if number % 9 == 4 { store.log.beginCheckpoint() }
+            if number % 9 == 6, store.isCheckpointDurable { _ = store.log.writeCheckpoint() }
         }
         _ = store.log.writeStep()
         store.log.refuseCommits()
@@ -163,6 +166,7 @@ import Testing
     /// L5: the test above must turn red when a sync is missing.
     @Test(arguments: [
         (SimulatedDisk.Lies.fileSync, false), (.directorySync, true), (.directorySync, false), (.directWrite, true),
+        (.snapshotCommit, true), (.snapshotCommit, false),
     ])
     func aMissingSyncIsNoticed(lies: SimulatedDisk.Lies, direct: Bool) {
         let calls = Self.run(crashAt: nil, direct: direct, lies: lies).disk.calls

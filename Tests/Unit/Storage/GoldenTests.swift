@@ -28,7 +28,8 @@ import Testing
     @Test func theseBytesAreStillRead() throws {
         let disk = SimulatedDisk()
         for name in try PosixIO().list(Self.directory) {
-            disk.overwrite(name == "FORMAT" ? "/store/FORMAT" : "/store/wal/" + name, try golden(name))
+            let folder = name == "FORMAT" ? "" : name == "data.mdb" ? "snapshot/" : "wal/"
+            disk.overwrite("/store/" + folder + name, try golden(name))
         }
         let store = try SimulatedStore(disk)
         #expect(store.content == CrashTests.contents[CrashTests.transactions])

@@ -32,9 +32,10 @@ import Testing
 
     private func keys(_ table: OrderedTable, _ from: Bytes?, _ upTo: Bytes?, reversed: Bool) -> [Bytes] {
         var keys: [Bytes] = []
-        table.scan(from: from, upTo: upTo, reversed: reversed) { entry in
+        var cursor = OrderedTable.Cursor(table, from: from, upTo: upTo, reversed: reversed)
+        while let entry = cursor.current {
             keys.append(entry.key)
-            return true
+            cursor.advance()
         }
         return keys
     }

@@ -293,7 +293,7 @@ import Testing
         #expect(try report(disk).1.count == 2)
     }
 
-    /// R10 and R17 are about the checkpoint, which does not exist yet; R18 is in `StoreTests`.
+    /// R17 on a real LMDB file is in `LMDBSnapshotTests`, R18 in `StoreTests`.
     @Test func recoveringTwiceGivesTheSame() throws {
         let disk = try rotated()
         let first = try SimulatedStore(disk)
@@ -307,7 +307,7 @@ import Testing
         let sound = SimulatedDisk()
         let store = try SimulatedStore(sound)
         for number in 0..<5 { try store.putDurably("\(number)", "value \(number)") }
-        try store.close()
+        try store.closeWithoutCheckpoint()
         let content = store.content
         var refused = 0
         var harmless = 0
@@ -329,5 +329,113 @@ import Testing
         }
         print("rot: \(refused) refused, \(harmless) in padding")
         #expect(refused > 1000 && harmless > 100)
+    }
+
+    // MARK: The checkpoint
+
+    /// A store of several segments whose first part is in the snapshot; then a SIGKILL.
+    private func checkpointed() throws -> SimulatedDisk {
+        let disk = SimulatedDisk()
+        let store = try SimulatedStore(disk)
+        for number in 0..<4 { try store.putDurably("\(number)", "value") }
+        #expect(store.checkpoint())
+        for number in 4..<7 { try store.putDurably("\(number)", "value") }
+        return disk.copy()
+    }
+
+    private func row(_ disk: SimulatedDisk) throws -> CheckpointRow {
+        let bytes = try #require(disk.contents("/store/snapshot/data.mdb"))
+        let reading = bytes.withUnsafeBytes { CheckpointRow.read($0.part(4, Int($0.loadLittle(UInt32.self, at: 0)))) }
+        guard case .valid(let row) = reading else { throw StorageError(.damaged, "\(reading)") }
+        return row
+    }
+
+    @Test func r3ACheckpointAtTheEndLeavesNothingToReplay() throws {
+        let disk = SimulatedDisk()
+        let store = try SimulatedStore(disk)
+        for number in 0..<5 { try store.putDurably("\(number)", "value") }
+        try store.close()
+        let (report, content) = try report(disk.copy())
+        #expect(report.row == .r3 && report.condition == .clean && report.recordsReplayed == 0)
+        #expect(report.checkpointLSN == LSN(rawValue: 5) && content == store.content)
+    }
+
+    @Test func onlyWhatTheSnapshotDoesNotHoldIsReplayed() throws {
+        let (report, content) = try report(try checkpointed())
+        #expect(report.checkpointLSN == LSN(rawValue: 4) && report.recordsReplayed == 3 && content.count == 7)
+    }
+
+    @Test func r2ASnapshotWithoutLogOrFormat() throws {
+        let disk = try checkpointed()
+        for path in disk.paths where path.hasSuffix(".wal") { disk.remove(path) }
+        let error = refusal(disk)
+        #expect(error?.row == .r10 && error?.message.contains("there is no log") == true)
+    }
+
+    @Test func r10ALogThatLostWhatTheSnapshotRestsOnIsRefused() throws {
+        let sound = try checkpointed()
+        let end = try row(sound).position.end
+        let path = SimulatedStore.path(end.segment.rawValue)
+
+        // The batch that the snapshot ends with is gone, with everything behind it.
+        let wiped = sound.copy()
+        wiped.change(path) { bytes in
+            let start = Int(end.batchOffset)
+            bytes.replaceSubrange(start..., with: [UInt8](repeating: 0, count: bytes.count - start))
+        }
+        for number in (end.segment.rawValue + 1)...9 { wiped.remove(SimulatedStore.path(number)) }
+        let first = refusal(wiped)
+        #expect(first?.row == .r10 && first?.message.contains("where something else stands") == true)
+
+        // An older state of the whole log: it ends before the checkpoint's segment.
+        let older = sound.copy()
+        for number in end.segment.rawValue...9 { older.remove(SimulatedStore.path(number)) }
+        let second = refusal(older)
+        #expect(second?.row == .r10 && second?.message.contains("which is not there") == true)
+    }
+
+    /// The next segment's header accounts for the checkpoint's batch: its own segment isn't needed any more.
+    @Test func r10TheNextSegmentMayAccountForTheBatch() throws {
+        let disk = SimulatedDisk()
+        let store = try SimulatedStore(disk)
+        for number in 0..<4 { try store.putDurably("\(number)", "value") }
+        try store.close()
+        let end = try row(disk).position.end
+        let again = try SimulatedStore(disk.copy())
+        let copy = again.disk
+        // Closing wrote one batch more, so the checkpoint's segment is still needed; only older ones may go.
+        for number in 1..<end.segment.rawValue { copy.remove(SimulatedStore.path(number)) }
+        #expect(try SimulatedStore(copy).content == store.content)
+    }
+
+    @Test func r11AMissingSegmentBehindTheCheckpoint() throws {
+        let disk = try checkpointed()
+        let last = try #require(disk.paths.filter { $0.hasSuffix(".wal") }.last)
+        let number = try #require(LogDirectory.segmentNumber(ofName: String(last.dropFirst("/store/wal/".count))))
+        let missing = number.rawValue - 1
+        guard missing > (try row(disk).position.end.segment.rawValue) else { return }
+        disk.remove(SimulatedStore.path(missing))
+        let error = refusal(disk)
+        #expect(error?.row == .r11)
+    }
+
+    @Test func r13ASnapshotOfAnotherStoreIsRefused() throws {
+        let disk = try checkpointed()
+        let other = SimulatedDisk()
+        var options = SimulatedStore.options(direct: true)
+        options.random = { 7 }
+        let store = try SimulatedStore(other, options: options)
+        try store.putDurably("a", "1")
+        #expect(store.checkpoint())
+        disk.overwrite("/store/snapshot/data.mdb", try #require(other.contents("/store/snapshot/data.mdb")))
+        #expect(refusal(disk)?.row == .r13)
+    }
+
+    @Test func r17AMissingSnapshotIsRefused() throws {
+        let disk = try checkpointed()
+        disk.remove("/store/snapshot/data.mdb")
+        let error = refusal(disk)
+        #expect(error?.row == .r17 && error?.code == .damaged)
+        #expect(error?.message.contains("restore") == true)
     }
 }

@@ -47,5 +47,6 @@ void iii_semaphore_post(iii_semaphore *semaphore);
 int iii_semaphore_wait(iii_semaphore *semaphore, uint64_t nanoseconds);
 
 #include "arguments.h"
+#include "filelock.h"
 
 #endif

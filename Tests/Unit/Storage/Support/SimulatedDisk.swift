@@ -24,6 +24,7 @@ final class SimulatedDisk: StorageIO {
         static let fileSync = Lies(rawValue: 1)
         static let directorySync = Lies(rawValue: 2)
         static let directWrite = Lies(rawValue: 4)
+        static let snapshotCommit = Lies(rawValue: 8)
     }
 
     struct File: Sendable {
@@ -35,6 +36,8 @@ final class SimulatedDisk: StorageIO {
     private enum Change {
         case write(UInt64, [UInt8])
         case truncate(UInt64)
+        /// The whole content, by an atomic commit.
+        case replace([UInt8])
     }
 
     private struct Node {
@@ -173,7 +176,7 @@ final class SimulatedDisk: StorageIO {
 
     private static func settle(_ change: Change, _ content: inout [UInt8], _ generator: inout SeededGenerator) {
         switch change {
-        case .truncate:
+        case .truncate, .replace:
             if Bool.random(using: &generator) { apply(change, &content) }
         case .write(let offset, let bytes):
             // Often one fate for all: that finds reordered writes; else each sector for itself: that finds torn ones.
@@ -196,6 +199,8 @@ final class SimulatedDisk: StorageIO {
         switch change {
         case .truncate(let size):
             if Int(size) <= content.count { content.removeSubrange(Int(size)...) } else { grow(&content, Int(size)) }
+        case .replace(let bytes):
+            content = bytes
         case .write(let offset, let bytes):
             grow(&content, Int(offset) + bytes.count)
             content.withUnsafeMutableBytes { place in
@@ -440,5 +445,32 @@ final class SimulatedDisk: StorageIO {
         }
     }
 
-    func freeBytes(_ path: String) throws(SystemCallError) -> UInt64 { 1 << 30 }
+    func freeBytes(_ path: String) throws(SystemCallError) -> UInt64 {
+        state.withLock { state in
+            guard let capacity = state.capacity else { return 1 << 30 }
+            let used = state.liveNames.values.reduce(0) { $0 + state.nodes[$1].live.count }
+            return UInt64(max(0, capacity - used))
+        }
+    }
+
+    /// A snapshot's commit: the file's whole content, atomically, durable when it returns. Creates the file.
+    func replace(_ path: String, with bytes: [UInt8]) throws(SystemCallError) {
+        try state.withLock { (state) throws(SystemCallError) in
+            let effect = { (state: inout State) in
+                if state.liveNames[path] == nil {
+                    state.nodes.append(Node())
+                    state.liveNames[path] = state.nodes.count - 1
+                    state.nameChanges.append(.link(path, state.nodes.count - 1))
+                }
+                guard let node = state.liveNames[path] else { return }
+                state.nodes[node].live = bytes
+                state.nodes[node].changes.append(.replace(bytes))
+            }
+            try Self.begin(&state, "commit", path, effect: effect)
+            effect(&state)
+            guard !state.lies.contains(.snapshotCommit), let node = state.liveNames[path] else { return }
+            state.nodes[node].durable = bytes
+            state.nodes[node].changes = []
+        }
+    }
 }

@@ -16,6 +16,8 @@ struct SimulatedStore {
         options.useDirectIO = direct ? .auto : .off
         options.initialSegmentBytes = 4 * LogLimits.blockBytes
         options.maximumSegmentBytes = 8 * LogLimits.blockBytes
+        // Checkpoints only where the test says so.
+        options.checkpointIntervalNanoseconds = 0
         // One batch per transaction: then several batches share a sync, which only buffered writing does.
         if !direct { options.softBatchBytes = 1 }
         let ticks = Mutex<UInt64>(1_000_000)
@@ -33,10 +35,15 @@ struct SimulatedStore {
 
     init(_ disk: SimulatedDisk, direct: Bool = true, options: StorageOptions? = nil) throws(StorageError) {
         let options = options ?? Self.options(direct: direct)
-        var opening = LogOpening(io: disk, root: Self.root, options: options)
+        var opening = LogOpening(io: disk, root: Self.root, options: options) { store, create throws(StorageError) in
+            try SimulatedSnapshot(disk, LogDirectory(root: Self.root), store: store, create: create)
+        }
         self.disk = disk
         log = LogStore(options: options, io: disk, opened: try opening.run())
     }
+
+    /// The checkpoint in progress may be written: its changes are durable in the log (I5).
+    var isCheckpointDurable: Bool { log.nextCheckpointAction() == .write }
 
     static func path(_ segment: UInt64) -> String {
         LogDirectory(root: root).segment(SegmentNumber(rawValue: segment))
@@ -44,15 +51,27 @@ struct SimulatedStore {
 
     /// Every row of every table, as text.
     var content: [String] {
-        var rows: [String] = []
         log.core.withLock { core in
-            core.tables.forEach { table, entry in
-                rows.append(
-                    "\(table.rawValue) \(String(decoding: entry.key, as: UTF8.self)) \(String(decoding: entry.value, as: UTF8.self))"
-                )
+            var rows: [String] = []
+            for table in [Self.rows, Self.other] {
+                core.scan(table, from: nil, upTo: nil, reversed: false) { key, value in
+                    let words = [key, value].map { String(decoding: $0, as: UTF8.self) }
+                    rows.append("\(table.rawValue) \(words[0]) \(words[1])")
+                    return true
+                }
             }
+            core.snapshot.endRead()
+            return rows
         }
-        return rows
+    }
+
+    /// Writes what waits and takes it into the snapshot; false: it failed.
+    @discardableResult
+    func checkpoint() -> Bool {
+        guard log.beginCheckpoint() else { return false }
+        while case .wrote = log.writeStep() {}
+        if case .written = log.writeCheckpoint() { return true }
+        return false
     }
 
     @discardableResult
@@ -69,7 +88,18 @@ struct SimulatedStore {
     }
 
     func get(_ key: String, table: TableID = rows) -> Bytes? {
-        log.core.withLock { core in core.tables.existing(table)?.entry(Bytes(key.utf8))?.value }
+        log.core.withLock { core in
+            defer { core.snapshot.endRead() }
+            return core.find(table, Bytes(key.utf8))
+        }
+    }
+
+    /// As if the disk had no room for the last checkpoint: the log keeps everything.
+    func closeWithoutCheckpoint() throws {
+        log.refuseCommits()
+        while log.writeStep() != .idle {}
+        (log.snapshot as? SimulatedSnapshot)?.failures = [.mapFull, .mapFull]
+        try log.closeLog()
     }
 
     func close() throws {

@@ -1,0 +1,54 @@
+/// When a checkpoint is due (storage.md §5.9). Pure.
+struct CheckpointSchedule: Sendable {
+    /// What the decision rests on.
+    struct Facts: Equatable, Sendable {
+        /// Memory and number of changes since the last checkpoint began.
+        var overlayBytes = 0
+        var entryCount = 0
+        var isDirty = false
+        /// Log written since then.
+        var logBytes = 0
+        /// Files of the log that recovery needs.
+        var segments = 0
+        var snapshot = SnapshotSize()
+        /// Room on the disk, and in free pages of the snapshot.
+        var roomBytes = Int.max
+        var needsReseal = false
+    }
+
+    /// So many files of the log that the snapshot doesn't cover are reason enough, even with few changes: every opening
+    /// starts one.
+    static let maximumSegments = 8
+    /// After a failed attempt.
+    static let retryNanoseconds: UInt64 = 1_000_000_000
+
+    let logBytes: Int
+    let overlayBytes: Int
+    let dirtyBytes: Int
+    let intervalNanoseconds: UInt64
+
+    init(_ options: StorageOptions) {
+        logBytes = max(LogLimits.blockBytes, options.checkpointLogBytes)
+        overlayBytes = max(1, options.checkpointOverlayBytes)
+        dirtyBytes = max(LogLimits.blockBytes, options.checkpointDirtyBytes)
+        intervalNanoseconds = options.checkpointIntervalNanoseconds
+    }
+
+    func isDue(_ facts: Facts) -> Bool {
+        if facts.segments > Self.maximumSegments || facts.needsReseal { return true }
+        guard facts.isDirty else { return false }
+        let dirty = Self.dirtyBytes(facts)
+        return facts.logBytes >= logBytes || facts.overlayBytes >= overlayBytes || dirty >= dirtyBytes
+            || dirty >= facts.roomBytes / 2
+    }
+
+    /// When it is due at the latest; nil: never for that reason.
+    func deadline(dirtySince: UInt64) -> UInt64? {
+        intervalNanoseconds == 0 ? nil : dirtySince &+ intervalNanoseconds
+    }
+
+    /// How much of the snapshot writing the changes may touch: a page per change or every leaf, and the new content.
+    static func dirtyBytes(_ facts: Facts) -> Int {
+        min(facts.entryCount, facts.snapshot.leafPages) * facts.snapshot.pageBytes + facts.overlayBytes
+    }
+}

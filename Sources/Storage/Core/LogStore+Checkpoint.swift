@@ -1,0 +1,253 @@
+import Synchronization
+
+/// A checkpoint that has begun: its changes are frozen.
+struct CheckpointPlan: Sendable {
+    /// The last record that it takes in.
+    var lsn: LSN
+    /// Where in the log that is; nil while the batch waits for the writer.
+    var end: LogEnd?
+    var startedAt: UInt64
+}
+
+/// What the checkpoint thread knows.
+struct CheckpointState: Sendable {
+    var plan: CheckpointPlan?
+    /// When the first change since the last checkpoint became durable.
+    var dirtySince: UInt64?
+    var retryAt: UInt64?
+    /// Somebody wants one now.
+    var isRequested = false
+    /// Who waits for one that began after they asked.
+    var waiting: [@Sendable (StorageError?) -> Void] = []
+    var waitingForPlan: [@Sendable (StorageError?) -> Void] = []
+    /// Backups in progress: no segment is retired.
+    var pins = 0
+    /// The thread has been woken and hasn't looked yet.
+    var isAwake = false
+    var hasStopped = false
+}
+
+enum CheckpointAction: Equatable, Sendable {
+    case begin
+    case write
+    /// nil: until somebody wakes the thread.
+    case sleep(nanoseconds: UInt64?)
+}
+
+enum CheckpointResult: Sendable {
+    case nothing
+    case written(CheckpointRow)
+    case failed(StorageError)
+}
+
+/// Checkpoints (storage.md §5.9): log durable, then snapshot durable, then log retired.
+extension LogStore {
+    /// What the checkpoint thread should do now.
+    func nextCheckpointAction() -> CheckpointAction {
+        let now = options.clock.monotonicNanoseconds()
+        let isDue = checkpointSchedule.isDue(checkpointFacts())
+        let durable = gate.durableLSN
+        return checkpoints.withLock { state in
+            let action = state.next(now: now, durable: durable, isDue: isDue, checkpointSchedule)
+            state.isAwake = action == .begin || action == .write
+            return action
+        }
+    }
+
+    /// After a sync: whether the checkpoint thread must be woken.
+    func wakesCheckpoint() -> Bool {
+        let now = options.clock.monotonicNanoseconds()
+        let isDue = checkpointSchedule.isDue(checkpointFacts())
+        let durable = gate.durableLSN
+        return checkpoints.withLock { state in
+            let isFirstChange = state.dirtySince == nil
+            if isFirstChange { state.dirtySince = now }
+            guard !state.isAwake else { return false }
+            let action = state.next(now: now, durable: durable, isDue: isDue, checkpointSchedule)
+            state.isAwake = isFirstChange || action == .begin || action == .write
+            return state.isAwake
+        }
+    }
+
+    private func checkpointFacts() -> CheckpointSchedule.Facts {
+        let covered = snapshot.row?.position.end.segment ?? .none
+        let segments = writer.withLock { state in state.files.count { $0.number >= covered } }
+        let size = snapshot.size
+        return core.withLock { core in
+            CheckpointSchedule.Facts(
+                overlayBytes: core.live.bytes,
+                entryCount: core.live.entryCount,
+                isDirty: !core.live.isEmpty,
+                logBytes: core.liveLogBytes,
+                segments: segments,
+                snapshot: size,
+                roomBytes: core.roomBytes,
+                needsReseal: snapshot.needsReseal
+            )
+        }
+    }
+
+    /// Step 1: everything committed so far is frozen. False: one is in progress, or the store has stopped.
+    @discardableResult
+    func beginCheckpoint() -> Bool {
+        let now = options.clock.monotonicNanoseconds()
+        let plan: CheckpointPlan? = writer.withLock { state in
+            guard !state.hasStopped else { return nil }
+            return core.withLock { core in
+                guard core.frozen == nil else { return nil }
+                let last = core.freeze() ?? state.backlog.last
+                last?.endsCheckpoint = true
+                state.checkpointEnd = nil
+                precondition(last != nil || state.log.end.lastLSN == core.lastLSN, "a batch got lost")
+                return CheckpointPlan(lsn: core.lastLSN, end: last == nil ? state.log.end : nil, startedAt: now)
+            }
+        }
+        guard let plan else { return false }
+        checkpoints.withLock { state in
+            state.plan = plan
+            state.isRequested = false
+            state.dirtySince = nil
+            state.waitingForPlan += state.waiting
+            state.waiting = []
+        }
+        return true
+    }
+
+    /// Steps 2 to 6, when the frozen changes are durable in the log.
+    func writeCheckpoint() -> CheckpointResult {
+        guard let plan = checkpoints.withLock({ $0.plan }), let frozen = core.withLock({ $0.frozen }),
+            let end = checkpointEnd(plan)
+        else { return .nothing }
+        precondition(plan.lsn <= gate.durableLSN, "I5: the snapshot ran ahead of the log")
+        precondition(end.lastLSN == plan.lsn || isMutant(.snapshotClaimsTooMuch), "a checkpoint ends with its changes")
+        failpoint("checkpoint.beforeApply")
+        if isMutant(.retireBeforeSnapshot) { retireSegments(below: end.segment) }
+        let row: CheckpointRow
+        do {
+            row = try apply(frozen, CheckpointPosition(end: end, createdAt: options.clock.wallNanoseconds()))
+        } catch {
+            return settle(error)
+        }
+        failpoint("checkpoint.afterCommit")
+        publish(row, startedAt: plan.startedAt)
+        retireSegments(below: row.position.end.segment)
+        judgeSpace()
+        return .written(row)
+    }
+
+    /// Behind the last batch that the frozen changes came with.
+    private func checkpointEnd(_ plan: CheckpointPlan) -> LogEnd? {
+        writer.withLock { state in
+            isMutant(.snapshotClaimsTooMuch) ? state.log.end : plan.end ?? state.checkpointEnd
+        }
+    }
+
+    private func apply(_ frozen: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
+        do {
+            return try snapshot.apply(frozen, position)
+        } catch {
+            guard case .mapFull = error else { throw error }
+        }
+        // Nobody reads while the map moves.
+        try core.withLock { (_) throws(SnapshotFailure) in try snapshot.growMap() }
+        return try snapshot.apply(frozen, position)
+    }
+
+    /// Step 5: the frozen changes are the snapshot's from now on.
+    private func publish(_ row: CheckpointRow, startedAt: UInt64) {
+        let unsaturated = core.withLock { $0.dropFrozen() }
+        let spent = options.clock.monotonicNanoseconds() &- startedAt
+        let told = checkpoints.withLock { state in
+            state.plan = nil
+            state.retryAt = nil
+            defer { state.waitingForPlan = [] }
+            return state.waitingForPlan
+        }
+        counters.withLock { $0.recordCheckpoint(row, nanoseconds: spent) }
+        for callback in unsaturated { callback() }
+        for callback in told { callback(nil) }
+    }
+
+    /// The frozen changes stay where they are, below the live ones, and are tried again; or nothing is promised any more.
+    private func settle(_ failure: SnapshotFailure) -> CheckpointResult {
+        counters.withLock { $0.checkpointFailures += 1 }
+        switch failure {
+        case .mapFull:
+            return retry(StorageError(.lowSpace, "the snapshot's map is full", path: directory.snapshot))
+        case .lowSpace(let error):
+            return retry(error)
+        case .final(let error):
+            writer.withLock { state in
+                state.hasStopped = true
+                state.log.closeFile()
+            }
+            stopPromising(error)
+            return .failed(error)
+        }
+    }
+
+    private func retry(_ error: StorageError) -> CheckpointResult {
+        foundDiskFull()
+        let now = options.clock.monotonicNanoseconds()
+        let told = checkpoints.withLock { state in
+            state.retryAt = now &+ CheckpointSchedule.retryNanoseconds
+            defer { state.waitingForPlan = [] }
+            return state.waitingForPlan
+        }
+        for callback in told { callback(error) }
+        return .failed(error)
+    }
+
+    /// Calls back when a checkpoint that began after this call has been written, or could not be.
+    func requestCheckpoint(_ body: @escaping @Sendable (StorageError?) -> Void) {
+        let refusal = core.withLock { $0.refusal }
+        let isRefused = checkpoints.withLock { state in
+            guard refusal == nil, !state.hasStopped else { return true }
+            state.isRequested = true
+            state.waiting.append(body)
+            return false
+        }
+        if isRefused { body(refusal ?? StorageError(.closed, "the store is closed", path: directory.root)) }
+    }
+
+    /// Nobody will write checkpoints any more: who waits for one is told.
+    func stopCheckpoints(_ error: StorageError) {
+        let told = checkpoints.withLock { state in
+            state.hasStopped = true
+            defer {
+                state.waiting = []
+                state.waitingForPlan = []
+            }
+            return state.waiting + state.waitingForPlan
+        }
+        for callback in told { callback(error) }
+    }
+
+    /// At the end, with everything written and no thread left: what is frozen, then what came after.
+    ///
+    /// A store that failed, or that closes with a full disk, leaves both to the log.
+    func lastCheckpoint() {
+        guard writer.withLock({ !$0.hasStopped && $0.backlog.isEmpty }) else { return }
+        if case .failed = writeCheckpoint() { return }
+        guard core.withLock({ !$0.live.isEmpty }), beginCheckpoint() else { return }
+        _ = writeCheckpoint()
+    }
+}
+
+extension CheckpointState {
+    /// Pure: what comes next.
+    func next(now: UInt64, durable: LSN, isDue: Bool, _ schedule: CheckpointSchedule)
+        -> CheckpointAction
+    {
+        if let plan {
+            guard durable >= plan.lsn else { return .sleep(nanoseconds: nil) }
+            if let retryAt, now < retryAt { return .sleep(nanoseconds: retryAt - now) }
+            return .write
+        }
+        if isRequested || isDue { return .begin }
+        guard let dirtySince, let deadline = schedule.deadline(dirtySince: dirtySince) else {
+            return .sleep(nanoseconds: nil)
+        }
+        return now >= deadline ? .begin : .sleep(nanoseconds: deadline - now)
+    }
+}

@@ -1,0 +1,32 @@
+/// The keys that a store may use. `current` seals, all of them open.
+///
+/// Rotation: the new key becomes `current`, the old one goes to `previous` until nothing sealed with it is left.
+public struct EncryptionKeys: Sendable {
+    /// nil: what is written from now on is not encrypted.
+    public var current: EncryptionKey?
+    public var previous: [EncryptionKey]
+
+    public init(current: EncryptionKey? = nil, previous: [EncryptionKey] = []) {
+        self.current = current
+        self.previous = previous
+    }
+
+    func key(_ id: KeyID) -> EncryptionKey? {
+        if let current, current.id == id { return current }
+        return previous.first { $0.id == id }
+    }
+
+    /// - Parameter path: the file that was sealed with the key.
+    /// - Throws: `unusableKey` that names the missing key and those that were given.
+    func key(_ id: KeyID, neededFor path: String) throws(StorageError) -> EncryptionKey {
+        if let key = key(id) { return key }
+        let given = ([current].compactMap { $0 } + previous).map { "\($0.id)" }
+        let facts = given.isEmpty ? "no key was given" : "the given keys are \(given.joined(separator: ", "))"
+        throw StorageError(
+            .unusableKey,
+            "this was encrypted with the key \(id), but \(facts). Nothing was changed; "
+                + "open the store with that key as the current or a previous one",
+            path: path
+        )
+    }
+}

@@ -1,0 +1,190 @@
+import Glibc
+
+/// Where a log may begin.
+enum LogStart: Sendable, Equatable {
+    /// With segment 1: there is no snapshot.
+    case beginning
+    /// With whatever segment stands first: a snapshot holds what was before.
+    case anywhere
+}
+
+/// The segments of a log and what their headers say.
+struct LogSurvey {
+    struct Segment {
+        var facts: SegmentFacts
+        /// Only of segments that belong to the log.
+        var header: SegmentHeader?
+
+        var number: SegmentNumber { SegmentNumber(rawValue: facts.number) }
+    }
+
+    var segments: [Segment] = []
+    /// In the order in which recovery would meet them.
+    var problems: [StorageError] = []
+    /// A creation that a crash cut short.
+    var isNew = false
+
+    /// Segments whose batches are the log; an unused one at the end is not.
+    var setAside: Bool {
+        guard case .unused = segments.last?.facts.standing else { return false }
+        return true
+    }
+}
+
+/// Recovery's steps 2 and 4 without refusing: FORMAT, the list of segments, their headers (R1, R2, R11 to R14, R16).
+struct LogSurveyor<IO: StorageIO> {
+    let io: IO
+    let directory: LogDirectory
+    let start: LogStart
+
+    func survey() throws(StorageError) -> LogSurvey {
+        var survey = LogSurvey()
+        let numbers = try listSegments()
+        let store = try readFormat(numbers, &survey)
+        noteMissing(numbers, &survey)
+        var known = store
+        for number in numbers {
+            let segment = try read(number, isLast: number == numbers.last, store: &known, &survey)
+            survey.segments.append(segment)
+        }
+        return survey
+    }
+
+    private func listSegments() throws(StorageError) -> [SegmentNumber] {
+        do {
+            return try io.list(directory.wal).compactMap(LogDirectory.segmentNumber(ofName:)).sorted()
+        } catch {
+            if error.number == ENOENT { return [] }
+            throw .inspectionFailed(error, root: directory.root)
+        }
+    }
+
+    private func readFormat(_ numbers: [SegmentNumber], _ survey: inout LogSurvey) throws(StorageError) -> StoreID? {
+        do {
+            if let store = try FormatFile(io: io, directory: directory).read() {
+                if numbers.isEmpty {
+                    survey.problems.append(
+                        .filesRemoved(directory.root, "the store has a FORMAT file but no log segments")
+                    )
+                }
+                return store
+            }
+        } catch {
+            try error.throwIfForbidden(root: directory.root)
+            survey.problems.append(error)
+            return nil
+        }
+        survey.isNew = numbers == [.first] ? try isUntouchedFirstSegment() : numbers.isEmpty
+        if !survey.isNew {
+            survey.problems.append(.filesRemoved(directory.root, "there are log segments but no FORMAT file"))
+        }
+        return nil
+    }
+
+    private func noteMissing(_ numbers: [SegmentNumber], _ survey: inout LogSurvey) {
+        var expected = start == .beginning ? .first : numbers.first ?? .first
+        for number in numbers {
+            if number != expected {
+                survey.problems.append(
+                    .segmentMissing(expected, path: directory.segment(expected), "segment \(number) follows")
+                )
+            }
+            expected = number.next
+        }
+    }
+
+    private func read(_ number: SegmentNumber, isLast: Bool, store: inout StoreID?, _ survey: inout LogSurvey)
+        throws(StorageError) -> LogSurvey.Segment
+    {
+        let path = directory.segment(number)
+        let spot = StorageError.Spot(path: path, segment: number, offset: 0)
+        var facts = SegmentFacts(number: number.rawValue, path: path, bytes: 0, standing: .log)
+        do throws(StorageError) {
+            var window = try SegmentWindow(io: io, path: path)
+            facts.bytes = window.size
+            let reading = SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes))
+            let header = try judge(reading, spot, isLast: isLast, store: store, &facts, &survey, &window)
+            store = store ?? header?.store
+            return LogSurvey.Segment(facts: facts, header: header)
+        } catch {
+            try error.throwIfForbidden(root: directory.root)
+            facts.standing = .unreadable(error.systemCall?.reason ?? error.message)
+            survey.problems.append(error)
+            return LogSurvey.Segment(facts: facts, header: nil)
+        }
+    }
+
+    /// What a header makes of its segment. Returns it if its batches are to be read by it.
+    private func judge(
+        _ reading: SegmentHeaderReading,
+        _ spot: StorageError.Spot,
+        isLast: Bool,
+        store: StoreID?,
+        _ facts: inout SegmentFacts,
+        _ survey: inout LogSurvey,
+        _ window: inout SegmentWindow<IO>
+    ) throws(StorageError) -> SegmentHeader? {
+        switch reading {
+        case .valid(let header):
+            facts.header = SegmentFacts.Header(header)
+            guard let reason = strangeness(of: header, at: spot.segment, store: store) else { return header }
+            facts.standing = .foreign(reason)
+            survey.problems.append(.foreign(at: spot, reason))
+        case .needsVersion(let what):
+            facts.standing = .needsVersion(what)
+            survey.problems.append(.newerWriter(at: spot, what))
+        case .invalid(let reason):
+            let mayBeUnused = isLast && spot.segment != .first
+            let isInUse = try mayBeUnused ? window.holdsBatch(of: spot.segment) : true
+            guard isInUse else {
+                facts.standing = .unused(reason)
+                return nil
+            }
+            facts.standing = .damagedHeader(reason)
+            survey.problems.append(
+                .acknowledgedDataDamaged(
+                    at: spot,
+                    because: "segment header: \(reason)",
+                    proof: "the segment is in use"
+                )
+            )
+        }
+        return nil
+    }
+
+    private func strangeness(of header: SegmentHeader, at number: SegmentNumber, store: StoreID?) -> String? {
+        guard header.number == number else { return "it says that it is segment \(header.number)" }
+        guard store == nil || header.store == store else { return "it is part of another store" }
+        return nil
+    }
+
+    /// Without FORMAT there may be the first segment of a creation that a crash cut short: provably without a batch.
+    private func isUntouchedFirstSegment() throws(StorageError) -> Bool {
+        var window = try SegmentWindow(io: io, path: directory.segment(.first))
+        guard case .valid(let header) = SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes)),
+            header.number == .first, header.firstBatch == BatchNumber(rawValue: 1)
+        else { return false }
+        return try window.usedBytes(from: LogLimits.firstBatchOffset) == LogLimits.firstBatchOffset
+    }
+}
+
+extension StorageError {
+    /// Missing rights are the caller's matter, not the store's condition.
+    func throwIfForbidden(root: String) throws(StorageError) {
+        guard let systemCall, systemCall.number == EACCES || systemCall.number == EPERM else { return }
+        throw .inspectionFailed(systemCall, root: root)
+    }
+
+    static func inspectionFailed(_ error: SystemCallError, root: String) -> StorageError {
+        switch error.number {
+        case EACCES, EPERM:
+            StorageError(
+                .unusableDirectory,
+                "the store can't be read: \(error.reason); run this as the user that owns it",
+                path: error.path,
+                systemCall: error
+            )
+        default: .deviceFailed(error)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+/// Deliberate faults of the engine, each a sync removed, an order swapped or a check left out: the test suite must turn
+/// red for every one of them (storage.md §6, L5). `tools/dev/mutants` builds with `-D III_MUTANTS`, runs the suite once
+/// per mutant and prints the table of docs/testing.md.
+///
+/// Without that flag `isMutant` is the constant false, and the code below it is what the release holds.
+enum Mutant: String, CaseIterable {
+    /// The log isn't synced after buffered writes.
+    case noLogSync
+    /// Direct writes are not durable when they return (no O_DSYNC) and nothing else syncs them.
+    case noDirectSync
+    /// A segment's header isn't synced before its name appears.
+    case noHeaderSync
+    /// The log directory isn't synced after a segment got its name.
+    case noSegmentNameSync
+    /// FORMAT's directory entry isn't synced: a created store may vanish.
+    case noFormatNameSync
+    /// What was recovered isn't synced before it is shown (lesson 6).
+    case noRecoverySync
+    /// The snapshot's directory isn't synced when the store is created.
+    case noSnapshotNameSync
+    /// LMDB commits without syncing.
+    case noSnapshotSync
+    /// Waiters are told before the write (I1).
+    case acknowledgeBeforeSync
+    /// Reads don't wait for what they saw (I4).
+    case showBeforeDurable
+    /// Log segments are retired before the snapshot that covers them is written (I6).
+    case retireBeforeSnapshot
+    /// The snapshot claims the position of the latest batch instead of the frozen one's.
+    case snapshotClaimsTooMuch
+    /// A later batch's word that an earlier one was durable is ignored (I7).
+    case noDurableThroughCheck
+    /// Batches of another use of the file are taken for this one's.
+    case noEpochCheck
+    /// A missing or spliced batch goes unnoticed.
+    case noChainCheck
+    /// A torn payload is taken for whole.
+    case noPayloadCheck
+    /// The log behind the snapshot isn't compared with what the snapshot says (R10).
+    case noCheckpointInLogCheck
+    /// Recovery goes on in the old segment's successor without fixing the old one's end.
+    case noPredecessorCheck
+    /// A checkpoint forgets the trimmed ranges.
+    case checkpointSkipsTrims
+}
+
+@inline(__always)
+func isMutant(_ mutant: Mutant) -> Bool {
+    #if III_MUTANTS
+        return mutant == activeMutant
+    #else
+        return false
+    #endif
+}
+
+#if III_MUTANTS
+    import Glibc
+
+    /// `III_MUTANT` names it.
+    private let activeMutant: Mutant? = getenv("III_MUTANT").flatMap { Mutant(rawValue: String(cString: $0)) }
+#endif

@@ -1,0 +1,66 @@
+/// Restore to a position, and the cut that an operator asks for (storage.md §5.10, §5.12). Both leave a store that goes on
+/// where the log was left, in a new segment whose predecessor facts say so.
+extension LogOpening {
+    mutating func finishStopped(
+        _ numbers: [SegmentNumber],
+        _ recovered: inout RecoveredLog,
+        _ snapshot: any SnapshotStore
+    ) throws(StorageError) {
+        if case .place(let segment, let offset) = limit {
+            guard recovered.isStopped, recovered.end.segment == segment, recovered.end.offset == offset else {
+                throw notThere(recovered.end)
+            }
+            return try setAsideBehind(numbers, &recovered)
+        }
+        guard recovered.isStopped else { throw notReached(recovered.end) }
+        try takeIn(&recovered, snapshot)
+        try removeAll(numbers)
+        recovered.files = []
+    }
+
+    /// What was read becomes the snapshot: the old log, which goes on behind the limit, isn't needed any more.
+    private func takeIn(_ recovered: inout RecoveredLog, _ snapshot: any SnapshotStore) throws(StorageError) {
+        let position = CheckpointPosition(end: recovered.end, createdAt: options.clock.wallNanoseconds())
+        do {
+            _ = try snapshot.apply(recovered.overlay, position)
+        } catch {
+            switch error {
+            case .mapFull: throw StorageError(.lowSpace, "the snapshot's map is full", path: directory.snapshot)
+            case .lowSpace(let error), .final(let error): throw error
+            }
+        }
+        recovered.overlay = Overlay()
+        recovered.replayedBytes = 0
+    }
+
+    private func removeAll(_ numbers: [SegmentNumber]) throws(StorageError) {
+        try orOpenFailed { () throws(SystemCallError) in
+            for number in numbers { try io.unlink(directory.segment(number)) }
+            try io.syncDirectory(directory.wal)
+        }
+    }
+
+    /// Later segments leave the log; the tail of this one was copied by `settle`.
+    private mutating func setAsideBehind(_ numbers: [SegmentNumber], _ recovered: inout RecoveredLog)
+        throws(StorageError)
+    {
+        for number in numbers where number > recovered.end.segment { try setAside(number, suffix: "cut") }
+        recovered.files.removeAll { $0.number > recovered.end.segment }
+    }
+
+    private func notThere(_ end: LogEnd) -> StorageError {
+        StorageError(
+            .damaged,
+            "no batch ends there: the log is sound up to segment \(end.segment), offset \(end.offset); cut it where the refusal says",
+            path: directory.root
+        )
+    }
+
+    private func notReached(_ end: LogEnd) -> StorageError {
+        StorageError(
+            .missingFiles,
+            "the log ends at LSN \(end.lastLSN), before what was asked for; add the later log with --log, or name an earlier position",
+            path: directory.root
+        )
+    }
+}

@@ -1,0 +1,61 @@
+import CLMDB
+
+/// LMDB's status codes as this engine's errors.
+struct LMDBError: Error, Sendable {
+    var call: String
+    var status: Int32
+    var path: String
+
+    var reason: String {
+        guard let text = mdb_strerror(status) else { return "error \(status)" }
+        return "\(call): \(String(cString: text)) (\(status))"
+    }
+
+    private var systemCall: SystemCallError? {
+        status > 0 ? SystemCallError(call: call, number: status, path: path) : nil
+    }
+
+    var isLackOfSpace: Bool { systemCall?.isLackOfSpace ?? false }
+
+    /// While opening or reading: R16 for a failing device, R17 for content that makes no sense.
+    var refusal: StorageError {
+        if let systemCall { return .deviceFailed(systemCall) }
+        return .snapshotDamaged(path, reason)
+    }
+
+    /// While writing a checkpoint.
+    var failure: SnapshotFailure {
+        if status == MDB_MAP_FULL { return .mapFull }
+        if isLackOfSpace {
+            return .lowSpace(StorageError(.lowSpace, "no room for a checkpoint", path: path, systemCall: systemCall))
+        }
+        return .final(
+            StorageError(
+                .durabilityLost,
+                "a checkpoint could not be written: \(reason). Check the device, then restart",
+                path: path,
+                systemCall: systemCall
+            )
+        )
+    }
+}
+
+/// Throws unless a call of LMDB succeeded.
+@inline(__always)
+func orThrow(_ status: Int32, _ call: String, _ path: String) throws(LMDBError) {
+    guard status != 0 else { return }
+    throw LMDBError(call: call, status: status, path: path)
+}
+
+extension UnsafeRawBufferPointer {
+    init(_ value: MDB_val) {
+        self.init(start: value.mv_data, count: value.mv_size)
+    }
+}
+
+/// Calls with a key in the form that LMDB takes; it is only read.
+@inline(__always)
+func withLMDBValue<R>(_ bytes: UnsafeRawBufferPointer, _ body: (inout MDB_val) -> R) -> R {
+    var value = MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+    return body(&value)
+}

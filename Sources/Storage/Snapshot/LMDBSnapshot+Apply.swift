@@ -1,0 +1,153 @@
+import CLMDB
+import Glibc
+
+// Writing: the checkpoint thread only.
+extension LMDBSnapshot {
+    func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
+        try reseal()
+        var dead: Int32 = 0
+        // What fails here fails again below, with its reason.
+        mdb_reader_check(environment, &dead)
+        let row = try inTransaction { (transaction) throws(SnapshotFailure) in
+            var writer = try LMDBWriter(self, transaction, after: self.row, store: options.store)
+            return try writer.write(changes, position)
+        }
+        committed(row)
+        return row
+    }
+}
+
+/// Writes one generation of changes into an open write transaction, in key order.
+struct LMDBWriter: ~Copyable {
+    let snapshot: LMDBSnapshot
+    let cursor: OpaquePointer
+    var row: CheckpointRow
+
+    init(_ snapshot: LMDBSnapshot, _ transaction: OpaquePointer, after last: CheckpointRow?, store: StoreID)
+        throws(SnapshotFailure)
+    {
+        self.snapshot = snapshot
+        var made: OpaquePointer?
+        let status = mdb_cursor_open(transaction, LMDBSnapshot.tree, &made)
+        guard status == 0, let made else {
+            throw LMDBError(call: "mdb_cursor_open", status: status, path: snapshot.path).failure
+        }
+        cursor = made
+        row = CheckpointRow(
+            store: store,
+            position: CheckpointPosition(end: .empty, createdAt: 0),
+            generation: last?.generation ?? 0,
+            digest: last?.digest ?? SnapshotDigest(),
+            // Rows that an older key sealed are sealed anew before (`reseal`).
+            keyID: snapshot.options.keys.current?.id.rawValue ?? 0,
+            counts: last?.counts ?? [:]
+        )
+    }
+
+    deinit {
+        mdb_cursor_close(cursor)
+    }
+
+    mutating func write(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
+        for (number, table) in changes.tables.sorted(by: { $0.key < $1.key }) {
+            let id = TableID(rawValue: number)
+            for range in table.trims.ranges { try trim(id, range) }
+            for leaf in table.entries.leaves {
+                for entry in leaf.entries { try write(entry, in: id) }
+            }
+        }
+        row.position = position
+        row.generation += 1
+        row.counts = row.counts.filter { $0.value != 0 }
+        try putRow()
+        return row
+    }
+
+    func putRow() throws(SnapshotFailure) {
+        try put(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow), row.encoded())
+    }
+
+    private mutating func trim(_ table: TableID, _ range: RangeTombstones.Range) throws(SnapshotFailure) {
+        let from = SnapshotKey.make(table, range.from)
+        let upTo = SnapshotKey.make(table, range.upTo)
+        var value = MDB_val()
+        while true {
+            let isInside = try seek(from, &value, MDB_SET_RANGE) { key in
+                upTo.withUnsafeBytes { compare(key, $0) < 0 }
+            }
+            guard isInside else { return }
+            try remove(table, UnsafeRawBufferPointer(value))
+        }
+    }
+
+    private mutating func write(_ entry: TableEntry, in table: TableID) throws(SnapshotFailure) {
+        let key = SnapshotKey.make(table, entry.key)
+        var old = MDB_val()
+        let isThere = try seek(key, &old, MDB_SET_KEY) { _ in true }
+        guard let value = entry.value else {
+            if isThere { try remove(table, UnsafeRawBufferPointer(old)) }
+            return
+        }
+        if isThere { forget(UnsafeRawBufferPointer(old)) } else { row.counts[table.rawValue, default: 0] += 1 }
+        try put(value, lsn: entry.lsn, key)
+    }
+
+    /// Positions the cursor; false: not there, or `accept` doesn't want it.
+    func seek(
+        _ key: Bytes,
+        _ value: inout MDB_val,
+        _ operation: MDB_cursor_op,
+        _ accept: (UnsafeRawBufferPointer) -> Bool
+    ) throws(SnapshotFailure) -> Bool {
+        var accepted = false
+        let status = key.withUnsafeBytes { bytes in
+            withLMDBValue(bytes) { found in
+                let status = mdb_cursor_get(cursor, &found, &value, operation)
+                if status == 0 { accepted = accept(UnsafeRawBufferPointer(found)) }
+                return status
+            }
+        }
+        snapshot.mapped.touch(snapshot.map.address, snapshot.map.bytes)
+        guard status == 0 || status == MDB_NOTFOUND else {
+            throw LMDBError(call: "mdb_cursor_get", status: status, path: snapshot.path).failure
+        }
+        return accepted
+    }
+
+    /// The row under the cursor leaves the digest and the tree.
+    private mutating func remove(_ table: TableID, _ old: UnsafeRawBufferPointer) throws(SnapshotFailure) {
+        forget(old)
+        row.counts[table.rawValue, default: 1] -= 1
+        try orFail(mdb_cursor_del(cursor, 0), "mdb_cursor_del")
+    }
+
+    mutating func forget(_ old: UnsafeRawBufferPointer) {
+        guard case .valid(let envelope) = SnapshotEnvelope.read(old) else { return }
+        row.digest.remove(checksum: envelope.checksum, lsn: envelope.lsn)
+    }
+
+    mutating func put(_ value: Bytes, lsn: UInt64, _ key: Bytes) throws(SnapshotFailure) {
+        let payload = snapshot.codec.encode(value, key: key, lsn: lsn)
+        var place = MDB_val(mv_size: SnapshotEnvelope.encodedBytes + payload.bytes.count, mv_data: nil)
+        let status = key.withUnsafeBytes { key in
+            withLMDBValue(key) { mdb_cursor_put(cursor, &$0, &place, UInt32(MDB_RESERVE)) }
+        }
+        try orFail(status, "mdb_cursor_put")
+        let envelope = payload.fill(place.mv_data, key: key, lsn: lsn)
+        row.digest.add(checksum: envelope.checksum, lsn: lsn)
+    }
+
+    private func put(_ key: Bytes, _ content: Bytes) throws(SnapshotFailure) {
+        let status = key.withUnsafeBytes { key in
+            content.withUnsafeBytes { content in
+                withLMDBValue(key) { key in withLMDBValue(content) { mdb_cursor_put(cursor, &key, &$0, 0) } }
+            }
+        }
+        try orFail(status, "mdb_cursor_put")
+    }
+
+    private func orFail(_ status: Int32, _ call: String) throws(SnapshotFailure) {
+        guard status != 0 else { return }
+        throw LMDBError(call: call, status: status, path: snapshot.path).failure
+    }
+}

@@ -1,0 +1,281 @@
+import CLMDB
+import Glibc
+import Synchronization
+
+/// The snapshot as an LMDB environment (storage.md §5.9): one tree, the checkpoint row behind all tables.
+///
+/// Opened with `MDB_NOTLS` and default sync mode: a commit is durable when it returns. Reading: see `SnapshotStore`.
+///
+/// `@unchecked Sendable`: what reading changes (`reader`, `isReading`, `scratch`) is touched by the holder of the core's
+/// lock only; `apply`, `growMap` and `copy` by the checkpoint thread only; `row` and `size` stand behind a `Mutex`; the
+/// environment itself may be used by any thread.
+final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
+    struct Facts: Sendable {
+        var row: CheckpointRow?
+        var size = SnapshotSize()
+    }
+
+    let path: String
+    let options: SnapshotOptions
+    let environment: OpaquePointer
+    let mapped: MappedMemory
+    let facts = Mutex(Facts())
+    let codec: SnapshotCodec
+    /// The map's address and length, for giving mapped pages back. Changed by `growMap` only.
+    private(set) var map: (address: UnsafeMutableRawPointer?, bytes: Int) = (nil, 0)
+
+    private var reader: OpaquePointer?
+    private var isReading = false
+    private var isClosed = false
+    private let readCodec: SnapshotCodec
+    private let scratch = SnapshotScratch()
+
+    /// Opens or creates the environment in a directory that exists.
+    init(path: String, options: SnapshotOptions) throws(StorageError) {
+        self.path = path
+        self.options = options
+        mapped = MappedMemory(budgetBytes: options.mappedBytes)
+        codec = SnapshotCodec(options)
+        readCodec = SnapshotCodec(options)
+        do {
+            environment = try Self.open(path, options)
+        } catch {
+            throw error.refusal
+        }
+        // From here on `deinit` closes the environment, on errors too.
+        do {
+            try learn()
+        } catch {
+            throw error.refusal
+        }
+        try readRow()
+    }
+
+    deinit {
+        close()
+    }
+
+    /// The snapshot of a store. A new one is durable, its name aside, when this returns; an existing one must be there.
+    static func open(_ directory: LogDirectory, _ options: StorageOptions, store: StoreID, create: Bool)
+        throws(StorageError) -> LMDBSnapshot
+    {
+        var facts = stat()
+        guard create || stat(directory.snapshotData, &facts) == 0 else {
+            throw .snapshotDamaged(directory.snapshotData, "the file is missing")
+        }
+        // LMDB would take an empty file for a new environment.
+        guard create || facts.st_size >= 2 * LogLimits.blockBytes else {
+            throw .snapshotDamaged(directory.snapshotData, "the file has only \(facts.st_size) bytes")
+        }
+        let snapshot = try LMDBSnapshot(path: directory.snapshot, options: SnapshotOptions(options, store: store))
+        guard create else {
+            try snapshot.coverMissingEnd(bytes: Int(facts.st_size))
+            return snapshot
+        }
+        let status = mdb_env_sync(snapshot.environment, 1)
+        guard status == 0 else {
+            throw LMDBError(call: "mdb_env_sync", status: status, path: directory.snapshot).refusal
+        }
+        return snapshot
+    }
+
+    /// A file that ends before its last page would kill the process that reads there. LMDB may leave out free pages at the
+    /// end, so that is no damage by itself: with zeros in their place a page that is missed fails to be read (R17).
+    private func coverMissingEnd(bytes: Int) throws(StorageError) {
+        guard bytes < size.fileBytes else { return }
+        let data = path + "/data.mdb"
+        guard truncate(data, off_t(size.fileBytes)) == 0 else {
+            throw .openFailed(SystemCallError(call: "truncate", number: errno, path: data))
+        }
+    }
+
+    private static func open(_ path: String, _ options: SnapshotOptions) throws(LMDBError) -> OpaquePointer {
+        var made: OpaquePointer?
+        try orThrow(mdb_env_create(&made), "mdb_env_create", path)
+        guard let environment = made else { throw LMDBError(call: "mdb_env_create", status: ENOMEM, path: path) }
+        do {
+            try orThrow(mdb_env_set_mapsize(environment, options.mapBytes), "mdb_env_set_mapsize", path)
+            let noSync = isMutant(.noSnapshotSync) ? MDB_NOSYNC : 0
+            let readOnly = options.isReadOnly ? MDB_RDONLY : 0
+            let flags = UInt32(MDB_NOTLS | MDB_NORDAHEAD | noSync | readOnly)
+            try orThrow(mdb_env_open(environment, path, flags, 0o600), "mdb_env_open", path)
+            guard !options.isReadOnly else { return environment }
+            var dead: Int32 = 0
+            try orThrow(mdb_reader_check(environment, &dead), "mdb_reader_check", path)
+        } catch {
+            mdb_env_close(environment)
+            throw error
+        }
+        return environment
+    }
+
+    /// Refreshes what LMDB says of its own size.
+    private func learn() throws(LMDBError) {
+        var info = MDB_envinfo()
+        var stat = MDB_stat()
+        try orThrow(mdb_env_info(environment, &info), "mdb_env_info", path)
+        try orThrow(mdb_env_stat(environment, &stat), "mdb_env_stat", path)
+        map = (info.me_mapaddr, info.me_mapsize)
+        let size = SnapshotSize(
+            usedPages: Int(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages),
+            filePages: Int(info.me_last_pgno) + 1,
+            pageBytes: Int(stat.ms_psize),
+            leafPages: Int(stat.ms_leaf_pages)
+        )
+        facts.withLock { $0.size = size }
+    }
+
+    private func readRow() throws(StorageError) {
+        defer { endRead() }
+        let bytes = try rawValue(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow))
+        guard let bytes else {
+            // Until the first checkpoint.
+            guard size.usedPages == 0 else { throw .snapshotDamaged(path, "there are rows but no checkpoint row") }
+            return
+        }
+        switch CheckpointRow.read(bytes) {
+        case .valid(let row):
+            // A missing key is noticed now, not with the first read.
+            if row.keyID != 0 { _ = try options.keys.key(KeyID(rawValue: row.keyID), neededFor: path) }
+            facts.withLock { $0.row = row }
+        case .invalid(let reason): throw .snapshotDamaged(path, "checkpoint row: \(reason)")
+        case .needsVersion(let what):
+            throw .newerWriter(at: StorageError.Spot(path: path, segment: .none, offset: 0), what)
+        }
+    }
+
+    var needsReseal: Bool { row.map { $0.keyID != options.keys.current?.id.rawValue ?? 0 } ?? false }
+    var row: CheckpointRow? { facts.withLock { $0.row } }
+    var size: SnapshotSize { facts.withLock { $0.size } }
+
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        if let reader { mdb_txn_abort(reader) }
+        reader = nil
+        isReading = false
+        map = (nil, 0)
+        mdb_env_close(environment)
+    }
+
+    /// The checkpoint thread has committed a transaction.
+    func committed(_ row: CheckpointRow) {
+        facts.withLock { $0.row = row }
+        // The figures serve decisions about room only: an old one does no harm.
+        try? learn()
+    }
+
+    func growMap() throws(SnapshotFailure) {
+        do {
+            try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
+            try learn()
+        } catch {
+            throw error.failure
+        }
+    }
+
+    func copy(to directory: String) throws(StorageError) {
+        do {
+            try orThrow(mdb_env_copy2(environment, directory, UInt32(MDB_CP_COMPACT)), "mdb_env_copy2", directory)
+        } catch {
+            throw StorageError(.inputOutput, "copying the snapshot failed: \(error.reason)", path: directory)
+        }
+    }
+}
+
+// Reading: under the core's lock.
+extension LMDBSnapshot {
+    func find(_ table: TableID, _ key: UnsafeRawBufferPointer) throws(StorageError) -> SnapshotValue? {
+        guard key.count <= LogLimits.maximumKeyBytes else { return nil }
+        let bytes = SnapshotKey.tableBytes + key.count
+        return try withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 8) { place throws(StorageError) in
+            place[0] = UInt8(table.rawValue >> 8)
+            place[1] = UInt8(truncatingIfNeeded: table.rawValue)
+            if let base = key.baseAddress { memcpy(place.baseAddress! + SnapshotKey.tableBytes, base, key.count) }
+            let rowKey = UnsafeRawBufferPointer(place)
+            guard let value = try rawValue(rowKey) else { return nil }
+            return try decode(key: rowKey, value: value, into: scratch)
+        }
+    }
+
+    func decode(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, into scratch: SnapshotScratch)
+        throws(StorageError) -> SnapshotValue
+    {
+        try readCodec.decode(key: key, value: value, into: scratch, path: path)
+    }
+
+    private func rawValue(_ key: Bytes) throws(StorageError) -> UnsafeRawBufferPointer? {
+        var result: Result<UnsafeRawBufferPointer?, StorageError> = .success(nil)
+        key.withUnsafeBytes { key in
+            result = Result { () throws(StorageError) in try rawValue(key) }
+        }
+        return try result.get()
+    }
+
+    private func rawValue(_ key: UnsafeRawBufferPointer) throws(StorageError) -> UnsafeRawBufferPointer? {
+        let reader = try beginRead()
+        var value = MDB_val()
+        let status = withLMDBValue(key) { mdb_get(reader, Self.tree, &$0, &value) }
+        mapped.touch(map.address, map.bytes)
+        if status == MDB_NOTFOUND { return nil }
+        guard status == 0 else { throw LMDBError(call: "mdb_get", status: status, path: path).refusal }
+        return UnsafeRawBufferPointer(value)
+    }
+
+    func cursor(_ table: TableID, from: Bytes?, upTo: Bytes?, reversed: Bool) throws(StorageError)
+        -> any SnapshotCursor
+    {
+        let reader = try beginRead()
+        return try LMDBCursor(
+            self,
+            reader,
+            from: SnapshotKey.make(table, from ?? []),
+            upTo: upTo.map { SnapshotKey.make(table, $0) } ?? SnapshotKey.end(of: table),
+            reversed: reversed
+        )
+    }
+
+    /// Every row of every table, and the checkpoint row.
+    func allRows() throws(StorageError) -> LMDBCursor {
+        try LMDBCursor(self, try beginRead(), from: [0], upTo: [0xFF, 0xFF, 0xFF], reversed: false)
+    }
+
+    func endRead() {
+        guard isReading, let reader else { return }
+        mdb_txn_reset(reader)
+        isReading = false
+    }
+
+    /// The unnamed database.
+    static let tree: MDB_dbi = 1
+
+    private func beginRead() throws(StorageError) -> OpaquePointer {
+        do throws(LMDBError) {
+            if let reader {
+                if !isReading { try orThrow(mdb_txn_renew(reader), "mdb_txn_renew", path) }
+                isReading = true
+                return reader
+            }
+            let made = try makeReader()
+            reader = made
+            isReading = true
+            return made
+        } catch {
+            throw error.refusal
+        }
+    }
+
+    private func makeReader() throws(LMDBError) -> OpaquePointer {
+        var made: OpaquePointer?
+        try orThrow(mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &made), "mdb_txn_begin", path)
+        guard let made else { throw LMDBError(call: "mdb_txn_begin", status: ENOMEM, path: path) }
+        // Names the tree's order for the whole environment.
+        var tree: MDB_dbi = 0
+        let status = mdb_dbi_open(made, nil, 0, &tree)
+        guard status == 0, tree == Self.tree else {
+            mdb_txn_abort(made)
+            throw LMDBError(call: "mdb_dbi_open", status: status, path: path)
+        }
+        return made
+    }
+}

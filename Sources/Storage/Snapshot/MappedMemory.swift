@@ -1,0 +1,57 @@
+import CPlatform
+import Glibc
+import Synchronization
+
+/// Keeps what the process has mapped of the snapshot's file within a budget: the page cache keeps the pages, the process
+/// gives its view of them back (storage.md §2: memory follows the working set).
+///
+/// A page fault maps up to sixteen cached pages at once, so a random walk through a large file would make all of it
+/// resident. Every `checkInterval` touches the process's own count is read; above the budget the whole range is dropped,
+/// and comes back by minor faults.
+final class MappedMemory: Sendable {
+    static let checkInterval = 256
+    /// Without /proc the count is unknown: dropped after as many touches as may fill the budget.
+    private static let bytesPerTouch = 64 * 1024
+
+    private let budgetBytes: Int
+    private let touches = Atomic<Int>(0)
+    /// -1: there is no /proc.
+    private let statm: Int32
+
+    init(budgetBytes: Int) {
+        self.budgetBytes = budgetBytes
+        statm = max(-1, iii_open("/proc/self/statm", O_RDONLY, 0))
+    }
+
+    deinit {
+        if statm >= 0 { close(statm) }
+    }
+
+    /// A page of the map may have been read. Thread-safe.
+    @inline(__always)
+    func touch(_ map: UnsafeMutableRawPointer?, _ bytes: Int) {
+        let count = touches.wrappingAdd(1, ordering: .relaxed).newValue
+        if count % Self.checkInterval == 0 { check(map, bytes, count: count) }
+    }
+
+    private func check(_ map: UnsafeMutableRawPointer?, _ bytes: Int, count: Int) {
+        guard let map else { return }
+        let resident = residentFileBytes() ?? count * Self.bytesPerTouch
+        guard resident > budgetBytes else { return }
+        // Never dirty: LMDB writes by system calls, the map is read-only. A failure costs memory, nothing else.
+        _ = madvise(map, bytes, MADV_DONTNEED)
+        touches.store(0, ordering: .relaxed)
+    }
+
+    /// Third field of statm: resident pages that belong to files.
+    private func residentFileBytes() -> Int? {
+        guard statm >= 0 else { return nil }
+        return withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { place in
+            let count = pread(statm, place.baseAddress, place.count, 0)
+            guard count > 0 else { return nil }
+            let fields = place.prefix(count).split(separator: UInt8(ascii: " "))
+            guard fields.count > 2 else { return nil }
+            return fields[2].reduce(0) { $0 * 10 + Int($1) - 48 } * LogLimits.blockBytes
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/// How a snapshot works.
+struct SnapshotOptions: Sendable {
+    /// First size of the address range; sparse, doubled when full.
+    var mapBytes: Int
+    /// How much of the file the process may keep mapped in.
+    var mappedBytes: Int
+    var store: StoreID
+    var keys: EncryptionKeys
+    /// For inspection: nothing is created or changed.
+    var isReadOnly = false
+
+    init(_ options: StorageOptions, store: StoreID) {
+        mapBytes = max(LogLimits.mebibyte, LogLimits.roundedToBlock(options.snapshotMapBytes))
+        mappedBytes = max(LogLimits.mebibyte, options.snapshotMappedBytes)
+        self.store = store
+        keys = options.encryption
+    }
+}

@@ -1,0 +1,261 @@
+import Glibc
+import Testing
+
+@testable import Storage
+
+/// Checkpoints against a model: what a key is never depends on which generation holds it (storage.md §2, §5.9).
+@Suite struct CheckpointTests {
+    private static let tables = [TableID(rawValue: 1), TableID(rawValue: 700)]
+
+    /// Two tables as dictionaries.
+    private struct Model {
+        var rows: [UInt16: [Bytes: Bytes]] = [:]
+
+        func sorted(_ table: TableID, from: Bytes?, upTo: Bytes?) -> [(Bytes, Bytes)] {
+            (rows[table.rawValue] ?? [:])
+                .filter { row in
+                    (from.map { compareKeys(row.key, $0) >= 0 } ?? true)
+                        && (upTo.map { compareKeys(row.key, $0) < 0 } ?? true)
+                }
+                .sorted { compareKeys($0.key, $1.key) < 0 }
+                .map { ($0.key, $0.value) }
+        }
+    }
+
+    private func key(_ generator: inout SeededGenerator) -> Bytes {
+        // Few keys, some of them prefixes of others, one as long as a key may be.
+        let number = Int.random(in: 0..<40, using: &generator)
+        switch number {
+        case 0: return []
+        case 1: return Bytes(repeating: 0x6B, count: LogLimits.maximumKeyBytes)
+        default: return Bytes("k\(number % 23)".utf8.prefix(number % 2 == 0 ? 2 : 3))
+        }
+    }
+
+    /// One random transaction, on both.
+    private func change<IO: StorageIO>(_ log: LogStore<IO>, _ model: inout Model, _ generator: inout SeededGenerator)
+        throws
+    {
+        _ = try log.commit { transaction in
+            for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                let table = Self.tables[Int.random(in: 0...1, using: &generator)]
+                let key = key(&generator)
+                switch Int.random(in: 0..<10, using: &generator) {
+                case 0..<6:
+                    let size = Int.random(in: 0..<10, using: &generator) == 0 ? 9000 : 30
+                    let count = Int.random(in: 0..<size, using: &generator)
+                    let value = Bytes(repeating: UInt8.random(in: 0...255, using: &generator), count: count)
+                    transaction.put(table, key: key, value: value)
+                    model.rows[table.rawValue, default: [:]][key] = value
+                case 6..<9:
+                    let wasThere = transaction.delete(table, key: key)
+                    #expect(wasThere == (model.rows[table.rawValue]?.removeValue(forKey: key) != nil))
+                default:
+                    let other = self.key(&generator)
+                    let (low, high) = compareKeys(key, other) < 0 ? (key, other) : (other, key)
+                    transaction.trim(table, from: low, upTo: high)
+                    for (gone, _) in model.sorted(table, from: low, upTo: high) {
+                        model.rows[table.rawValue]?[gone] = nil
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at a random key and a random range in both directions, in a read and in a transaction.
+    private func compare<IO: StorageIO>(
+        _ log: LogStore<IO>,
+        _ model: Model,
+        _ generator: inout SeededGenerator,
+        _ note: Comment
+    ) throws {
+        for table in Self.tables {
+            let key = key(&generator)
+            let bounds = [self.key(&generator), self.key(&generator)].map { Bool.random(using: &generator) ? $0 : nil }
+            let expected = model.sorted(table, from: bounds[0], upTo: bounds[1])
+            log.core.withLock { core in
+                let value = model.rows[table.rawValue]?[key]
+                #expect(core.find(table, key) == value, note)
+                #expect(core.contains(table, key) == (value != nil), note)
+                for reversed in [false, true] {
+                    var found: [(Bytes, Bytes)] = []
+                    core.scan(table, from: bounds[0], upTo: bounds[1], reversed: reversed) { key, value in
+                        found.append((Bytes(key), Bytes(value)))
+                        return true
+                    }
+                    #expect(found.elementsEqual(reversed ? expected.reversed() : expected, by: ==), note)
+                }
+                core.snapshot.endRead()
+                #expect(core.readFailure == nil)
+            }
+        }
+    }
+
+    private func exercise<IO: StorageIO>(
+        _ log: LogStore<IO>,
+        _ model: inout Model,
+        _ generator: inout SeededGenerator,
+        steps: Int,
+        _ note: Comment
+    ) throws {
+        for _ in 0..<steps {
+            try change(log, &model, &generator)
+            if Bool.random(using: &generator) { while case .wrote = log.writeStep() {} }
+            switch Int.random(in: 0..<6, using: &generator) {
+            case 0: log.beginCheckpoint()
+            case 1 where log.nextCheckpointAction() == .write: _ = log.writeCheckpoint()
+            default: break
+            }
+            try compare(log, model, &generator, note)
+        }
+    }
+
+    @Test(arguments: 1...40 as ClosedRange<UInt64>)
+    func everyGenerationTellsTheSameOnTheSimulatedDisk(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        var model = Model()
+        let disk = SimulatedDisk()
+        for round in 0..<3 {
+            let store = try SimulatedStore(disk, direct: seed % 2 == 0)
+            try compare(store.log, model, &generator, "seed \(seed), after opening \(round)")
+            try exercise(store.log, &model, &generator, steps: 60, "seed \(seed), round \(round)")
+            if round == 1 { try store.close() } else { while case .wrote = store.log.writeStep() {} }
+        }
+    }
+
+    /// The same on LMDB, with the digest and the counts derived anew at the end.
+    @Test(arguments: 1...12 as ClosedRange<UInt64>)
+    func everyGenerationTellsTheSameOnLMDB(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        var model = Model()
+        let scratch = try ScratchDirectory()
+        var options = StorageOptions()
+        options.initialSegmentBytes = 16 * LogLimits.blockBytes
+        options.checkpointIntervalNanoseconds = 0
+        for round in 0..<3 {
+            let store = try SteppedStore(scratch.path, options: options)
+            try compare(store.log, model, &generator, "seed \(seed), after opening \(round)")
+            try exercise(store.log, &model, &generator, steps: 60, "seed \(seed), round \(round)")
+            try store.close()
+        }
+        let store = try SteppedStore(scratch.path, options: options)
+        defer { try? store.close() }
+        let snapshot = try #require(store.log.snapshot as? LMDBSnapshot)
+        let row = try #require(snapshot.row)
+        let audit = try snapshot.audit()
+        #expect(audit.digest == row.digest && audit.counts == row.counts)
+        #expect(row.rows == UInt64(model.rows.values.reduce(0) { $0 + $1.count }))
+    }
+
+    /// A map that is too small grows by itself, with the frozen changes kept and readers served.
+    @Test func aFullMapGrows() throws {
+        let scratch = try ScratchDirectory()
+        var options = StorageOptions()
+        options.snapshotMapBytes = 1 << 20
+        let store = try SteppedStore(scratch.path, options: options)
+        for number in 0..<700 {
+            _ = try store.log.commit { transaction in
+                transaction.put(Self.tables[0], key: Bytes("\(number)".utf8), value: Bytes(repeating: 1, count: 4000))
+            }
+        }
+        store.flush()
+        store.log.beginCheckpoint()
+        var outcome = store.log.writeCheckpoint()
+        for _ in 0..<3 {
+            if case .written = outcome { break }
+            outcome = store.log.writeCheckpoint()
+        }
+        guard case .written(let row) = outcome else { throw StorageError(.inputOutput, "\(outcome)") }
+        #expect(row.rows == 700)
+        #expect(store.log.core.withLock { $0.find(Self.tables[0], Bytes("699".utf8)) }?.count == 4000)
+        store.log.snapshot.endRead()
+        try store.close()
+    }
+
+    /// §5.8: no room for a checkpoint: nothing is lost, reads go on, it is tried again; a failed one ends the store.
+    @Test func aFailedCheckpoint() throws {
+        let disk = SimulatedDisk()
+        let store = try SimulatedStore(disk)
+        let snapshot = try #require(store.log.snapshot as? SimulatedSnapshot)
+        try store.putDurably("a", "1")
+        snapshot.failures = [.lowSpace(StorageError(.lowSpace, "no room"))]
+        store.log.beginCheckpoint()
+        try store.putDurably("b", "2")
+        guard case .failed(let error) = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not failed") }
+        #expect(error.code == .lowSpace)
+        #expect(store.content == ["1 a 1", "1 b 2"])
+        guard case .written = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not retried") }
+        #expect(snapshot.row?.position.lsn == LSN(rawValue: 1), "what came later is the next checkpoint's")
+
+        snapshot.failures = [.final(StorageError(.durabilityLost, "the device failed"))]
+        store.log.beginCheckpoint()
+        guard case .failed = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not failed") }
+        #expect(throws: StorageError.self) { try store.put("c", "3") }
+        #expect(store.content == ["1 a 1", "1 b 2"], "reads go on")
+        #expect(try SimulatedStore(disk.copy()).content == ["1 a 1", "1 b 2"])
+    }
+
+    /// Memory is bounded by the changes since the last checkpoint; writers wait at twice the budget.
+    @Test func changesThatNoCheckpointTakesHoldWritersBack() throws {
+        var options = SimulatedStore.options(direct: true)
+        options.checkpointOverlayBytes = 8 * 1024
+        let store = try SimulatedStore(SimulatedDisk(), options: options)
+        let resumed = Counter()
+        var written = 0
+        while !store.log.core.withLock({ $0.isSaturated }) {
+            try store.putDurably("\(written)", String(repeating: "x", count: 500))
+            written += 1
+        }
+        #expect(written > 10 && written < 40)
+        #expect(store.log.nextCheckpointAction() == .begin)
+        #expect(throws: StorageError.self) { try store.put("more", "1") }
+        #expect(store.log.core.withLock { $0.callWhenUnsaturated { resumed.add() } })
+        #expect(store.checkpoint())
+        #expect(resumed.value == 1 && store.log.metrics.overlayBytes == 0)
+        try store.putDurably("more", "1")
+        #expect(store.content.count == written + 1)
+    }
+
+    /// I6 and retention: segments below the checkpoint go, the newest of them stays; a limit keeps more.
+    @Test func retention() {
+        let files = (1...6 as ClosedRange<UInt64>).map { number in
+            LogFile(number: SegmentNumber(rawValue: number), bytes: 100, closedAt: number * 10)
+        }
+        func retired(_ retention: Retention, below: UInt64, isLowSpace: Bool = false) -> [UInt64] {
+            retention.retired(files, below: SegmentNumber(rawValue: below), now: 60, isLowSpace: isLowSpace)
+                .map(\.number.rawValue)
+        }
+        let none = Retention(nanoseconds: 0, bytes: 0)
+        #expect(retired(none, below: 1) == [] && retired(none, below: 2) == [])
+        #expect(retired(none, below: 5) == [1, 2, 3])
+        #expect(retired(none, below: 5, isLowSpace: true) == [1, 2, 3, 4])
+        #expect(retired(Retention(nanoseconds: 30, bytes: 0), below: 6) == [1, 2])
+        #expect(retired(Retention(nanoseconds: 0, bytes: 250), below: 6) == [1, 2])
+        #expect(retired(Retention(nanoseconds: 35, bytes: 150), below: 6) == [1, 2, 3])
+        #expect(retired(Retention(nanoseconds: 1000, bytes: 0), below: 7) == [])
+    }
+
+    /// A segment is used again, with what it held before behind its new end: recovery sees only the new.
+    @Test func aRecycledSegmentShowsNothingOld() throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: true)
+        options.maximumSegmentBytes = options.initialSegmentBytes
+        let store = try SimulatedStore(disk, options: options)
+        for number in 0..<12 {
+            try store.putDurably("\(number % 4)", "value \(number)")
+            if number % 3 == 2 { #expect(store.checkpoint()) }
+        }
+        let names = disk.paths.filter { $0.hasSuffix(".wal") }
+        #expect(store.log.metrics.retiredSegments > 2 && names.count < 5)
+        let recycled = try names.contains { name in
+            let block = try #require(disk.contents(name)).prefix(LogLimits.blockBytes)
+            let reading = Bytes(block).withUnsafeBytes { SegmentHeader.read($0) }
+            guard case .valid(let header) = reading else { return false }
+            return header.ignorableFeatures & SegmentHeader.recycledFeature != 0
+        }
+        #expect(recycled)
+        let again = try SimulatedStore(disk.copy(), options: options)
+        #expect(again.content == store.content)
+        #expect(again.log.recovery.quarantinedBytes == 0 && again.log.recovery.condition == .unclean)
+    }
+}

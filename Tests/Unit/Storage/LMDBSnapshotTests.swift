@@ -1,0 +1,146 @@
+import Glibc
+import Testing
+
+@testable import Storage
+
+/// The snapshot's own bytes on a real LMDB file: rows, the checkpoint row, damage (R17).
+@Suite struct LMDBSnapshotTests {
+    private let table = TableID(rawValue: 3)
+
+    private func key(_ number: Int) -> Bytes { Bytes("key \(number)".utf8) }
+
+    /// A closed store with everything in the snapshot.
+    private func written(_ scratch: ScratchDirectory, rows: Int = 300) throws {
+        let store = try SteppedStore(scratch.path, options: StorageOptions())
+        for number in 0..<rows {
+            _ = try store.log.commit { transaction in
+                transaction.put(table, key: key(number), value: Bytes("value of \(number)".utf8))
+            }
+        }
+        try store.close()
+    }
+
+    private func dataPath(_ scratch: ScratchDirectory) -> String { scratch.path + "/snapshot/data.mdb" }
+
+    private func overwrite(_ path: String, at offset: Int, _ bytes: Bytes) throws {
+        let io = PosixIO()
+        let file = try io.open(path, .update)
+        defer { io.close(file) }
+        try bytes.withUnsafeBytes { try io.writeAll(file, $0, at: UInt64(offset)) }
+    }
+
+    private func offsets(of text: String, in path: String) throws -> [Int] {
+        let bytes = try PosixIO().readFile(path, limit: 64 << 20)
+        let wanted = Bytes(text.utf8)
+        return bytes.indices.filter { bytes[$0...].starts(with: wanted) }
+    }
+
+    private func refusal(_ scratch: ScratchDirectory) -> StorageError? {
+        do {
+            let store = try SteppedStore(scratch.path, options: StorageOptions())
+            try store.close()
+            return nil
+        } catch let error as StorageError {
+            return error
+        } catch {
+            return nil
+        }
+    }
+
+    /// §5.8: a damaged row is refused when it is read: nothing wrong is shown, nothing is written on top; the rest serves.
+    @Test func aDamagedRowIsRefusedWhenItIsRead() throws {
+        let scratch = try ScratchDirectory()
+        try written(scratch)
+        let places = try offsets(of: "value of 123", in: dataPath(scratch))
+        #expect(!places.isEmpty)
+        for place in places { try overwrite(dataPath(scratch), at: place, Bytes("VALUE".utf8)) }
+        let store = try SteppedStore(scratch.path, options: StorageOptions())
+        let good = Outcome<Bytes?>()
+        store.log.read { view in view.get(table, key: key(7)) }.whenDurable { good.set($0) }
+        #expect(try good.value?.get() == Bytes("value of 7".utf8))
+        let bad = Outcome<Bytes?>()
+        store.log.read { view in view.get(table, key: key(123)) }.whenDurable { bad.set($0) }
+        #expect(throws: StorageError.self) { _ = try bad.value?.get() }
+        do {
+            _ = try store.log.commit { transaction in transaction.put(table, key: key(1), value: []) }
+            Issue.record("written on top of damage")
+        } catch let error as StorageError {
+            #expect(error.row == .r17 && error.message.contains("checksum of a row"))
+        }
+        let audit = try #require(store.log.snapshot as? LMDBSnapshot).audit()
+        #expect(audit.damaged.map(\.key) == [key(123)])
+        try? store.close()
+    }
+
+    @Test func r17ADamagedCheckpointRowIsRefused() throws {
+        let scratch = try ScratchDirectory()
+        try written(scratch)
+        for place in try offsets(of: "IICP", in: dataPath(scratch)) {
+            try overwrite(dataPath(scratch), at: place + 30, [0x55])
+        }
+        let error = refusal(scratch)
+        #expect(error?.row == .r17 && error?.message.contains("checkpoint row") == true)
+    }
+
+    @Test func r14ANewerSnapshotNeedsANewerVersion() throws {
+        let scratch = try ScratchDirectory()
+        try written(scratch)
+        for place in try offsets(of: "IICP", in: dataPath(scratch)) {
+            var row = Bytes(try PosixIO().readFile(dataPath(scratch), limit: 64 << 20)[place..<place + 112 + 16 + 4])
+            row[4] = 2
+            let crc = row.withUnsafeBytes { crc32c($0.part(0, row.count - 4)) }
+            for index in 0..<4 { row[row.count - 4 + index] = UInt8(truncatingIfNeeded: crc >> (8 * UInt32(index))) }
+            try overwrite(dataPath(scratch), at: place, row)
+        }
+        #expect(refusal(scratch)?.row == .r14)
+    }
+
+    @Test(arguments: ["garbage", "empty", "missing"])
+    func r17AFileThatIsNoSnapshotIsRefused(what: String) throws {
+        let scratch = try ScratchDirectory()
+        try written(scratch)
+        switch what {
+        case "garbage": try overwrite(dataPath(scratch), at: 0, Bytes(repeating: 0x41, count: 8192))
+        case "empty": truncate(dataPath(scratch), 0)
+        default: unlink(dataPath(scratch))
+        }
+        let error = refusal(scratch)
+        #expect(error?.row == .r17, "\(what)")
+        #expect(error?.message.contains("restore") == true)
+    }
+
+    /// Rows of the format survive their own codec, and every flipped bit of a checkpoint row is noticed.
+    @Test func checkpointRowRoundTripAndFlips() {
+        let row = CheckpointRow(
+            store: StoreID(high: 1, low: 2),
+            position: CheckpointPosition(
+                end: LogEnd(
+                    lastBatch: BatchNumber(rawValue: 9),
+                    chain: 77,
+                    nextLSN: LSN(rawValue: 100),
+                    segment: SegmentNumber(rawValue: 3),
+                    offset: 8192,
+                    batchOffset: 4096,
+                    epoch: 5
+                ),
+                createdAt: 123
+            ),
+            generation: 4,
+            digest: SnapshotDigest(rawValue: 6),
+            keyID: 0,
+            counts: [1: 10, 65_534: 3]
+        )
+        let bytes = row.encoded()
+        #expect(bytes.withUnsafeBytes { CheckpointRow.read($0) } == .valid(row))
+        for bit in 0..<(bytes.count * 8) {
+            var flipped = bytes
+            flipped[bit / 8] ^= 1 << UInt8(bit % 8)
+            guard case .valid = flipped.withUnsafeBytes({ CheckpointRow.read($0) }) else { continue }
+            Issue.record("bit \(bit) was not noticed")
+        }
+        for count in 0..<bytes.count {
+            guard case .valid = bytes.withUnsafeBytes({ CheckpointRow.read($0.part(0, count)) }) else { continue }
+            Issue.record("\(count) bytes were enough")
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Glibc
+
+@testable import Storage
+
+/// A store on the real file system with the real LMDB, stepped by the test: no threads of its own.
+struct SteppedStore {
+    let log: LogStore<PosixIO>
+
+    init(_ path: String, options: StorageOptions) throws(StorageError) {
+        let root = try StoreDirectory.prepare(path)
+        var opening = LogOpening(io: PosixIO(), root: root, options: options) { store, create throws(StorageError) in
+            try LMDBSnapshot.open(LogDirectory(root: root), options, store: store, create: create)
+        }
+        log = LogStore(options: options, io: PosixIO(), opened: try opening.run())
+    }
+
+    func flush() {
+        while case .wrote = log.writeStep() {}
+    }
+
+    func close() throws {
+        log.refuseCommits()
+        flush()
+        try log.closeLog()
+    }
+}
+
+/// A directory that goes away with the test.
+final class ScratchDirectory {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/storage-test-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw StorageError(.inputOutput, "no scratch directory") }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        Self.remove(path)
+    }
+
+    private static func remove(_ path: String) {
+        chmod(path, 0o700)
+        for name in (try? PosixIO().list(path)) ?? [] {
+            if unlink("\(path)/\(name)") != 0 { remove("\(path)/\(name)") }
+        }
+        rmdir(path)
+    }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import Storage
+
+struct Summary: InspectCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "summary",
+        abstract: "The store at a glance: identity, size, extent, condition, who has it open.",
+        discussion: "With --json: one object."
+    )
+
+    @OptionGroup var store: StoreArguments
+
+    func run(on console: Console) throws -> ProcessStatus {
+        let inspector = try store.open(console)
+        let facts = try inspector.facts()
+        var progress = ReadingProgress(facts, console)
+        let report = try inspector.walk { progress.pass($0) }
+        let summary = SummaryReport(facts: facts, log: report)
+        if store.json {
+            try console.line(summary.json)
+        } else {
+            try summary.listing.write(to: console)
+        }
+        return ProcessStatus(report.verdict.condition)
+    }
+}

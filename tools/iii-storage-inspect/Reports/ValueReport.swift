@@ -1,0 +1,87 @@
+import Storage
+
+/// The value of a key at a moment.
+struct ValueReport {
+    var key: Bytes
+    var table: TableID
+    var at: PositionArgument?
+    var found: ValueAtPosition
+
+    private var value: RecordFacts.Excerpt? {
+        guard case .value(let record) = found.answer, case .put(_, _, let value) = record.change else { return nil }
+        return value
+    }
+
+    /// The record that decided.
+    private var record: RecordFacts? {
+        switch found.answer {
+        case .value(let record): record
+        case .absent(let record): record
+        case .unknown: nil
+        }
+    }
+
+    /// Empty if there is no value.
+    var bytes: Bytes { value?.bytes ?? [] }
+
+    var listing: Listing {
+        var listing = Listing()
+        listing.add("key", ByteText.key(key, isFull: true) + " (table \(table.rawValue))")
+        listing.add("as of", "LSN \(found.lsn)" + (at.map { " (asked for \($0.phrase))" } ?? ", the end of the log"))
+        if let value {
+            listing.add("value", ByteText.value(value, isFull: true))
+            listing.add("bytes", String(value.count))
+        } else {
+            listing.add("value", "not there")
+        }
+        listing.add(value == nil ? "removed by" : "set by", change)
+        return listing
+    }
+
+    private var change: String {
+        guard let record else { return "nobody: it was never set" }
+        let time = Timestamp(nanoseconds: record.committedAt).short
+        let origin = record.origin.map { ", by " + ByteText.value(.init($0)) } ?? ""
+        return "LSN \(record.lsn) at \(time)\(origin)"
+    }
+
+    func json(isRaw: Bool) -> JSON {
+        let start = JSON.object([("table", .number(UInt64(table.rawValue)))])
+            .adding(ByteText.members("key", key, isRaw: isRaw))
+            .adding([
+                ("asOf", .number(found.lsn.rawValue)), ("retainedFrom", .number(found.retainedFrom.rawValue)),
+                ("found", .bool(value != nil)),
+            ])
+        let body = value.map { value in
+            [("valueBytes", JSON.number(UInt64(value.count)))] + ByteText.members("value", value.bytes, isRaw: isRaw)
+        }
+        return start.adding(body ?? []).adding([("by", record.map { RecordReport.json($0, isRaw: isRaw) } ?? .null)])
+    }
+
+    /// Why there is no answer.
+    func failure(_ reason: ValueAtPosition.Reason, path: String) -> CommandFailure {
+        let moment = at?.phrase ?? "the end of the log"
+        let question = "the value of \(ByteText.key(key)) in table \(table.rawValue) at \(moment)"
+        switch reason {
+        case .beforeRetention:
+            let why = "it is retained only from LSN \(found.retainedFrom) on, and no change since decides"
+            return CommandFailure(
+                "the log can't tell \(question): \(why)",
+                path: path,
+                remedy: "ask for a later moment, or look into a backup"
+            )
+        case .gap(let gap):
+            return CommandFailure(
+                "the log can't tell \(question): \(GapReport.phrase(gap))",
+                path: path,
+                remedy: "ask for a moment before that, or look into a backup"
+            )
+        case .beyondEnd:
+            return CommandFailure(
+                "the log ends before \(moment): its last record is LSN \(found.lsn)",
+                path: path,
+                remedy: "ask for an earlier one"
+            )
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Storage
+
+/// The root command: only names its subcommands.
+struct StorageInspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "iii-storage-inspect",
+        abstract: "Look into a store's directory without changing it.",
+        discussion: """
+            STORE is the directory that holds FORMAT and wal/: the file_path of the configuration. It is only read: no \
+            lock is taken, no file is created, damage stops nothing, and an engine may have the store open meanwhile.
+
+            Every command reads the whole log and ends with its condition, as recovery would judge it:
+              0  sound
+              1  wrong arguments, no store, no rights, or no answer in the log
+              2  sound but for a torn tail: a write that was cut short, never acknowledged
+              3  damage: the engine would refuse to open the store
+              4  written by a newer version
+
+            With --json, commands print one object, or one object per line where their help says so. Keys stand in a \
+            fixed order; more may be added. Times are UTC with nanoseconds.
+            """,
+        version: "iii-storage-inspect, store format \(LogInspector.formatVersion)",
+        subcommands: [
+            Summary.self, Segments.self, Batches.self, Records.self, Verify.self, History.self, Get.self,
+        ]
+    )
+}
