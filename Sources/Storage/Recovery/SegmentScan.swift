@@ -258,19 +258,13 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         return row
     }
 
-    /// A batch of this use of the file that stands where it does not belong went astray: it may be the missing one, or have
-    /// hit it (R9). The epoch keeps leftovers and what values hold out of this.
+    /// It may be the missing one, or have hit it (R9).
     private func requireNotMisdirected(_ block: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageError) {
-        guard claimedBytes(block) != nil else { return }
-        for home in stride(from: LogLimits.firstBatchOffset, to: window.size, by: LogLimits.blockBytes)
-        where home != offset {
-            guard case .valid(let found, _) = BatchHeader.read(block, at: .init(segment: header.number, offset: home))
-            else { continue }
-            throw .lostOrMisdirectedWrite(
-                at: spot,
-                "batch \(found.number) of offset \(home) stands at offset \(offset)"
-            )
+        let here = BatchHeader.Position(segment: header.number, offset: offset)
+        guard let stray = BatchHeader.misdirected(block, at: here, epoch: header.epoch, fileBytes: window.size) else {
+            return
         }
+        throw .lostOrMisdirectedWrite(at: spot, stray)
     }
 
     /// Where what was written for this segment ends.
@@ -284,22 +278,13 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
             if isRecycled {
-                if let claimed = claimedBytes(block) { used = max(used, min(window.size, offset + claimed)) }
+                if let claimed = BatchHeader.claimedBytes(block, epoch: header.epoch) { used = max(used, min(window.size, offset + claimed)) }
             } else if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) {
                 used = offset + UInt64(last) + 1
             }
             offset += UInt64(LogLimits.blockBytes)
         }
         return used
-    }
-
-    /// Length of the batch that the block begins, if it looks like one of this epoch, sound or not.
-    private func claimedBytes(_ block: UnsafeRawBufferPointer) -> UInt64? {
-        guard block.count >= BatchHeader.encodedBytes, block.prefix(4).elementsEqual(BatchHeader.magic),
-            block.loadLittle(UInt64.self, at: 8) == header.epoch
-        else { return nil }
-        let stored = Int(block.loadLittle(UInt32.self, at: 36))
-        return UInt64(min(LogLimits.roundedToBlock(BatchHeader.encodedBytes + stored), LogLimits.maximumBatchBytes))
     }
 
     /// The bytes of the tail, block by block.
