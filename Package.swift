@@ -94,6 +94,18 @@ let package = Package(
             ],
             path: "tools/iii-storage-inspect"
         ),
+        .target(name: "CRecorder", path: "tools/StorageDrill/Recorder"),
+        .target(
+            name: "StorageDrill",
+            dependencies: ["Storage", "CPlatform", "CRecorder"],
+            path: "tools/StorageDrill",
+            exclude: ["Recorder"]
+        ),
+        .executableTarget(
+            name: "storage-drill",
+            dependencies: ["StorageDrill", "CPlatform"],
+            path: "Tests/Crash/StorageDrillMain"
+        ),
 
         .testTarget(
             name: "StorageTests",
@@ -128,6 +140,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/Unit/Workers"
+        ),
+        .testTarget(
+            name: "StorageDrillTests",
+            dependencies: ["StorageDrill", "CRecorder", "Storage"],
+            path: "Tests/Unit/StorageDrill",
+            exclude: ["Fixtures"]
         ),
     ],
     swiftLanguageModes: [.v6]
