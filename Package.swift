@@ -107,11 +107,31 @@ let package = Package(
             path: "Tests/Crash/StorageDrillMain"
         ),
 
+        // The crash layers L3 and L4 (storage.md §6). Whatever links CRecorder gets its definitions of pwrite and others.
+        .target(name: "CRecorder", path: "tools/StorageDrill/Recorder", linkerSettings: [.linkedLibrary("dl")]),
+        .target(
+            name: "StorageDrill",
+            dependencies: ["Storage", "CPlatform", "CRecorder"],
+            path: "tools/StorageDrill",
+            exclude: ["Recorder"]
+        ),
+        .executableTarget(
+            name: "storage-drill",
+            dependencies: ["StorageDrill", "CPlatform"],
+            path: "Tests/Crash/StorageDrillMain"
+        ),
+
         .testTarget(
             name: "StorageTests",
             dependencies: ["Storage", "CPlatform"],
             path: "Tests/Unit/Storage",
             exclude: ["Golden"]
+        ),
+        .testTarget(
+            name: "StorageDrillTests",
+            dependencies: ["StorageDrill", "CRecorder", "Storage"],
+            path: "Tests/Unit/StorageDrill",
+            exclude: ["Fixtures"]
         ),
         .testTarget(
             name: "EngineTests",
