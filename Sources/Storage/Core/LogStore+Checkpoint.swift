@@ -115,6 +115,13 @@ extension LogStore {
         return true
     }
 
+    /// Before any thread runs: an owner that is always killed right after its start must not pile up segments, so their
+    /// number is bounded here and not left to a thread.
+    func boundSegments() {
+        guard checkpointFacts().segments > CheckpointSchedule.maximumSegments, beginCheckpoint() else { return }
+        _ = writeCheckpoint()
+    }
+
     /// If nothing was written since the active segment began, the log ends in an older one, and a checkpoint there could
     /// retire nothing: openings without writes would pile up segments. An empty batch, synced, takes the end along.
     private func enterActiveSegment() -> Bool {

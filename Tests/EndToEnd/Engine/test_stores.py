@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import secrets
 import socket
+import uuid
 
 import pytest
 
-from support.engine import JSON_LOG, Engine, free_port
+from support.engine import JSON_LOG, Engine
 from support.rawsocket import TEXT, RawWorker, encode_frame
 from support.volume import MEBIBYTE, volume  # noqa: F401
-from support.waiting import eventually
 
 
 def write(engine: Engine, count: int, text: str = "v") -> None:
@@ -301,7 +300,7 @@ def write_many(port: int, count: int, window: int = 2000) -> None:
         frames = []
         for n in range(start, min(start + window, count)):
             data = {"scope": f"s{n % 7}", "key": str(n), "value": {"n": n}}
-            message = {"type": "invokefunction", "invocation_id": str(n), "function_id": "state::set", "data": data}
+            message = {"type": "invokefunction", "invocation_id": str(uuid.UUID(int=n)), "function_id": "state::set", "data": data}
             frames.append(encode_frame(TEXT, json.dumps(message).encode()))
         worker.send_bytes(b"".join(frames))
         for _ in frames:
