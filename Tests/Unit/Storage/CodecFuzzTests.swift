@@ -103,8 +103,8 @@ import Testing
                 if bytes.count > 3 { bytes[3] = 0 }
                 return bytes != sound && (try? codec.plain(key, bytes, path: "test"))?.value != nil
             }
-            // The checksum does not cover the two flag bytes: a turned bit there shows the packed bytes as the value.
-            withKnownIssue(isIntermittent: true) { #expect(read == 0) }
+            // A turned bit in the two flag bytes once showed the packed bytes as the value.
+            #expect(read == 0)
             #expect(throws: StorageError.self) { try codec.plain(key + [1], sound, path: "test") }
         }
     }
@@ -149,7 +149,10 @@ import Testing
         #expect(stored.count <= LogLimits.roundedToBlock(batch.count + writer.overheadBytes), "never larger than plain")
         let payload = stored.part(BatchHeader.encodedBytes, Int(header.storedBytes))
         #expect(crc32c(payload) == header.payloadCRC)
-        #expect(Bytes(payload.isEmpty ? payload : try BatchCodec(cipher(isEncrypted)).decode(payload, header)) == raw)
+        // What it returns may lie in its own memory.
+        let reader = BatchCodec(cipher(isEncrypted))
+        #expect(Bytes(payload.isEmpty ? payload : try reader.decode(payload, header)) == raw)
+        extendLifetime(reader)
         // Sealing happens in place: a batch is written once.
         if !isEncrypted { #expect(Bytes(batch.payload) == raw, "the records are as they were") }
         extendLifetime(batch)
