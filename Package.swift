@@ -94,18 +94,6 @@ let package = Package(
             ],
             path: "tools/iii-storage-inspect"
         ),
-        .target(name: "CRecorder", path: "tools/StorageDrill/Recorder"),
-        .target(
-            name: "StorageDrill",
-            dependencies: ["Storage", "CPlatform", "CRecorder"],
-            path: "tools/StorageDrill",
-            exclude: ["Recorder"]
-        ),
-        .executableTarget(
-            name: "storage-drill",
-            dependencies: ["StorageDrill", "CPlatform"],
-            path: "Tests/Crash/StorageDrillMain"
-        ),
 
         // The crash layers L3 and L4 (storage.md §6). Whatever links CRecorder gets its definitions of pwrite and others.
         .target(name: "CRecorder", path: "tools/StorageDrill/Recorder", linkerSettings: [.linkedLibrary("dl")]),
@@ -160,12 +148,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/Unit/Workers"
-        ),
-        .testTarget(
-            name: "StorageDrillTests",
-            dependencies: ["StorageDrill", "CRecorder", "Storage"],
-            path: "Tests/Unit/StorageDrill",
-            exclude: ["Fixtures"]
         ),
     ],
     swiftLanguageModes: [.v6]
