@@ -89,10 +89,24 @@ let package = Package(
         .executableTarget(
             name: "iii-storage-inspect",
             dependencies: [
+                "Adapters",
                 "Storage",
+                "StorageDrill",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "tools/iii-storage-inspect"
+        ),
+        .target(name: "CRecorder", path: "tools/StorageDrill/Recorder"),
+        .target(
+            name: "StorageDrill",
+            dependencies: ["Storage", "CPlatform", "CRecorder"],
+            path: "tools/StorageDrill",
+            exclude: ["Recorder"]
+        ),
+        .executableTarget(
+            name: "storage-drill",
+            dependencies: ["StorageDrill", "CPlatform"],
+            path: "Tests/Crash/StorageDrillMain"
         ),
 
         .testTarget(
@@ -109,6 +123,7 @@ let package = Package(
         .testTarget(
             name: "StorageInspectTests",
             dependencies: [
+                "Adapters",
                 "Storage",
                 "iii-storage-inspect",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
