@@ -72,19 +72,29 @@ public struct StoreCopy {
         }
     }
 
-    /// What the copied snapshot says of itself.
+    /// Returns what the copied snapshot says of itself; nil: nothing was checkpointed yet.
     private func copySnapshot(_ backup: BackupWriter<PosixIO>) throws(StorageError) -> CheckpointRow? {
-        let inspector = try SnapshotInspector(path: source.root, keys: options.encryption)
-        try inspector.store.copy(to: backup.partial.snapshot)
-        inspector.store.close()
-        var options = SnapshotOptions(options, store: StoreID(high: 0, low: 0))
-        options.isReadOnly = true
-        let copied = try LMDBSnapshot(path: backup.partial.snapshot, options: options)
+        let running = try openSnapshot(source)
+        defer { running.close() }
+        try running.copy(to: backup.partial.snapshot)
+        let copied = try openSnapshot(backup.partial)
         defer {
             copied.close()
             unlink(backup.partial.snapshotLock)
         }
         return copied.row
+    }
+
+    private func openSnapshot(_ directory: LogDirectory) throws(StorageError) -> LMDBSnapshot {
+        var facts = stat()
+        guard stat(directory.snapshotData, &facts) == 0, facts.st_size >= 2 * LogLimits.blockBytes else {
+            throw .snapshotDamaged(directory.snapshotData, "the file is missing or empty")
+        }
+        var options = SnapshotOptions(options, store: StoreID(high: 0, low: 0))
+        options.isReadOnly = true
+        // As large as the file at least, or LMDB could not map it.
+        options.mapBytes = max(options.mapBytes, LogLimits.roundedToBlock(Int(facts.st_size)))
+        return try LMDBSnapshot(path: directory.snapshot, options: options)
     }
 
     /// Where the log goes on behind a checkpoint: in the segment that it ends in, or in the one that was begun behind it.

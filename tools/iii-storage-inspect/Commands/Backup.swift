@@ -31,7 +31,7 @@ struct Backup: InspectCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    @OptionGroup var keys: KeyFileArguments
+    @OptionGroup var keys: KeyArguments
 
     func validate() throws {
         guard verify == nil else {

@@ -33,7 +33,7 @@ struct Cut: InspectCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    @OptionGroup var keys: KeyFileArguments
+    @OptionGroup var keys: KeyArguments
 
     func run(on console: Console) throws -> ProcessStatus {
         let options = try keys.options()

@@ -16,18 +16,22 @@ struct ExportUpstream: InspectCommand {
             """
     )
 
-    @OptionGroup var store: StoreArguments
+    @Argument(help: ArgumentHelp("The store's directory.", valueName: "store"))
+    var path: String
 
     @Option(help: ArgumentHelp("Where the volume goes; must not exist.", valueName: "dir"))
     var to: String
 
-    @OptionGroup var keys: KeyFileArguments
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup var keys: KeyArguments
 
     func run(on console: Console) throws -> ProcessStatus {
         try NewPath.require(to)
         let start = console.nanoseconds()
         let keys = try keys.keys()
-        let inspector = try LogInspector(path: store.path, keys: keys)
+        let inspector = try LogInspector(path: path, keys: keys)
         let reader = try StoreReader(path: inspector.path, keys: keys)
         let place = try StoreInTheMaking(to)
         try place.makeDirectory()
@@ -46,7 +50,7 @@ struct ExportUpstream: InspectCommand {
             through: reader.through,
             nanoseconds: console.nanoseconds() - start
         )
-        if store.json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
+        if json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
         let status = ConditionReport.finish(reader.log, inspector, console)
         return result.refused.isEmpty || status != .sound ? status : .usage
     }

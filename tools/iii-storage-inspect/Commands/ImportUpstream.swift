@@ -30,7 +30,7 @@ struct ImportUpstream: InspectCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    @OptionGroup var keys: KeyFileArguments
+    @OptionGroup var keys: KeyArguments
 
     func run(on console: Console) throws -> ProcessStatus {
         try NewPath.require(to)

@@ -34,7 +34,7 @@ struct Restore: InspectCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    @OptionGroup var keys: KeyFileArguments
+    @OptionGroup var keys: KeyArguments
 
     func validate() throws {
         guard through == nil || until == nil else { throw ValidationError("--through and --until exclude each other") }
