@@ -125,6 +125,7 @@ let package = Package(
             dependencies: [
                 "Adapters",
                 "Storage",
+                "StorageDrill",
                 "iii-storage-inspect",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -166,7 +166,8 @@ public struct StoreCopy {
             guard error.number == ENOENT else { throw error }
             return nil
         }
-        guard case .valid(let header) = block.withUnsafeBytes({ SegmentHeader.read($0) }), header.number == number else {
+        guard case .valid(let header) = block.withUnsafeBytes({ SegmentHeader.read($0) }), header.number == number
+        else {
             return nil
         }
         return header

@@ -51,7 +51,12 @@ struct StoreFilesCopy {
     ) throws(SystemCallError) {
         for name in try io.list(from).sorted() where try isFile(from + "/" + name) && name != "LOCK" {
             let bytes = try FileCopy(io: io).bytes(from + "/" + name)
-            let written = try FileCopy(io: io).copy(from + "/" + name, to: to + "/" + name, bytes: bytes, paddedTo: bytes)
+            let written = try FileCopy(io: io).copy(
+                from + "/" + name,
+                to: to + "/" + name,
+                bytes: bytes,
+                paddedTo: bytes
+            )
             guard try FileCopy(io: io).checksum(from + "/" + name).checksum == written else {
                 throw SystemCallError(call: "compare", number: EIO, path: to + "/" + name)
             }

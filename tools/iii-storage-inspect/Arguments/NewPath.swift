@@ -7,7 +7,11 @@ enum NewPath {
     static func require(_ path: String) throws {
         var facts = stat()
         guard lstat(path, &facts) != 0 else {
-            throw CommandFailure("something is there already", path: path, remedy: "name a path that does not exist yet")
+            throw CommandFailure(
+                "something is there already",
+                path: path,
+                remedy: "name a path that does not exist yet"
+            )
         }
         let number = errno
         guard number == ENOENT else {

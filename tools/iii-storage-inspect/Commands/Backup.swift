@@ -58,7 +58,11 @@ struct Backup: InspectCommand {
             : Self.copyStopped(inspector.path, to, options, console, show)
         _ = try StoreRestore.prove(report.path, options: options)
         let text = BackupListing(report: report, nanoseconds: console.nanoseconds() - start)
-        try text.print(isRunning ? "copied beside a running engine, and restored" : "copied and restored", json, console)
+        try text.print(
+            isRunning ? "copied beside a running engine, and restored" : "copied and restored",
+            json,
+            console
+        )
         return .sound
     }
 

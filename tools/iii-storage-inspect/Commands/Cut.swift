@@ -21,7 +21,10 @@ struct Cut: InspectCommand {
     @Argument(help: ArgumentHelp("The store's directory.", valueName: "store"))
     var path: String
 
-    @Option(name: .customLong("accept-data-loss"), help: ArgumentHelp("Where the log ends.", valueName: "segment:offset"))
+    @Option(
+        name: .customLong("accept-data-loss"),
+        help: ArgumentHelp("Where the log ends.", valueName: "segment:offset")
+    )
     var place: PlaceArgument
 
     @Option(name: .customLong("copy-to"), help: ArgumentHelp("Where the copy goes; must not exist.", valueName: "dir"))

@@ -18,7 +18,9 @@ struct CutListing {
 
     private var lost: String {
         let first = plan.keptThrough.rawValue + 1
-        guard let last = plan.lastSeen, last > plan.keptThrough else { return "LSN from \(first) on, how many is unknown" }
+        guard let last = plan.lastSeen, last > plan.keptThrough else {
+            return "LSN from \(first) on, how many is unknown"
+        }
         return "LSN \(Amounts.range(first, last.rawValue)), and what may have followed"
     }
 
@@ -31,7 +33,9 @@ struct CutListing {
         listing.add("lost", lost)
         listing.add("", Amounts.count(plan.soundBatches, "sound batch", "sound batches") + " behind the damage")
         if plan.segments > 0 { listing.add("", Amounts.count(plan.segments, "segment", "segments") + " leave the log") }
-        for gap in plan.gaps.prefix(Self.shownKeys) { listing.add("", String(GapReport.phrase(gap).dropFirst("lost: ".count))) }
+        for gap in plan.gaps.prefix(Self.shownKeys) {
+            listing.add("", String(GapReport.phrase(gap).dropFirst("lost: ".count)))
+        }
         for key in plan.keys.prefix(Self.shownKeys) {
             listing.add("lost change", "table \(key.table.rawValue) key \(ByteText.key(key.key))")
         }

@@ -16,10 +16,17 @@ struct ImportListing {
         listing.add("entries", String(result.entries))
         listing.add("verified", "every entry was read again from the store and compared with its file")
         for stream in result.streams {
-            listing.add("not imported", "stream \(stream.index): \(Amounts.count(UInt64(stream.entries), "entry", "entries")); streams come with a later version")
+            listing.add(
+                "not imported",
+                "stream \(stream.index): \(Amounts.count(UInt64(stream.entries), "entry", "entries")); streams come with a later version"
+            )
         }
-        for index in result.duplicates { listing.add("equal keys", "\(index.index): \(index.count); the last value counts") }
-        for damage in result.damaged { listing.add(takesSalvage && damage.salvage != nil ? "salvaged" : "skipped", damage.description) }
+        for index in result.duplicates {
+            listing.add("equal keys", "\(index.index): \(index.count); the last value counts")
+        }
+        for damage in result.damaged {
+            listing.add(takesSalvage && damage.salvage != nil ? "salvaged" : "skipped", damage.description)
+        }
         if result.salvagedEntries > 0 { listing.add("salvaged entries", String(result.salvagedEntries)) }
         for name in volume.leftovers { listing.add("ignored", "\(name): the rest of a save that was cut short") }
         for name in volume.unknown { listing.add("ignored", name.description) }
