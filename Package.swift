@@ -96,7 +96,9 @@ let package = Package(
             ],
             path: "tools/iii-storage-inspect"
         ),
-        .target(name: "CRecorder", path: "tools/StorageDrill/Recorder"),
+
+        // The crash layers L3 and L4 (storage.md §6). Whatever links CRecorder gets its definitions of pwrite and others.
+        .target(name: "CRecorder", path: "tools/StorageDrill/Recorder", linkerSettings: [.linkedLibrary("dl")]),
         .target(
             name: "StorageDrill",
             dependencies: ["Storage", "CPlatform", "CRecorder"],
@@ -114,6 +116,12 @@ let package = Package(
             dependencies: ["Storage", "CPlatform"],
             path: "Tests/Unit/Storage",
             exclude: ["Golden"]
+        ),
+        .testTarget(
+            name: "StorageDrillTests",
+            dependencies: ["StorageDrill", "CRecorder", "Storage"],
+            path: "Tests/Unit/StorageDrill",
+            exclude: ["Fixtures"]
         ),
         .testTarget(
             name: "EngineTests",
@@ -144,6 +152,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/Unit/Workers"
+        ),
+        .testTarget(
+            name: "StorageDrillTests",
+            dependencies: ["StorageDrill", "CRecorder", "Storage"],
+            path: "Tests/Unit/StorageDrill",
+            exclude: ["Fixtures"]
         ),
     ],
     swiftLanguageModes: [.v6]

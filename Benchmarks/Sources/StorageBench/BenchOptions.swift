@@ -5,7 +5,7 @@ import Glibc
 struct BenchOptions: Sendable {
     static let usage = """
         usage: Benchmarks/run storage [--only NAME]… [--quick] [--seconds S] [--repeats N] [--dir PATH] [--json FILE]
-                                      [--store-mib N] [--soak-seconds S] [--keep]
+                                      [--patience S] [--store-mib N] [--soak-seconds S] [--keep]
         names: \(StorageFigure.allCases.map(\.rawValue).joined(separator: ", "))
         """
 
@@ -20,6 +20,8 @@ struct BenchOptions: Sendable {
     var jsonPath: String?
     /// The large store of the figures `reads`, `open`, `memory`.
     var storeMebibytes = 4096
+    /// How long a figure may repeat slices in which other processes took the machine.
+    var patienceSeconds = 60.0
     /// How long `memory` watches.
     var soakSeconds = 600.0
     /// Leaves the large stores for the next run.
@@ -38,6 +40,7 @@ struct BenchOptions: Sendable {
             case "--dir": directory = try Self.value(&rest, of: option)
             case "--json": jsonPath = try Self.value(&rest, of: option)
             case "--store-mib": storeMebibytes = Int(try Self.number(&rest, of: option))
+            case "--patience": patienceSeconds = try Self.number(&rest, of: option)
             case "--soak-seconds": soakSeconds = try Self.number(&rest, of: option)
             default: throw BenchError("unknown option \(option)\n\(Self.usage)")
             }
@@ -50,6 +53,7 @@ struct BenchOptions: Sendable {
         repeats = 1
         storeMebibytes = 32
         soakSeconds = 3
+        patienceSeconds = 0
     }
 
     private static func value(_ rest: inout ArraySlice<String>, of option: String) throws -> String {

@@ -71,7 +71,7 @@ extension Child {
     private static func updateOurs(_ folder: String, _ operations: Int) throws {
         let store = try StoreUnderTest(folder)
         try store.fill(count: UInt64(StorageBench.keySpace), valueBytes: StorageBench.valueBytes)
-        if StoreUnderTest.supportsCheckpoints { try store.checkpoint() }
+        try store.checkpoint()
         let before = try Written(folder)
         let first = store.store.metrics.transactions
         let loop = ClosedLoop([.puts(store, lanes: 64)])

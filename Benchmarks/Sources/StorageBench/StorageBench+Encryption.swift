@@ -3,9 +3,6 @@ import BenchKit
 /// What encryption at rest costs: one writer and 64, with and without.
 extension StorageBench {
     func encryption() throws -> [Row] {
-        guard StoreUnderTest.supportsEncryption else {
-            return [Row(figure: "encryption at rest", ours: "–", verdict: "not measured", limit: "not in this build")]
-        }
         return try withFolder("encryption") { folder in
             var settings = StoreUnderTest.Settings()
             let plain = try StoreUnderTest("\(folder)/plain", settings)

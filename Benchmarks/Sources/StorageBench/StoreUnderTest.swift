@@ -12,32 +12,21 @@ struct StoreUnderTest: Sendable {
     struct Settings: Sendable {
         /// False: no checkpoint comes by itself.
         var checkpointsByItself = true
-        /// Encryption at rest with a fixed key; see `supportsEncryption`.
+        /// Encryption at rest.
         var isEncrypted = false
     }
 
-    #if STORAGE_CHECKPOINTS
-        static let supportsCheckpoints = true
-    #else
-        static let supportsCheckpoints = false
-    #endif
-
-    /// The one line to change when `StorageOptions` has an option for it, with `encrypt` below.
-    static let supportsEncryption = false
-
-    private static func encrypt(_ options: inout StorageOptions) {}
+    private static let key = EncryptionKey.random()
 
     init(_ path: String, _ settings: Settings = Settings()) throws {
         var options = StorageOptions()
-        #if STORAGE_CHECKPOINTS
-            if !settings.checkpointsByItself {
-                options.checkpointLogBytes = .max / 4
-                options.checkpointOverlayBytes = .max / 4
-                options.checkpointDirtyBytes = .max / 4
-                options.checkpointIntervalNanoseconds = 0
-            }
-        #endif
-        if settings.isEncrypted { Self.encrypt(&options) }
+        if !settings.checkpointsByItself {
+            options.checkpointLogBytes = .max / 16
+            options.checkpointOverlayBytes = .max / 16
+            options.checkpointDirtyBytes = .max / 16
+            options.checkpointIntervalNanoseconds = 0
+        }
+        if settings.isEncrypted { options.encryption.current = Self.key }
         options.onFailure = { printToStandardError("storage-bench: the store failed: \($0)") }
         store = try Store.open(path: path, options: options)
     }
@@ -45,11 +34,7 @@ struct StoreUnderTest: Sendable {
     func close() throws { try store.close() }
 
     func checkpoint() throws {
-        #if STORAGE_CHECKPOINTS
-            try store.checkpoint()
-        #else
-            throw BenchError("this build of the store has no checkpoints")
-        #endif
+        try store.checkpoint()
     }
 
     /// One put, which is durable when the result says so.

@@ -15,14 +15,27 @@ public final class StoreRegistry {
     }
 
     /// The store at `path`, opened on first use. Every call is balanced by one `release()`.
-    public func open(_ path: String) throws -> SharedStore {
+    ///
+    /// - Parameter worker: who asks, for error messages.
+    /// - Throws: a `StorageError`, or a `StoreConflict` if the store is open with other settings.
+    public func open(
+        _ path: String,
+        settings: StoreSettings = .init(),
+        for worker: String
+    ) throws -> SharedStore {
         if let known = Self.resolved(path), let shared = stores[known] {
+            let fields = settings.differences(from: shared.settings)
+            guard fields.isEmpty else {
+                throw StoreConflict(path: known, workers: (shared.worker, worker), fields: fields)
+            }
             shared.users += 1
             return shared
         }
+        var options = options
+        settings.apply(to: &options)
         let store = try Store.open(path: path, options: options)
         let key = Self.resolved(path) ?? store.recovery.path
-        let shared = SharedStore(store) { self.stores[key] = nil }
+        let shared = SharedStore(store, settings, openedFor: worker) { self.stores[key] = nil }
         stores[key] = shared
         return shared
     }
@@ -35,16 +48,37 @@ public final class StoreRegistry {
     }
 
     public var all: [Store] { stores.values.map(\.store) }
+
+    /// The counters of every open store, by absolute path; in the order of the paths. Waits for no disk.
+    public var metrics: [(path: String, metrics: StoreMetrics)] {
+        stores.sorted { $0.key < $1.key }.map { ($0.key, $0.value.store.metrics) }
+    }
+
+    /// For an engine that could not start: closes what was opened, whoever holds it.
+    public func closeAll() {
+        for shared in stores.values { try? shared.store.close() }
+        stores = [:]
+    }
 }
 
 /// One handle of a store that several workers may hold; the last release closes it.
 public final class SharedStore {
     public let store: Store
+    fileprivate let settings: StoreSettings
+    /// Who asked first.
+    fileprivate let worker: String
     fileprivate var users = 1
     private let onClose: () -> Void
 
-    fileprivate init(_ store: Store, onClose: @escaping () -> Void) {
+    fileprivate init(
+        _ store: Store,
+        _ settings: StoreSettings,
+        openedFor worker: String,
+        onClose: @escaping () -> Void
+    ) {
         self.store = store
+        self.settings = settings
+        self.worker = worker
         self.onClose = onClose
     }
 
@@ -53,5 +87,19 @@ public final class SharedStore {
         guard users == 0 else { return }
         onClose()
         try store.close()
+    }
+}
+
+/// Two workers name one store and disagree about it.
+public struct StoreConflict: Error, CustomStringConvertible {
+    public let path: String
+    public let workers: (String, String)
+    /// Names of config.yaml.
+    public let fields: [String]
+
+    public var description: String {
+        "'\(workers.0)' and '\(workers.1)' share the store \(path), but differ in "
+            + fields.map { "`\($0)`" }.joined(separator: ", ")
+            + ". Give both the same values, or each a `file_path` of its own"
     }
 }

@@ -44,6 +44,17 @@ public struct ConfigReader: Sendable {
         }
     }
 
+    /// Whether the field is there, be it null.
+    public func has(_ field: String) -> Bool {
+        object[field] != nil
+    }
+
+    /// Names that are none of these, for a reader that was made to accept any.
+    public func unknownFields(besides fields: [String]) -> [String] {
+        let known = Set(fields.map(Name.init))
+        return object.keys.filter { !known.contains(Name($0)) }
+    }
+
     // MARK: Scalars
 
     public func string(_ field: String, nullable: Bool = false) throws(ConfigurationError) -> String? {
@@ -146,6 +157,11 @@ public struct ConfigReader: Sendable {
     /// An error about one field in the caller's words, with the field's place added.
     public func rejected(_ field: String, _ reason: String) -> ConfigurationError {
         error(ArgumentError(reason), at: field)
+    }
+
+    /// The error for a field that a reader which accepts any name doesn't want after all.
+    public func unknown(_ field: String, expected fields: [String]) -> ConfigurationError {
+        Self.error(.unknownField(field, expected: fields), block, block.marks.key(block.path.member(field)))
     }
 
     private func read<Value>(

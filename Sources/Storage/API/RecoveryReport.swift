@@ -28,6 +28,8 @@ public struct RecoveryReport: Sendable {
     /// Files that were written or moved to `quarantine/`.
     public var quarantinedFiles: [String]
     public var isDirectIO: Bool
+    /// What is written from now on is encrypted.
+    public var isEncrypted: Bool
     /// Facts that people should know: FUSE, unknown files.
     public var warnings: [String]
 }

@@ -31,7 +31,9 @@ public final class Store: Sendable {
                 try LMDBSnapshot.open(LogDirectory(root: root), options, store: store, create: create)
             }
             opening.warnings = warnings
-            return try Store(LogStore(options: options, io: io, opened: try opening.run()), lock)
+            let log = LogStore(options: options, io: io, opened: try opening.run())
+            log.boundSegments()
+            return try Store(log, lock)
         } catch {
             lock.release()
             throw error

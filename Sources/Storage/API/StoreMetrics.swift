@@ -8,11 +8,17 @@ public struct StoreMetrics: Sendable, Equatable {
     public var records: UInt64 = 0
     /// Bytes written to the log, padding included.
     public var bytes: UInt64 = 0
+    /// The largest data batch as it stands in the log, padding included, and the one with the most transactions.
+    public var largestBatchBytes = 0
+    public var largestBatchTransactions = 0
+    public var meanBatchBytes: Double { mean(Double(bytes)) }
+    public var meanBatchTransactions: Double { mean(Double(transactions)) }
     public var seals: UInt64 = 0
     /// Segments activated, the one of opening included.
     public var segments: UInt64 = 0
     /// Exponentially weighted mean of write + sync, in nanoseconds.
     public var syncNanosecondsEWMA: UInt64 = 0
+    public var syncNanosecondsSum: UInt64 = 0
     /// Syncs by duration: bucket n counts those below 2^n microseconds; the last takes the rest.
     public var syncHistogram = [UInt64](repeating: 0, count: StoreMetrics.histogramBuckets)
     /// Syncs that took longer than a second.
@@ -34,6 +40,7 @@ public struct StoreMetrics: Sendable, Equatable {
     public var checkpoints: UInt64 = 0
     public var checkpointFailures: UInt64 = 0
     public var checkpointNanoseconds: UInt64 = 0
+    public var checkpointNanosecondsSum: UInt64 = 0
     /// Every record up to here is in the snapshot.
     public var checkpointLSN = LSN.zero
     public var snapshotBytes: Int { snapshot.fileBytes }
@@ -42,7 +49,7 @@ public struct StoreMetrics: Sendable, Equatable {
     /// Transactions refused with `.overloaded` or `.lowSpace`.
     public var refusals: UInt64 = 0
 
-    static let histogramBuckets = 24
+    public static let histogramBuckets = 24
     static let slowSyncNanoseconds: UInt64 = 1_000_000_000
 
     init(segments: UInt64 = 0) {
@@ -54,15 +61,28 @@ public struct StoreMetrics: Sendable, Equatable {
         transactions += UInt64(batch.transactionCount)
         records += UInt64(batch.recordCount)
         bytes += UInt64(batch.storedBytes)
+        largestBatchBytes = max(largestBatchBytes, batch.storedBytes)
+        largestBatchTransactions = max(largestBatchTransactions, batch.transactionCount)
+    }
+
+    private func mean(_ sum: Double) -> Double {
+        batches == 0 ? 0 : sum / Double(batches)
+    }
+
+    mutating func recordFiles(_ files: [LogFile]) {
+        segmentsOnDisk = files.count
+        logBytesOnDisk = files.reduce(0) { $0 + $1.bytes }
     }
 
     mutating func recordCheckpoint(_ row: CheckpointRow, nanoseconds: UInt64) {
         checkpoints += 1
         checkpointNanoseconds = nanoseconds
+        checkpointNanosecondsSum += nanoseconds
     }
 
     mutating func recordSync(nanoseconds: UInt64) {
         syncs += 1
+        syncNanosecondsSum += nanoseconds
         syncNanosecondsEWMA = syncs == 1 ? nanoseconds : (syncNanosecondsEWMA * 7 + nanoseconds) / 8
         let microseconds = nanoseconds / 1000
         let bucket = UInt64.bitWidth - microseconds.leadingZeroBitCount

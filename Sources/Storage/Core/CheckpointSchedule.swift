@@ -13,6 +13,8 @@ struct CheckpointSchedule: Sendable {
         var snapshot = SnapshotSize()
         /// Room on the disk, and in free pages of the snapshot.
         var roomBytes = Int.max
+        /// Only a checkpoint turns deletes into room: it is due at once.
+        var isLowSpace = false
         var needsReseal = false
     }
 
@@ -37,6 +39,7 @@ struct CheckpointSchedule: Sendable {
     func isDue(_ facts: Facts) -> Bool {
         if facts.segments > Self.maximumSegments || facts.needsReseal { return true }
         guard facts.isDirty else { return false }
+        if facts.isLowSpace { return true }
         let dirty = Self.dirtyBytes(facts)
         return facts.logBytes >= logBytes || facts.overlayBytes >= overlayBytes || dirty >= dirtyBytes
             || dirty >= facts.roomBytes / 2

@@ -22,12 +22,16 @@ final class CommitCore: @unchecked Sendable {
     /// Transactions in `open` and `closed`.
     private(set) var waitingTransactions = 0
     private var closedBytes = 0
+    /// Transactions that waited when the first batch taken last became durable.
+    private(set) var waitingAtRelease: Int?
 
     /// Why commits are refused, if they are.
     var refusal: StorageError?
     private(set) var isLowSpace = false
     /// Room left in the active segment, as the writer last said.
     var segmentRoom = 0
+    /// While the disk is full: it still has room for a small segment.
+    var canRotate = false
     /// Room for more content, as `judgeSpace` last said.
     var roomBytes = Int.max
     /// Log written since the last checkpoint began, and before that since the one that is in progress.
@@ -125,9 +129,15 @@ final class CommitCore: @unchecked Sendable {
                 "a transaction of \(bytes) bytes exceeds the limit of \(limits.transactionBytes); split it"
             )
         }
+        if scratch.hasPut, bytes > limits.softBatchBytes, bytes > roomBytes / 2 {
+            // In the log and in the snapshot: accepted without that room it would wait, and everybody behind it.
+            refusals += 1
+            throw StorageError(.lowSpace, "the disk has no room for \(bytes) bytes; free some space and try again")
+        }
         guard isLowSpace, bytes > 0 else { return }
-        // Deletes go on while the active segment has room for them; only they make space.
-        guard scratch.hasPut || pendingBytes + bytes + LogLimits.lowSpaceMarginBytes > segmentRoom else { return }
+        // Deletes go on while there is room for their records; only they make space.
+        let hasRoom = canRotate || pendingBytes + bytes + LogLimits.lowSpaceMarginBytes <= segmentRoom
+        guard scratch.hasPut || !hasRoom else { return }
         refusals += 1
         throw StorageError(.lowSpace, "the disk is full; free some space, writing resumes by itself")
     }
@@ -186,6 +196,7 @@ extension CommitCore {
         writingTransactions += waitingTransactions
         closedBytes = 0
         waitingTransactions = 0
+        waitingAtRelease = nil
         return taken
     }
 
@@ -194,6 +205,7 @@ extension CommitCore {
         writingBytes -= batch.payloadBytes
         writingTransactions -= batch.transactionCount
         liveLogBytes += batch.storedBytes
+        if waitingAtRelease == nil { waitingAtRelease = waitingTransactions }
         precondition(writingBytes >= 0 && writingTransactions >= 0, "a batch was completed twice")
         if pool.count < LogLimits.pooledBuffers && batch.capacity <= LogLimits.pooledBufferBytes {
             batch.reset()
@@ -202,8 +214,9 @@ extension CommitCore {
         return takeUnsaturatedCallbacks()
     }
 
-    func setLowSpace(_ isLow: Bool, room: Int) {
+    func setLowSpace(_ isLow: Bool, room: Int, canRotate: Bool) {
         isLowSpace = isLow
+        self.canRotate = canRotate
         roomBytes = room
     }
 
@@ -258,8 +271,8 @@ struct CommitLimits: Sendable {
         recordBytes = min(max(16, options.maximumRecordBytes), LogLimits.maximumRecordBytes)
         pendingBytes = min(max(1, options.maximumPendingBytes), LogLimits.maximumPendingBytes)
         pendingTransactions = min(max(1, options.maximumPendingTransactions), LogLimits.maximumPendingTransactions)
-        overlayBytes = 2 * max(1, options.checkpointOverlayBytes)
-        logBytes = Self.logFactor * max(LogLimits.blockBytes, options.checkpointLogBytes)
+        overlayBytes = 2 * min(max(1, options.checkpointOverlayBytes), Int.max / 2)
+        logBytes = Self.logFactor * min(max(LogLimits.blockBytes, options.checkpointLogBytes), Int.max / Self.logFactor)
     }
 }
 

@@ -82,6 +82,7 @@ extension LogStore {
                 segments: segments,
                 snapshot: size,
                 roomBytes: core.roomBytes,
+                isLowSpace: core.isLowSpace,
                 needsReseal: snapshot.needsReseal
             )
         }
@@ -90,6 +91,7 @@ extension LogStore {
     /// Step 1: everything committed so far is frozen. False: one is in progress, or the store has stopped.
     @discardableResult
     func beginCheckpoint() -> Bool {
+        guard enterActiveSegment() else { return false }
         let now = options.clock.monotonicNanoseconds()
         let plan: CheckpointPlan? = writer.withLock { state in
             guard !state.hasStopped else { return nil }
@@ -98,8 +100,8 @@ extension LogStore {
                 let last = core.freeze() ?? state.backlog.last
                 last?.endsCheckpoint = true
                 state.checkpointEnd = nil
-                precondition(last != nil || state.log.end.lastLSN == core.lastLSN, "a batch got lost")
-                return CheckpointPlan(lsn: core.lastLSN, end: last == nil ? state.log.end : nil, startedAt: now)
+                precondition(last != nil || state.log.syncedEnd.lastLSN == core.lastLSN, "a batch got lost")
+                return CheckpointPlan(lsn: core.lastLSN, end: last == nil ? state.log.syncedEnd : nil, startedAt: now)
             }
         }
         guard let plan else { return false }
@@ -111,6 +113,35 @@ extension LogStore {
             state.waiting = []
         }
         return true
+    }
+
+    /// Before any thread runs: an owner that is always killed right after its start must not pile up segments, so their
+    /// number is bounded here and not left to a thread.
+    func boundSegments() {
+        guard checkpointFacts().segments > CheckpointSchedule.maximumSegments, beginCheckpoint() else { return }
+        _ = writeCheckpoint()
+    }
+
+    /// If nothing was written since the active segment began, the log ends in an older one, and a checkpoint there could
+    /// retire nothing: openings without writes would pile up segments. An empty batch, synced, takes the end along.
+    private func enterActiveSegment() -> Bool {
+        let failure: StorageError? = writer.withLock { state in
+            guard !state.hasStopped, let active = state.log.segment, active.number != state.log.end.segment,
+                state.log.room >= LogLimits.blockBytes
+            else { return nil }
+            do throws(StorageError) {
+                try state.log.seal()
+                try state.log.sync()
+                return nil
+            } catch {
+                state.hasStopped = true
+                state.log.closeFile()
+                return error
+            }
+        }
+        guard let failure else { return true }
+        stopPromising(failure)
+        return false
     }
 
     /// Steps 2 to 6, when the frozen changes are durable in the log.
@@ -229,7 +260,7 @@ extension LogStore {
     func lastCheckpoint() {
         guard writer.withLock({ !$0.hasStopped && $0.backlog.isEmpty }) else { return }
         if case .failed = writeCheckpoint() { return }
-        guard core.withLock({ !$0.live.isEmpty }), beginCheckpoint() else { return }
+        guard core.withLock({ !$0.live.isEmpty }) || snapshot.needsReseal, beginCheckpoint() else { return }
         _ = writeCheckpoint()
     }
 }

@@ -42,6 +42,7 @@ extension LogStore {
         let retired: [LogFile] = writer.withLock { state in
             let retired = retention.retired(state.files, below: limit, now: now, isLowSpace: isLow)
             state.files.removeAll { retired.contains($0) }
+            counters.withLock { $0.recordFiles(state.files) }
             return retired
         }
         guard !retired.isEmpty else { return }

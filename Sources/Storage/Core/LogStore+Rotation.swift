@@ -5,7 +5,7 @@ extension LogStore {
         try state.log.finishSegment()
         let spare: PreparedSegment
         do {
-            spare = try preparer.take(atLeast: state.sizing.segmentBytes(toHold: bytes))
+            spare = try takeSegment(state.sizing, toHold: bytes)
         } catch {
             throw outOfSpaceOrFailure(error)
         }
@@ -13,12 +13,29 @@ extension LogStore {
         try state.log.activate(spare)
         state.recordActivation(spare, now: options.clock.wallNanoseconds())
         failpoint("rotation.afterActivation")
-        counters.withLock { $0.segments += 1 }
+        counters.withLock { counters in
+            counters.segments += 1
+            counters.recordFiles(state.files)
+        }
         state.sizing.rotated(now: options.clock.monotonicNanoseconds())
         let room = state.log.room
         core.withLock { core in
             core.segmentRoom = room
         }
+    }
+
+    /// As large as the write rate asks for; as small as possible when the disk is nearly full: what is left of it may have
+    /// to do for long, since the snapshot's file never shrinks.
+    private func takeSegment(_ sizing: SegmentSizing, toHold bytes: Int) throws(SystemCallError) -> PreparedSegment {
+        let free = (try? io.freeBytes(directory.wal)) ?? 0
+        guard free >= UInt64(2 * sizing.smallestBytes(toHold: bytes)) else {
+            let smallest = sizing.fullDiskBytes(toHold: bytes)
+            return try preparer.take(atLeast: smallest, wanted: smallest)
+        }
+        return try preparer.take(
+            atLeast: sizing.smallestBytes(toHold: bytes),
+            wanted: sizing.segmentBytes(toHold: bytes, free: free)
+        )
     }
 
     private func outOfSpaceOrFailure(_ error: SystemCallError) -> StorageError {
@@ -37,27 +54,43 @@ extension LogStore {
     /// Looks how much room there is, and changes the state (§5.8).
     func judgeSpace() {
         guard let free = try? io.freeBytes(directory.wal) else { return }
-        let needed = preparer.hasSpare ? 0 : writer.withLock { $0.sizing.initialBytes }
+        let (needed, least) = segmentBytesNeeded()
         let size = snapshot.size
         let dirty = core.withLock { $0.dirtyBytes(size) }
         let facts = SpaceJudgement.Facts(
             diskBytes: Int(clamping: free),
             snapshot: size,
             dirtyBytes: dirty,
-            segmentBytes: needed
+            segmentBytes: needed,
+            leastSegmentBytes: least
         )
-        changeLowSpace(space.withLock { $0.judge(facts) }, room: SpaceJudgement.roomBytes(facts))
+        changeLowSpace(
+            space.withLock { $0.judge(facts) },
+            room: SpaceJudgement.roomBytes(facts),
+            canRotate: preparer.hasSpare || free >= UInt64(2 * SegmentSizing.fullDiskBytes)
+        )
+    }
+
+    /// What the next segment should have, and the least with which the log goes on: what waits for it must fit.
+    private func segmentBytesNeeded() -> (wanted: Int, least: Int) {
+        let isReady = preparer.hasSpare
+        return writer.withLock { state in
+            let first = state.backlog.first.map { state.log.storedBytes($0) } ?? 0
+            let wanted = state.sizing.smallestBytes(toHold: first)
+            if isReady && wanted == state.sizing.initialBytes { return (0, 0) }
+            return (wanted, state.sizing.fullDiskBytes(toHold: first))
+        }
     }
 
     /// A write said so.
     func foundDiskFull() {
         space.withLock { $0.foundFull() }
-        changeLowSpace(true, room: 0)
+        changeLowSpace(true, room: 0, canRotate: false)
     }
 
-    private func changeLowSpace(_ isLow: Bool, room: Int) {
+    private func changeLowSpace(_ isLow: Bool, room: Int, canRotate: Bool) {
         let changed = core.withLock { core in
-            defer { core.setLowSpace(isLow, room: room) }
+            defer { core.setLowSpace(isLow, room: room, canRotate: canRotate) }
             return core.isLowSpace != isLow
         }
         guard changed else { return }
@@ -86,6 +119,7 @@ extension LogStore {
                 return nil
             }
             let free = (try? io.freeBytes(directory.wal)) ?? 0
+            guard free >= UInt64(2 * state.sizing.initialBytes) else { return nil }
             return state.sizing.spareBytes(free: free)
         }
     }

@@ -77,6 +77,7 @@ extension LogStore {
             if state.log.isDirect { break }
         }
         try state.log.sync()
+        try state.log.requireName()
         precondition(written > 0 && state.log.syncedBatch == state.log.lastBatch, "I1: published before the sync")
         return complete(&state, written, nanoseconds: options.clock.monotonicNanoseconds() &- start)
     }

@@ -39,6 +39,7 @@ final class LogStore<IO: StorageIO>: Sendable {
         gate = DurabilityGate(durable: core.lastLSN, deliver: options.deliver)
         self.core = Mutex(core)
         writer = Mutex(WriterState(log: opened.writer, sizing: opened.sizing, files: opened.files))
+        counters.withLock { $0.recordFiles(opened.files) }
         judgeSpace()
     }
 
@@ -81,6 +82,7 @@ final class LogStore<IO: StorageIO>: Sendable {
         tellWarnings()
     }
 
+    /// Takes no lock that is held during a sync: may be read where nothing may block.
     var metrics: StoreMetrics {
         var metrics = counters.withLock { $0 }
         metrics.waiters = gate.waiterCount
@@ -91,10 +93,6 @@ final class LogStore<IO: StorageIO>: Sendable {
             metrics.refusals = core.refusals
             metrics.overlayBytes = core.live.bytes + (core.frozen?.bytes ?? 0)
             metrics.durableLag = core.lastLSN.rawValue - min(core.lastLSN.rawValue, gate.durableLSN.rawValue)
-        }
-        writer.withLock { state in
-            metrics.segmentsOnDisk = state.files.count
-            metrics.logBytesOnDisk = state.files.reduce(0) { $0 + $1.bytes }
         }
         metrics.snapshot = snapshot.size
         metrics.checkpointLSN = snapshot.row?.position.lsn ?? .zero

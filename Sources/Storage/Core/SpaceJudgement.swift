@@ -14,6 +14,8 @@ struct SpaceJudgement: Sendable {
         var dirtyBytes: Int
         /// The next segment, unless it is prepared already.
         var segmentBytes: Int
+        /// The smallest one that will do.
+        var leastSegmentBytes: Int
     }
 
     private(set) var isLow = false
@@ -27,7 +29,7 @@ struct SpaceJudgement: Sendable {
     mutating func judge(_ facts: Facts) -> Bool {
         let room = Self.roomBytes(facts)
         let needed = isLow ? Self.reserveBytes * 3 / 2 : Self.reserveBytes
-        isLow = room < needed || facts.diskBytes < facts.segmentBytes
+        isLow = room < needed || facts.diskBytes < 2 * facts.leastSegmentBytes
         return isLow
     }
 

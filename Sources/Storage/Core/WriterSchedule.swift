@@ -29,8 +29,9 @@ struct WriterSchedule: Sendable {
         self.sealAfterIdleNanoseconds = sealAfterIdleNanoseconds
     }
 
-    /// `waiting`: transactions in the core. `hasBacklog`: batches taken earlier and not yet written.
-    mutating func next(now: UInt64, waiting: Int, hasBacklog: Bool, isStopping: Bool) -> Action {
+    /// `waiting`: transactions in the core; `waitingAtRelease`: how many of them were there before the latest sync
+    /// released anybody. `hasBacklog`: batches taken earlier and not yet written.
+    mutating func next(now: UInt64, waiting: Int, waitingAtRelease: Int, hasBacklog: Bool, isStopping: Bool) -> Action {
         if isStopping { return waiting > 0 || hasBacklog ? .write : .finish }
         if let until = blockedUntil {
             if now < until { return .sleep(nanoseconds: until - now, wakeAt: .max) }
@@ -38,13 +39,14 @@ struct WriterSchedule: Sendable {
         }
         if hasBacklog { return .write }
         guard waiting > 0 else { return idle(now: now) }
-        return lingerOrWrite(now: now, waiting: waiting)
+        return lingerOrWrite(now: now, waiting: waiting, waitingAtRelease: waitingAtRelease)
     }
 
-    private mutating func lingerOrWrite(now: UInt64, waiting: Int) -> Action {
+    /// Another cohort is here already; those just released are expected beside it, unless they are back as well.
+    private mutating func lingerOrWrite(now: UInt64, waiting: Int, waitingAtRelease: Int) -> Action {
         if lingerUntil == nil, lingerNanoseconds > 0, Self.lingerCohorts.contains(cohort) {
             lingerUntil = now + min(syncEWMA, lingerNanoseconds)
-            lingerTarget = waiting + cohort
+            lingerTarget = min(waiting, waitingAtRelease) + cohort
         }
         cohort = 0
         guard let until = lingerUntil, now < until, waiting < lingerTarget else {

@@ -60,6 +60,14 @@ struct PosixIO: StorageIO {
         }
     }
 
+    func isLinked(_ file: File) throws(SystemCallError) -> Bool {
+        var facts = stat()
+        guard fstat(file.descriptor, &facts) == 0 else {
+            throw SystemCallError(call: "fstat", number: errno, path: file.path)
+        }
+        return facts.st_nlink > 0
+    }
+
     func size(_ file: File) throws(SystemCallError) -> UInt64 {
         var facts = stat()
         guard fstat(file.descriptor, &facts) == 0 else {

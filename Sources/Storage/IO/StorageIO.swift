@@ -11,6 +11,8 @@ protocol StorageIO: Sendable {
     func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError)
         -> Int
     func fdatasync(_ file: File) throws(SystemCallError)
+    /// Whether the open file still has a name: what is written to one that was removed is gone with the process.
+    func isLinked(_ file: File) throws(SystemCallError) -> Bool
     func size(_ file: File) throws(SystemCallError) -> UInt64
     func truncate(_ file: File, to bytes: UInt64) throws(SystemCallError)
     /// fsync of a directory: makes its names durable.
@@ -24,6 +26,11 @@ protocol StorageIO: Sendable {
     func exists(_ path: String) throws(SystemCallError) -> Bool
     /// Bytes that the file system can still take.
     func freeBytes(_ path: String) throws(SystemCallError) -> UInt64
+}
+
+extension StorageIO {
+    /// For simulated disks, where nobody else removes files.
+    func isLinked(_ file: File) throws(SystemCallError) -> Bool { true }
 }
 
 /// How a file is opened.

@@ -125,7 +125,6 @@ private struct ValueSearch {
     private func decide(_ report: LogReport) -> ValueAtPosition.Answer {
         if case .lsn(let wanted) = position {
             guard wanted <= report.content.lastLSN ?? .zero else { return .unknown(.beyondEnd) }
-            guard wanted.rawValue >= report.retainedFrom.rawValue - 1 else { return .unknown(.beforeRetention) }
         }
         if let answer { return answer }
         return report.retainedFrom == LSN(rawValue: 1) ? .absent(nil) : .unknown(.beforeRetention)

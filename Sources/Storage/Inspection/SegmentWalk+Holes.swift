@@ -34,11 +34,13 @@ extension SegmentWalk {
                 )
             )
         }
+        if let error = try misdirected(at: offset, state) { return .damage(error) }
         var row = RecoveryRow.r5
         var edgeOffset = offset + UInt64(LogLimits.blockBytes)
         while edgeOffset < window.size {
             switch try edge(at: edgeOffset) {
-            case .nothing: break
+            case .nothing:
+                if let error = try misdirected(at: edgeOffset, state) { return .damage(error) }
             case .newer(let what): return .damage(.newerWriter(at: spot(state), what))
             case .batch(let later):
                 guard let missing = state.expected?.number else { return .goesOn }
@@ -48,6 +50,14 @@ extension SegmentWalk {
             edgeOffset += UInt64(LogLimits.blockBytes)
         }
         return .end(row)
+    }
+
+    private mutating func misdirected(at place: UInt64, _ state: WalkState) throws(WalkStop) -> StorageError? {
+        guard let epoch else { return nil }
+        let here = BatchHeader.Position(segment: number, offset: place)
+        let block = try bytes(at: place, LogLimits.blockBytes)
+        let stray = BatchHeader.misdirected(block, at: here, epoch: epoch, fileBytes: window.size)
+        return stray.map { .lostOrMisdirectedWrite(at: spot(state), $0) }
     }
 
     /// What a later batch proves about the missing one.

@@ -8,11 +8,12 @@ extension SegmentWalk {
         case nothing(String)
         /// A batch of a newer layout.
         case newer(String)
-        /// A sound header; what it has against its place, what it has against its content.
-        case batch(FoundBatch, mismatch: BatchVerdict?, flaw: BatchFlaw?)
+        /// A sound header; what it has against its place; its raw payload, valid until the next read, or why there is
+        /// none.
+        case batch(FoundBatch, mismatch: BatchVerdict?, Result<UnsafeRawBufferPointer, BatchFlaw>)
 
         var isSound: Bool {
-            if case .batch(_, nil, nil) = self { true } else { false }
+            if case .batch(_, nil, .success) = self { true } else { false }
         }
     }
 
@@ -51,13 +52,8 @@ extension SegmentWalk {
         case .nothing(let reason): return .nothing(reason)
         case .newer(let what): return .newer(what)
         case .batch(let found):
-            let mismatch = state.mismatch(found)
-            switch try payload(of: found) {
-            case .success(let payload):
-                return .batch(found, mismatch: mismatch, flaw: Self.flaw(inRecords: payload, of: found.header))
-            case .failure(let flaw):
-                return .batch(found, mismatch: mismatch, flaw: flaw)
-            }
+            let payload = try payload(of: found).flatMap { Self.checked($0, found.header) }
+            return .batch(found, mismatch: state.mismatch(found), payload)
         }
     }
 
@@ -103,18 +99,24 @@ extension SegmentWalk {
         }
     }
 
-    private static func flaw(inRecords payload: UnsafeRawBufferPointer, of header: BatchHeader) -> BatchFlaw? {
+    /// The payload if its records make sense.
+    private static func checked(_ payload: UnsafeRawBufferPointer, _ header: BatchHeader)
+        -> Result<UnsafeRawBufferPointer, BatchFlaw>
+    {
         var reader = RecordReader(payload)
         var count: UInt64 = 0
         do {
             while try reader.next() != nil { count += 1 }
         } catch {
-            return switch error {
-            case .malformed(let what): .malformed(what)
-            case .needsVersion(let what): .needsVersion(what)
+            switch error {
+            case .malformed(let what): return .failure(.malformed(what))
+            case .needsVersion(let what): return .failure(.needsVersion(what))
             }
         }
-        return count == header.recordCount ? nil : .malformed("\(count) records instead of \(header.recordCount)")
+        guard count == header.recordCount else {
+            return .failure(.malformed("\(count) records instead of \(header.recordCount)"))
+        }
+        return .success(payload)
     }
 
     /// Keys that can still be read in a payload whose checksum is wrong.

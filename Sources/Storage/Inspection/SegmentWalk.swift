@@ -78,15 +78,15 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
 
     private mutating func act(on place: Place, _ state: inout WalkState) throws(WalkStop) -> Progress {
         switch place {
-        case .batch(let found, nil, nil):
-            return try accept(found, .sound, &state)
-        case .batch(let found, nil, .damaged(let reason)):
+        case .batch(let found, nil, .success(let payload)):
+            return try accept(found, .sound, payload, &state)
+        case .batch(let found, nil, .failure(.damaged(let reason))):
             return try judgeHole(reason, found, &state)
-        case .batch(let found, nil, let flaw?):
+        case .batch(let found, nil, .failure(let flaw)):
             state.problem(flaw.refusal(at: spot(state)))
             return try passOver(found, flaw, &state)
-        case .batch(let found, let mismatch?, let flaw):
-            return try reportMismatch(found, mismatch, flaw, &state)
+        case .batch(let found, let mismatch?, let payload):
+            return try reportMismatch(found, mismatch, payload, &state)
         case .nothing(let reason):
             return try judgeHole(reason, nil, &state)
         case .newer(let what):
@@ -96,13 +96,14 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
         }
     }
 
-    /// A batch whose records count.
-    private mutating func accept(_ found: FoundBatch, _ verdict: BatchVerdict, _ state: inout WalkState)
-        throws(WalkStop) -> Progress
-    {
+    /// A batch whose records count. Nothing may be read before `payload` was handed on.
+    private mutating func accept(
+        _ found: FoundBatch,
+        _ verdict: BatchVerdict,
+        _ payload: UnsafeRawBufferPointer,
+        _ state: inout WalkState
+    ) throws(WalkStop) -> Progress {
         try state.closeGap(before: found.header.number, found.header.firstLSN, endOffset: offset)
-        // Read before: it stands in the window.
-        guard case .success(let payload) = try payload(of: found) else { return .ends }
         let batch = describe(found, verdict)
         state.count(batch)
         facts.content.add(batch)
@@ -121,7 +122,7 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
     private mutating func reportMismatch(
         _ found: FoundBatch,
         _ mismatch: BatchVerdict,
-        _ flaw: BatchFlaw?,
+        _ payload: Result<UnsafeRawBufferPointer, BatchFlaw>,
         _ state: inout WalkState
     ) throws(WalkStop) -> Progress {
         guard let expected = state.expected else { return .ends }
@@ -139,8 +140,10 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
         if found.header.firstLSN > expected.lsn || found.header.number > expected.number {
             state.beginGap(.lostWrite, segment: number, offset: offset, found: "batch \(found.header.number)")
         }
-        guard let flaw else { return try accept(found, mismatch, &state) }
-        return try passOver(found, flaw, &state)
+        switch payload {
+        case .success(let payload): return try accept(found, mismatch, payload, &state)
+        case .failure(let flaw): return try passOver(found, flaw, &state)
+        }
     }
 
     /// A batch of which only the header is of use.

@@ -35,7 +35,12 @@ public final class SnapshotInspector {
         do throws(StorageError) {
             audit = try snapshot.audit { (table, key, value) throws(StorageError) in
                 do {
-                    let row = SnapshotRow(table: table, key: Bytes(key), value: Bytes(value.bytes), lsn: LSN(rawValue: value.lsn))
+                    let row = SnapshotRow(
+                        table: table,
+                        key: Bytes(key),
+                        value: Bytes(value.bytes),
+                        lsn: LSN(rawValue: value.lsn)
+                    )
                     guard try visit(row) else { throw Self.enough }
                 } catch {
                     failure = error
@@ -50,7 +55,8 @@ public final class SnapshotInspector {
         return SnapshotReport(
             damaged: audit.damaged.map { .init(table: $0.table, key: $0.key, reason: $0.reason) },
             isWhole: true,
-            matchesCheckpoint: snapshot.row.map { audit.digest == $0.digest && audit.counts == $0.counts } ?? audit.counts.isEmpty
+            matchesCheckpoint: snapshot.row.map { audit.digest == $0.digest && audit.counts == $0.counts }
+                ?? audit.counts.isEmpty
         )
     }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The segment that batches go to.
 struct ActiveSegment<File: Sendable>: Sendable {
     var number: SegmentNumber
@@ -37,7 +39,8 @@ struct LogWriter<IO: StorageIO>: Sendable {
     private(set) var segment: ActiveSegment<IO.File>?
     /// Behind the last batch written, which may stand in the previous segment.
     private(set) var end: LogEnd
-    private(set) var syncedBatch: BatchNumber
+    /// Behind the last batch known synced: what a snapshot may rest on (I5). A seal is not synced by itself.
+    private(set) var syncedEnd: LogEnd
     private(set) var isSealed = true
 
     init(io: IO, directory: LogDirectory, store: StoreID, options: StorageOptions, isDirect: Bool, end: LogEnd) {
@@ -49,10 +52,11 @@ struct LogWriter<IO: StorageIO>: Sendable {
         self.isDirect = isDirect
         key = options.encryption.current
         self.end = end
-        syncedBatch = end.lastBatch
+        syncedEnd = end
     }
 
     var lastBatch: BatchNumber { end.lastBatch }
+    var syncedBatch: BatchNumber { syncedEnd.lastBatch }
     /// The next record's position.
     var nextLSN: LSN { end.nextLSN }
 
@@ -88,7 +92,18 @@ struct LogWriter<IO: StorageIO>: Sendable {
         if !isDirect && !isMutant(.noLogSync) {
             try orFail("sync the log") { () throws(SystemCallError) in try io.fdatasync(segment.file) }
         }
-        syncedBatch = lastBatch
+        syncedEnd = end
+    }
+
+    /// Somebody removed the active segment under the running store: what is written to it now nobody will ever read.
+    func requireName() throws(StorageError) {
+        guard let segment else { return }
+        var isLinked = false
+        try orFail("look at the log") { () throws(SystemCallError) in isLinked = try io.isLinked(segment.file) }
+        guard !isLinked else { return }
+        try orFail("go on with the log, its file was removed") { () throws(SystemCallError) in
+            throw SystemCallError(call: "fstat", number: ENOENT, path: directory.segment(segment.number))
+        }
     }
 
     private mutating func write(_ batch: BatchBuffer, flags: BatchHeader.Flags) throws(StorageError) {
@@ -123,7 +138,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
             batchOffset: position.offset,
             epoch: segment.epoch
         )
-        if isDirect { syncedBatch = lastBatch }
+        if isDirect { syncedEnd = end }
     }
 
     /// Any failure here is final (§5.8): no retry, no acknowledgement.

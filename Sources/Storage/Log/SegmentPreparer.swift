@@ -24,12 +24,12 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
         }
     }
 
-    /// Takes the spare if it is large enough, else prepares a file on the spot.
-    func take(atLeast bytes: Int) throws(SystemCallError) -> PreparedSegment {
+    /// Takes the spare if it is large enough, else prepares a file of the `wanted` size on the spot.
+    func take(atLeast bytes: Int, wanted: Int) throws(SystemCallError) -> PreparedSegment {
         try spare.withLock { (spare) throws(SystemCallError) in
             defer { spare = nil }
             if let ready = spare, ready.bytes >= bytes { return ready }
-            return try make(bytes: bytes)
+            return try make(bytes: wanted)
         }
     }
 

@@ -10,6 +10,9 @@ struct SegmentSizing: Sendable {
     /// One that lasted longer than this makes the next one smaller.
     static let slowNanoseconds: UInt64 = 120_000_000_000
 
+    /// When the disk has no room for more.
+    static let fullDiskBytes = 256 * 1024
+
     init(_ options: StorageOptions, now: UInt64) {
         let smallest = 4 * LogLimits.blockBytes
         initialBytes = LogLimits.roundedToBlock(max(options.initialSegmentBytes, smallest))
@@ -39,8 +42,17 @@ struct SegmentSizing: Sendable {
         min(currentBytes, max(initialBytes, LogLimits.roundedToBlock(Int(clamping: free / 8))))
     }
 
-    /// A segment that also holds one batch of `bytes`: header, batch, last empty batch.
-    func segmentBytes(toHold bytes: Int) -> Int {
-        max(currentBytes, LogLimits.roundedToBlock(bytes) + 2 * LogLimits.blockBytes)
+    /// The smallest segment that holds one batch of `bytes`: header, batch, last empty batch.
+    func smallestBytes(toHold bytes: Int) -> Int {
+        max(initialBytes, LogLimits.roundedToBlock(bytes) + 2 * LogLimits.blockBytes)
+    }
+
+    func fullDiskBytes(toHold bytes: Int) -> Int {
+        max(min(initialBytes, Self.fullDiskBytes), LogLimits.roundedToBlock(bytes) + 2 * LogLimits.blockBytes)
+    }
+
+    /// What a segment that must hold `bytes` should have: as large as the write rate asks for, unless the disk is filling up.
+    func segmentBytes(toHold bytes: Int, free: UInt64) -> Int {
+        max(spareBytes(free: free), smallestBytes(toHold: bytes))
     }
 }

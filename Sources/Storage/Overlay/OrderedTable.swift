@@ -15,9 +15,36 @@ struct TableEntry: Sendable {
     static let overheadBytes = 128
 }
 
+/// The first sixteen bytes of a key as numbers that compare like it, filled up with zeros: nearly every comparison ends
+/// here, without a look at the key's own memory.
+struct KeyPrefix: Comparable, Sendable {
+    private var high: UInt64 = 0
+    private var low: UInt64 = 0
+
+    @inline(__always)
+    init(_ key: UnsafeRawBufferPointer) {
+        guard let base = key.baseAddress else { return }
+        if key.count >= 16 {
+            high = UInt64(bigEndian: base.loadUnaligned(as: UInt64.self))
+            low = UInt64(bigEndian: base.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        } else {
+            withUnsafeMutableBytes(of: &self) { place in
+                if let place = place.baseAddress { memcpy(place, base, key.count) }
+            }
+            high = UInt64(bigEndian: high)
+            low = UInt64(bigEndian: low)
+        }
+    }
+
+    @inline(__always)
+    static func < (left: KeyPrefix, right: KeyPrefix) -> Bool {
+        left.high != right.high ? left.high < right.high : left.low < right.low
+    }
+}
+
 /// An ordered map of byte strings, compared with memcmp: a directory of sorted leaves.
 ///
-/// Lookup is two binary searches. An insertion moves at most one leaf; the directory itself (8 bytes per leaf) moves
+/// Lookup is two binary searches. An insertion moves at most one leaf; the directory itself (24 bytes per leaf) moves
 /// only when a leaf splits or empties, once in about `leafCapacity / 2` changes, which stays below a microsecond per
 /// insertion up to ten million keys. Ascending keys fill leaves completely.
 final class OrderedTable {
@@ -25,14 +52,36 @@ final class OrderedTable {
 
     final class Leaf {
         var entries: ContiguousArray<TableEntry> = []
+        /// `entries[i].key`'s.
+        fileprivate(set) var prefixes: ContiguousArray<KeyPrefix> = []
 
-        init(_ entries: ContiguousArray<TableEntry> = []) {
+        fileprivate init(_ entries: ContiguousArray<TableEntry> = []) {
             self.entries = entries
             self.entries.reserveCapacity(OrderedTable.leafCapacity)
+            prefixes.reserveCapacity(OrderedTable.leafCapacity)
+            for entry in entries { prefixes.append(entry.key.withUnsafeBytes { KeyPrefix($0) }) }
+        }
+
+        fileprivate func insert(_ entry: TableEntry, _ prefix: KeyPrefix, at index: Int) {
+            entries.insert(entry, at: index)
+            prefixes.insert(prefix, at: index)
+        }
+
+        /// Order of a key against the entry at `index`.
+        @inline(__always)
+        fileprivate func order(_ key: UnsafeRawBufferPointer, _ prefix: KeyPrefix, _ index: Int) -> Int {
+            let other = prefixes.withUnsafeBufferPointer { $0[index] }
+            if prefix < other { return -1 }
+            if other < prefix { return 1 }
+            return entries.withUnsafeBufferPointer { entries in
+                entries[index].key.withUnsafeBytes { compare(key, $0) }
+            }
         }
     }
 
     private(set) var leaves: ContiguousArray<Leaf> = []
+    /// `leaves[i].prefixes[0]`.
+    private var firsts: ContiguousArray<KeyPrefix> = []
     private(set) var count = 0
 
     /// Where a key is, or where it would go.
@@ -44,24 +93,35 @@ final class OrderedTable {
 
     /// Complexity: O(log count).
     func place(of key: UnsafeRawBufferPointer) -> Place {
+        place(of: key, KeyPrefix(key))
+    }
+
+    private func place(of key: UnsafeRawBufferPointer, _ prefix: KeyPrefix) -> Place {
         // The leaf before the first one whose first key is greater.
         var low = 0
         var high = leaves.count
-        while low < high {
-            let middle = (low + high) / 2
-            if compare(key, leaves[middle].entries[0].key) < 0 { high = middle } else { low = middle + 1 }
+        firsts.withUnsafeBufferPointer { firsts in
+            while low < high {
+                let middle = (low + high) / 2
+                let first = firsts[middle]
+                if prefix < first || !(first < prefix) && leaves[middle].order(key, prefix, 0) < 0 {
+                    high = middle
+                } else {
+                    low = middle + 1
+                }
+            }
         }
         guard low > 0 else { return Place(leaf: 0, index: 0, isFound: false) }
-        return place(of: key, inLeaf: low - 1)
+        return place(of: key, prefix, inLeaf: low - 1)
     }
 
-    private func place(of key: UnsafeRawBufferPointer, inLeaf number: Int) -> Place {
+    private func place(of key: UnsafeRawBufferPointer, _ prefix: KeyPrefix, inLeaf number: Int) -> Place {
         let leaf = leaves[number]
         var low = 0
-        var high = leaf.entries.count
+        var high = leaf.prefixes.count
         while low < high {
             let middle = (low + high) / 2
-            let order = compare(key, leaf.entries[middle].key)
+            let order = leaf.order(key, prefix, middle)
             if order == 0 { return Place(leaf: number, index: middle, isFound: true) }
             if order < 0 { high = middle } else { low = middle + 1 }
         }
@@ -80,16 +140,18 @@ final class OrderedTable {
     /// Puts and returns what was there before.
     @discardableResult
     func put(_ entry: TableEntry) -> TableEntry? {
-        let place = entry.key.withUnsafeBytes { self.place(of: $0) }
-        if place.isFound {
-            let old = leaves[place.leaf].entries[place.index]
-            leaves[place.leaf].entries[place.index].value = entry.value
-            leaves[place.leaf].entries[place.index].lsn = entry.lsn
-            return old
+        let prefix = entry.key.withUnsafeBytes { KeyPrefix($0) }
+        let place = entry.key.withUnsafeBytes { self.place(of: $0, prefix) }
+        guard place.isFound else {
+            count += 1
+            insert(entry, prefix, at: place)
+            return nil
         }
-        count += 1
-        insert(entry, at: place)
-        return nil
+        let leaf = leaves[place.leaf]
+        let old = leaf.entries[place.index]
+        leaf.entries[place.index].value = entry.value
+        leaf.entries[place.index].lsn = entry.lsn
+        return old
     }
 
     /// Removes and returns what was there.
@@ -98,7 +160,9 @@ final class OrderedTable {
         let place = place(of: key)
         guard place.isFound else { return nil }
         count -= 1
-        let old = leaves[place.leaf].entries.remove(at: place.index)
+        let leaf = leaves[place.leaf]
+        let old = leaf.entries.remove(at: place.index)
+        leaf.prefixes.remove(at: place.index)
         shrink(place.leaf)
         return old
     }
@@ -108,35 +172,51 @@ final class OrderedTable {
         key.withUnsafeBytes { remove($0) }
     }
 
-    private func insert(_ entry: TableEntry, at place: Place) {
-        guard !leaves.isEmpty else { return leaves.append(Leaf([entry])) }
+    private func insert(_ entry: TableEntry, _ prefix: KeyPrefix, at place: Place) {
+        guard !leaves.isEmpty else { return addLeaf(Leaf([entry]), at: 0) }
         let leaf = leaves[place.leaf]
-        guard leaf.entries.count == Self.leafCapacity else { return leaf.entries.insert(entry, at: place.index) }
+        guard leaf.entries.count == Self.leafCapacity else {
+            leaf.insert(entry, prefix, at: place.index)
+            if place.index == 0 { firsts[place.leaf] = prefix }
+            return
+        }
         if place.leaf == leaves.count - 1 && place.index == leaf.entries.count {
-            return leaves.append(Leaf([entry]))
+            return addLeaf(Leaf([entry]), at: leaves.count)
         }
         let half = Self.leafCapacity / 2
         let upper = Leaf(ContiguousArray(leaf.entries[half...]))
         leaf.entries.removeSubrange(half...)
-        leaves.insert(upper, at: place.leaf + 1)
+        leaf.prefixes.removeSubrange(half...)
+        addLeaf(upper, at: place.leaf + 1)
         if place.index <= half {
-            leaf.entries.insert(entry, at: place.index)
+            leaf.insert(entry, prefix, at: place.index)
+            if place.index == 0 { firsts[place.leaf] = prefix }
         } else {
-            upper.entries.insert(entry, at: place.index - half)
+            upper.insert(entry, prefix, at: place.index - half)
         }
+    }
+
+    private func addLeaf(_ leaf: Leaf, at number: Int) {
+        leaves.insert(leaf, at: number)
+        firsts.insert(leaf.prefixes[0], at: number)
     }
 
     /// Drops an empty leaf, merges a small one with its successor.
     private func shrink(_ number: Int) {
         let leaf = leaves[number]
-        if leaf.entries.isEmpty {
+        guard let first = leaf.prefixes.first else {
             leaves.remove(at: number)
-        } else if number + 1 < leaves.count,
-            leaf.entries.count + leaves[number + 1].entries.count <= Self.leafCapacity / 2
-        {
-            leaf.entries.append(contentsOf: leaves[number + 1].entries)
-            leaves.remove(at: number + 1)
+            firsts.remove(at: number)
+            return
         }
+        firsts[number] = first
+        guard number + 1 < leaves.count,
+            leaf.entries.count + leaves[number + 1].entries.count <= Self.leafCapacity / 2
+        else { return }
+        leaf.entries.append(contentsOf: leaves[number + 1].entries)
+        leaf.prefixes.append(contentsOf: leaves[number + 1].prefixes)
+        leaves.remove(at: number + 1)
+        firsts.remove(at: number + 1)
     }
 }
 
@@ -148,9 +228,4 @@ func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) ->
         if order != 0 { return Int(order) }
     }
     return left.count - right.count
-}
-
-@inline(__always)
-private func compare(_ left: UnsafeRawBufferPointer, _ right: Bytes) -> Int {
-    right.withUnsafeBytes { compare(left, $0) }
 }

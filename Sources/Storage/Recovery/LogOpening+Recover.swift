@@ -124,6 +124,8 @@ extension LogOpening {
     private func requireBatch(of row: CheckpointRow, in segment: Segment) throws(StorageError) {
         let end = row.position.end
         let path = directory.segment(segment.number)
+        // Nothing was written to this segment before the checkpoint: its header accounts for the batch before it.
+        guard end.offset > LogLimits.firstBatchOffset else { return try requirePredecessor(of: row, in: segment) }
         var window = try SegmentWindow(io: io, path: path)
         let block = try window.bytes(at: end.batchOffset, LogLimits.blockBytes)
         let position = BatchHeader.Position(segment: segment.number, offset: end.batchOffset)
@@ -135,6 +137,19 @@ extension LogOpening {
             throw .logLost(
                 path,
                 "the snapshot reaches batch \(end.lastBatch) at offset \(end.batchOffset), where something else stands"
+            )
+        }
+    }
+
+    private func requirePredecessor(of row: CheckpointRow, in segment: Segment) throws(StorageError) {
+        let end = row.position.end
+        let facts = segment.header.predecessor
+        guard facts.lastBatch == end.lastBatch, facts.lastBatchCRC == end.chain,
+            segment.header.firstLSN == end.nextLSN
+        else {
+            throw .logLost(
+                directory.segment(segment.number),
+                "the snapshot reaches batch \(end.lastBatch), but the segment follows batch \(facts.lastBatch)"
             )
         }
     }

@@ -45,7 +45,9 @@ struct LogOpening<IO: StorageIO> {
             try io.syncDirectory(directory.root)
         }
         let segments = try listSegments()
-        guard let store = try FormatFile(io: io, directory: directory).read() else { return try create(over: segments, openedAt: start) }
+        guard let store = try FormatFile(io: io, directory: directory).read() else {
+            return try create(over: segments, openedAt: start)
+        }
         let snapshot = try openSnapshot(store, false)
         do {
             var recovered = try recover(segments, store: store, snapshot: snapshot)
@@ -115,7 +117,7 @@ struct LogOpening<IO: StorageIO> {
 
     /// Step 10: always a new segment; its predecessor facts fix the end of the old one for ever.
     private mutating func startSegment(
-        _ recovered: RecoveredLog,
+        _ recovered: consuming RecoveredLog,
         _ snapshot: any SnapshotStore,
         store: StoreID,
         openedAt start: UInt64
@@ -131,9 +133,7 @@ struct LogOpening<IO: StorageIO> {
             isDirect: isDirect,
             end: recovered.end
         )
-        let spare = try orOpenFailed { () throws(SystemCallError) in
-            try preparer.take(atLeast: sizing.segmentBytes(toHold: 0))
-        }
+        let spare = try takeSegment(preparer, sizing, &recovered, snapshot)
         do {
             try writer.activate(spare)
         } catch {
@@ -155,6 +155,7 @@ struct LogOpening<IO: StorageIO> {
             quarantinedBytes: quarantinedBytes,
             quarantinedFiles: quarantinedFiles,
             isDirectIO: isDirect,
+            isEncrypted: options.encryption.current != nil,
             warnings: warnings
         )
         var files = recovered.files
@@ -169,6 +170,36 @@ struct LogOpening<IO: StorageIO> {
             sizing: sizing,
             report: report
         )
+    }
+
+    /// A full disk must not keep a store from opening, or nobody could delete anything: what the snapshot covers goes, and
+    /// then a small segment has to do.
+    private func takeSegment(
+        _ preparer: SegmentPreparer<IO>,
+        _ sizing: SegmentSizing,
+        _ recovered: inout RecoveredLog,
+        _ snapshot: any SnapshotStore
+    ) throws(StorageError) -> PreparedSegment {
+        let sizes = [sizing.initialBytes, sizing.initialBytes, sizing.fullDiskBytes(toHold: 0)]
+        for (attempt, bytes) in sizes.enumerated() {
+            do {
+                return try preparer.take(atLeast: bytes, wanted: bytes)
+            } catch {
+                guard error.isLackOfSpace, attempt + 1 < sizes.count else { throw .openFailed(error) }
+            }
+            if attempt == 0 { try removeCovered(&recovered, snapshot) }
+        }
+        preconditionFailure("the last attempt returns or throws")
+    }
+
+    /// Log that is kept for history only (I6: the snapshot that covers it is durable). Oldest first: no gap after a crash.
+    private func removeCovered(_ recovered: inout RecoveredLog, _ snapshot: any SnapshotStore) throws(StorageError) {
+        guard let needed = snapshot.row?.position.end.segment else { return }
+        try orOpenFailed { () throws(SystemCallError) in
+            for file in recovered.files where file.number < needed { try io.unlink(directory.segment(file.number)) }
+            try io.syncDirectory(directory.wal)
+        }
+        recovered.files.removeAll { $0.number < needed }
     }
 
     /// One direct write into a file of its own shows whether this file system takes them.

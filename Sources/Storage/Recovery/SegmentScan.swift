@@ -122,7 +122,9 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         case .needsVersion(let what): throw .newerWriter(at: spot, what)
         case .valid(let header, let checksum): (found, crc) = (header, checksum)
         }
-        guard found.epoch == header.epoch || isMutant(.noEpochCheck) else { return .nothing("left over from an earlier use of the file") }
+        guard found.epoch == header.epoch || isMutant(.noEpochCheck) else {
+            return .nothing("left over from an earlier use of the file")
+        }
         let continues = found.number == end.lastBatch.next && found.chain == end.chain && found.firstLSN == end.nextLSN
         guard continues || isMutant(.noChainCheck) else {
             throw .lostOrMisdirectedWrite(
@@ -136,7 +138,9 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         let whole = try window.bytes(at: end.offset, found.paddedBytes)
         guard whole.count == found.paddedBytes else { return .nothing("the file ends inside a batch") }
         let payload = whole.part(BatchHeader.encodedBytes, Int(found.storedBytes))
-        guard crc32c(payload) == found.payloadCRC || isMutant(.noPayloadCheck) else { return .nothing("payload checksum does not match") }
+        guard crc32c(payload) == found.payloadCRC || isMutant(.noPayloadCheck) else {
+            return .nothing("payload checksum does not match")
+        }
         if limit.stops(before: found) {
             isStopped = true
             return .limit
@@ -225,13 +229,14 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     /// Whether the missing batch had been acknowledged: a later batch's durable-through proves it (R5-R7).
     private mutating func judgeTail(because reason: String) throws(StorageError) -> RecoveryRow {
         let missing = end.lastBatch.next
+        try requireNotMisdirected(try window.bytes(at: end.offset, LogLimits.blockBytes), at: end.offset)
         var offset = end.offset + UInt64(LogLimits.blockBytes)
         var row = RecoveryRow.r5
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
             let position = BatchHeader.Position(segment: header.number, offset: offset)
             switch BatchHeader.read(block, at: position) {
-            case .invalid: break
+            case .invalid: try requireNotMisdirected(block, at: offset)
             case .needsVersion(let what): throw .newerWriter(at: spot, what)
             case .valid(let later, _):
                 guard later.epoch == header.epoch else { break }
@@ -253,6 +258,15 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         return row
     }
 
+    /// It may be the missing one, or have hit it (R9).
+    private func requireNotMisdirected(_ block: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageError) {
+        let here = BatchHeader.Position(segment: header.number, offset: offset)
+        guard let stray = BatchHeader.misdirected(block, at: here, epoch: header.epoch, fileBytes: window.size) else {
+            return
+        }
+        throw .lostOrMisdirectedWrite(at: spot, stray)
+    }
+
     /// Where what was written for this segment ends.
     ///
     /// A fresh file is zero behind that. A recycled one holds what it held before: there only blocks count that begin
@@ -264,22 +278,13 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
             if isRecycled {
-                if let claimed = claimedBytes(block) { used = max(used, min(window.size, offset + claimed)) }
+                if let claimed = BatchHeader.claimedBytes(block, epoch: header.epoch) { used = max(used, min(window.size, offset + claimed)) }
             } else if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) {
                 used = offset + UInt64(last) + 1
             }
             offset += UInt64(LogLimits.blockBytes)
         }
         return used
-    }
-
-    /// Length of the batch that the block begins, if it looks like one of this epoch, sound or not.
-    private func claimedBytes(_ block: UnsafeRawBufferPointer) -> UInt64? {
-        guard block.count >= BatchHeader.encodedBytes, block.prefix(4).elementsEqual(BatchHeader.magic),
-            block.loadLittle(UInt64.self, at: 8) == header.epoch
-        else { return nil }
-        let stored = Int(block.loadLittle(UInt32.self, at: 36))
-        return UInt64(min(LogLimits.roundedToBlock(BatchHeader.encodedBytes + stored), LogLimits.maximumBatchBytes))
     }
 
     /// The bytes of the tail, block by block.

@@ -8,12 +8,46 @@ extension LMDBSnapshot {
         var dead: Int32 = 0
         // What fails here fails again below, with its reason.
         mdb_reader_check(environment, &dead)
-        let row = try inTransaction { (transaction) throws(SnapshotFailure) in
-            var writer = try LMDBWriter(self, transaction, after: self.row, store: options.store)
-            return try writer.write(changes, position)
+        let row: CheckpointRow
+        do {
+            row = try inTransaction { (transaction) throws(SnapshotFailure) in
+                var writer = try LMDBWriter(self, transaction, after: self.row, store: options.store)
+                return try writer.write(changes, position)
+            }
+        } catch {
+            throw lackOfSpaceIfSo(error)
         }
+        try requireName()
         committed(row)
         return row
+    }
+
+    /// LMDB reports a short write, which is how a full disk shows first, as EIO.
+    ///
+    /// Trying again is safe even if it was a failed sync: the pages of a transaction that did not commit are referred to
+    /// by nothing, the next attempt writes all of its own anew, and after a failed write of the meta page LMDB refuses.
+    private func lackOfSpaceIfSo(_ failure: SnapshotFailure) -> SnapshotFailure {
+        guard case .final(let error) = failure, error.systemCall?.number == EIO,
+            let free = try? PosixIO().freeBytes(path), free < UInt64(SpaceJudgement.reserveBytes)
+        else { return failure }
+        return .lowSpace(
+            StorageError(.lowSpace, "no room for a checkpoint", path: path, systemCall: error.systemCall)
+        )
+    }
+
+    /// The log may be retired after this only if the next opening finds what was written.
+    private func requireName() throws(SnapshotFailure) {
+        var descriptor: mdb_filehandle_t = -1
+        var facts = stat()
+        guard mdb_env_get_fd(environment, &descriptor) == 0, fstat(descriptor, &facts) == 0, facts.st_nlink > 0 else {
+            throw .final(
+                StorageError(
+                    .durabilityLost,
+                    "the snapshot's file was removed while the store was open. Put it back, or restore a backup, then restart",
+                    path: path
+                )
+            )
+        }
     }
 }
 

@@ -15,13 +15,8 @@ final class SnapshotCodec {
         /// Writes envelope and payload to where the row stands.
         func fill(_ place: UnsafeMutableRawPointer, key: Bytes, lsn: UInt64) -> SnapshotEnvelope {
             bytes.withUnsafeBytes { bytes in
-                let checksum = key.withUnsafeBytes { SnapshotEnvelope.checksum(key: $0, lsn: lsn, payload: bytes) }
-                let envelope = SnapshotEnvelope(
-                    isCompressed: isCompressed,
-                    isEncrypted: isEncrypted,
-                    checksum: checksum,
-                    lsn: lsn
-                )
+                var envelope = SnapshotEnvelope(isCompressed: isCompressed, isEncrypted: isEncrypted, lsn: lsn)
+                key.withUnsafeBytes { envelope.seal(key: $0, payload: bytes) }
                 envelope.encode(into: place)
                 if let base = bytes.baseAddress {
                     memcpy(place + SnapshotEnvelope.encodedBytes, base, bytes.count)

@@ -8,7 +8,7 @@ import Glibc
 /// | 1 | 1 | compression of the value: 0 none, 1 LZ4 block behind a u32 raw length |
 /// | 2 | 1 | encryption: 0 none, 1 a u64 key id, then the (compressed) value as `SnapshotCipher` seals it |
 /// | 3 | 1 | zero |
-/// | 4 | 4 | CRC32C over row key, LSN and the payload as stored |
+/// | 4 | 4 | CRC32C over bytes 0..<4, row key, LSN and the payload as stored |
 /// | 8 | 8 | LSN of the record that wrote it |
 ///
 /// LMDB has no checksums of its own: a row's is verified with every read.
@@ -18,22 +18,29 @@ struct SnapshotEnvelope: Equatable {
 
     var isCompressed: Bool
     var isEncrypted: Bool
-    var checksum: UInt32
+    /// Set by `seal`.
+    var checksum: UInt32 = 0
     var lsn: UInt64
 
     func encode(into place: UnsafeMutableRawPointer) {
-        place.storeLittle(Self.version, at: 0)
-        place.storeLittle(isCompressed ? 1 : 0 as UInt8, at: 1)
-        place.storeLittle(isEncrypted ? 1 : 0 as UInt8, at: 2)
-        place.storeLittle(0 as UInt8, at: 3)
+        place.storeLittle(kinds, at: 0)
         place.storeLittle(checksum, at: 4)
         place.storeLittle(lsn, at: 8)
     }
 
-    static func checksum(key: UnsafeRawBufferPointer, lsn: UInt64, payload: UnsafeRawBufferPointer) -> UInt32 {
-        var little = lsn.littleEndian
-        let start = withUnsafeBytes(of: &little) { crc32c($0, continuing: crc32c(key)) }
+    /// Bytes 0..<4 as a little-endian number.
+    private var kinds: UInt32 {
+        UInt32(Self.version) | (isCompressed ? 1 << 8 : 0) | (isEncrypted ? 1 << 16 : 0)
+    }
+
+    private func computedChecksum(key: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) -> UInt32 {
+        var words = (kinds.littleEndian, UInt32(truncatingIfNeeded: lsn).littleEndian, UInt32(lsn >> 32).littleEndian)
+        let start = withUnsafeBytes(of: &words) { crc32c($0, continuing: crc32c(key)) }
         return crc32c(payload, continuing: start)
+    }
+
+    mutating func seal(key: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
+        checksum = computedChecksum(key: key, payload: payload)
     }
 
     enum Reading: Equatable {
@@ -48,20 +55,21 @@ struct SnapshotEnvelope: Equatable {
         let version = value.loadLittle(UInt8.self, at: 0)
         let compression = value.loadLittle(UInt8.self, at: 1)
         let encryption = value.loadLittle(UInt8.self, at: 2)
+        let reserved = value.loadLittle(UInt8.self, at: 3)
         let envelope = SnapshotEnvelope(
             isCompressed: compression == 1,
             isEncrypted: encryption == 1,
             checksum: value.loadLittle(UInt32.self, at: 4),
             lsn: value.loadLittle(UInt64.self, at: 8)
         )
-        guard version == Self.version, compression <= 1, encryption <= 1 else {
+        guard version == Self.version, compression <= 1, encryption <= 1, reserved == 0 else {
             return .needsVersion("row version \(version), compression \(compression), encryption \(encryption)")
         }
         return .valid(envelope)
     }
 
     func isSound(key: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) -> Bool {
-        checksum == Self.checksum(key: key, lsn: lsn, payload: payload)
+        checksum == computedChecksum(key: key, payload: payload)
     }
 }
 

@@ -103,9 +103,16 @@ final class DirectoryLock: Sendable {
 
 extension StorageError {
     static func unusable(_ root: String, _ error: SystemCallError) -> StorageError {
-        StorageError(
+        let advice =
+            switch error.number {
+            case EROFS: "mount it for writing, or name a directory on another volume"
+            case ENOTDIR: "something else stands there: name a directory"
+            case ENOSPC, EDQUOT: "make room, or name a directory on another volume"
+            default: "give the process's user the right to read, write and enter it, or name another one"
+            }
+        return StorageError(
             .unusableDirectory,
-            "the directory can't be used for a store: \(error.reason); change its rights or name another one",
+            "the directory can't be used for a store: \(error.reason); \(advice)",
             path: root,
             systemCall: error
         )

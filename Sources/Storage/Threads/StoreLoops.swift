@@ -55,6 +55,7 @@ struct WriterLoop<IO: StorageIO>: Sendable {
             let action = decided.next(
                 now: now,
                 waiting: core.waitingTransactions,
+                waitingAtRelease: core.waitingAtRelease ?? 0,
                 hasBacklog: hasBacklog,
                 isStopping: stopping
             )

@@ -4,8 +4,7 @@ import Engine
 public struct KeyValueStorageConfiguration: Sendable {
     public enum Method: Sendable {
         case inMemory
-        /// A store's directory; relative to the working directory of the process.
-        case fileBased(path: String)
+        case fileBased(DurableStoreConfiguration)
     }
 
     /// Logged once per adapter that really is in memory; the deployment page treats it as a release blocker.
@@ -15,13 +14,13 @@ public struct KeyValueStorageConfiguration: Sendable {
     public var method: Method
     /// Accepted and superseded: nothing waits for an interval (storage.md).
     public var saveIntervalMilliseconds: Int64?
+    /// Names in the block that nobody knows: ignored, and worth a warning.
+    public var ignoredFields: [String] = []
 
     public init(method: Method, saveIntervalMilliseconds: Int64? = nil) {
         self.method = method
         self.saveIntervalMilliseconds = saveIntervalMilliseconds
     }
-
-    static let defaultPath = "kv_store_data.db"
 
     /// Reads the `adapter` member of a worker's block.
     init(_ reader: ConfigReader, worker: String) throws(ConfigurationError) {
@@ -44,13 +43,15 @@ public struct KeyValueStorageConfiguration: Sendable {
     }
 
     private init(_ block: ConfigBlock) throws(ConfigurationError) {
-        // Unknown keys are ignored here (state.md §5.1); a method that can't be honoured is not.
+        // Unknown names are ignored here (state.md §5.1); a method that can't be honoured is not.
         let reader = try ConfigReader(block, fields: nil)
+        ignoredFields = try DurableStoreConfiguration.checkNames(reader)
         saveIntervalMilliseconds = try reader.integer("save_interval_ms", nullable: true)
         switch try reader.variant("store_method", of: ["in_memory", "file_based"], nullable: true) {
         case "file_based":
-            method = .fileBased(path: try reader.string("file_path", nullable: true) ?? Self.defaultPath)
+            method = .fileBased(try DurableStoreConfiguration(reader))
         default:
+            try DurableStoreConfiguration.refuseInMemory(reader)
             method = .inMemory
         }
     }

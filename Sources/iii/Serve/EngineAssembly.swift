@@ -19,10 +19,9 @@ struct EngineAssembly {
 
     /// Builds all workers of the configuration, in boot order: functions first, listeners last, so that clients never
     /// see a half-started engine.
-    func assemble(_ configuration: EngineConfiguration) throws -> Lifecycle {
+    func assemble(_ configuration: EngineConfiguration, stores: StoreRegistry) throws -> Lifecycle {
         logger.info("Building engine with \(configuration.listedCount) workers")
         let engine = Engine(loop: loop)
-        let stores = StoreRegistry(options: storageOptions())
         var entries: [Lifecycle.Entry] = []
         for entry in configuration.startOrder {
             guard let worker = try make(entry, stores: stores) else { continue }
@@ -71,7 +70,7 @@ struct EngineAssembly {
     private func makeState(_ entry: WorkerEntry, stores: StoreRegistry) throws -> StateWorker {
         let configuration = try entry.decode(StateConfiguration.init)
         do {
-            let adapter = try stateAdapter(configuration.storage, stores: stores)
+            let adapter = try stateAdapter(configuration.storage, for: entry.name, stores: stores)
             return StateWorker(configuration: configuration, adapter: adapter)
         } catch {
             throw ConfigurationError.creating(entry.name, "\(error)")
@@ -80,49 +79,25 @@ struct EngineAssembly {
 
     private func stateAdapter(
         _ storage: KeyValueStorageConfiguration,
+        for worker: String,
         stores: StoreRegistry
     ) throws -> any StateAdapter {
+        for field in storage.ignoredFields {
+            logger.warning("unknown field of the kv adapter is ignored", metadata: ["field": "\(field)"])
+        }
         switch storage.method {
         case .inMemory:
             Logger(label: "iii::adapters::kv").warning("\(KeyValueStorageConfiguration.inMemoryWarning)")
             return InMemoryStateAdapter()
-        case .fileBased(let path):
+        case .fileBased(let configuration):
             if storage.saveIntervalMilliseconds != nil {
                 logger.info("save_interval_ms is superseded: every acknowledged write is on disk already")
             }
-            return DurableStateAdapter(store: try open(path, in: stores), loop: loop)
+            return DurableStateAdapter(store: try stores.open(configuration, for: worker), loop: loop)
         }
     }
 
-    private func open(_ path: String, in stores: StoreRegistry) throws -> SharedStore {
-        let shared = try stores.open(path)
-        let report = shared.store.recovery
-        var metadata: Logger.Metadata = [
-            "store.path": "\(report.path)",
-            "store.bytes": .stringConvertible(report.bytesOnDisk),
-            "recovered.lsn": .stringConvertible(report.recoveredLSN.rawValue),
-            "recovered.records": .stringConvertible(report.recordsReplayed),
-            "recovery.milliseconds": .stringConvertible(report.durationNanoseconds / 1_000_000),
-        ]
-        if report.quarantinedBytes > 0 {
-            metadata["quarantined.bytes"] = .stringConvertible(report.quarantinedBytes)
-        }
-        Logger(label: "iii::storage").info("store opened", metadata: metadata)
-        for warning in report.warnings { Logger(label: "iii::storage").warning("\(warning)") }
-        if report.condition == .tornTail {
-            Logger(label: "iii::storage").warning(
-                "the log's last write was torn by the crash and set aside; it had not been acknowledged",
-                metadata: [
-                    "store.path": "\(report.path)", "bytes": .stringConvertible(report.quarantinedBytes),
-                    "files": "\(report.quarantinedFiles.joined(separator: ", "))",
-                    "recovery.row": "\(report.row.rawValue)",
-                ]
-            )
-        }
-        return shared
-    }
-
-    private func storageOptions() -> StorageOptions {
+    func storageOptions() -> StorageOptions {
         var options = StorageOptions()
         options.deliver = { [loop] resume in loop.execute(resume) }
         options.onWarning = { text in Logger(label: "iii::storage").warning("\(text)") }

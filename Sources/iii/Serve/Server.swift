@@ -49,16 +49,31 @@ enum Server {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let booted = loop.flatSubmit { () -> EventLoopFuture<NIOLoopBound<Lifecycle>> in
-            do {
-                let lifecycle = try EngineAssembly(loop: loop, group: group).assemble(configuration)
-                let bound = NIOLoopBound(lifecycle, eventLoop: loop)
-                return lifecycle.boot().map { bound }
-            } catch {
-                return loop.makeFailedFuture(error)
+            let assembly = EngineAssembly(loop: loop, group: group)
+            let stores = StoreRegistry(options: assembly.storageOptions())
+            let bound = NIOLoopBound(stores, eventLoop: loop)
+            return boot(configuration, assembly, stores).flatMapErrorThrowing { error in
+                // A supervisor may try again and again: each attempt leaves its stores as it found them.
+                bound.value.closeAll()
+                throw error
             }
         }
         let lifecycle = try booted.wait()
         serve(lifecycle, on: loop)
+    }
+
+    private static func boot(
+        _ configuration: EngineConfiguration,
+        _ assembly: EngineAssembly,
+        _ stores: StoreRegistry
+    ) -> EventLoopFuture<NIOLoopBound<Lifecycle>> {
+        do {
+            let lifecycle = try assembly.assemble(configuration, stores: stores)
+            let bound = NIOLoopBound(lifecycle, eventLoop: assembly.loop)
+            return lifecycle.boot().map { bound }
+        } catch {
+            return assembly.loop.makeFailedFuture(error)
+        }
     }
 
     /// First signal: graceful stop within its deadline. Second: exit at once with 128 + signal.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import resource
@@ -44,9 +45,10 @@ def config_text(
     http: str = "",
     manager: str = "",
     state: str = "",
+    kv: str = "",
     extra: str = "",
 ) -> str:
-    """A config.yaml. `http`, `manager` and `state` are further `key: value` lines of those workers' blocks."""
+    """A config.yaml. `http`, `manager`, `state` and `kv` (state's adapter) are further `key: value` lines of those blocks."""
 
     def block(name: str, lines: str) -> str:
         return f"  - name: {name}\n    config:\n" + textwrap.indent(textwrap.dedent(lines).strip("\n"), " " * 6) + "\n"
@@ -57,8 +59,12 @@ def config_text(
         text += block("iii-http", f"host: 127.0.0.1\nport: {http_port}\n{http}")
     if store is not None:
         adapter = f"adapter:\n  name: kv\n  config:\n    store_method: file_based\n    file_path: {store}\n"
+        adapter += textwrap.indent(textwrap.dedent(kv).strip("\n") + "\n", " " * 4) if kv else ""
         text += block("iii-state", adapter + state)
     return text + extra
+
+
+JSON_LOG = "  - name: iii-observability\n    config: {format: json}\n"
 
 
 class Engine:
@@ -162,6 +168,13 @@ class Engine:
 
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def opened(self) -> dict[str, str]:
+        """The facts of the latest `store opened` line. Needs a JSON log."""
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        facts = [line["fields"] for line in lines if line["fields"].get("message") == "store opened"]
+        assert facts, f"no `store opened`:\n{self.log()}"
+        return {key: str(value) for key, value in facts[-1].items()}
 
     def resident_bytes(self) -> int:
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():

@@ -119,8 +119,8 @@ import Testing
         }
         let verdict = CrashTests.verdict(
             disk.afterCrash(.random(seed: seed)),
-            acknowledged: acknowledged.value,
-            direct: direct
+            CrashScenario(kind: .plain, isDirect: direct),
+            acknowledged: acknowledged.value
         )
         #expect(verdict.problem == nil, "seed \(seed)")
     }

@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func theWriterStillWritesTheseBytes() throws {
-        let image = CrashTests.run(crashAt: nil, direct: true).disk.image
+        let image = CrashTests.run(CrashScenario(kind: .plain, isDirect: true), crashAt: nil).disk.image
         if getenv("III_WRITE_GOLDEN") != nil { try write(image) }
         let names = try PosixIO().list(Self.directory)
         #expect(names.count == image.count && image.count > 3)

@@ -438,4 +438,92 @@ import Testing
         #expect(error?.row == .r17 && error?.code == .damaged)
         #expect(error?.message.contains("restore") == true)
     }
+
+    // MARK: Found by the simulation
+
+    /// Killed, started, killed before any write, started and closed: the last checkpoint ends in a segment without batches,
+    /// and its row names a batch of the segment before. The store refused to open again (R10).
+    @Test func r10ACheckpointInASegmentWithoutBatchesIsSound() throws {
+        for isEmpty in [true, false] {
+            let disk = SimulatedDisk()
+            let first = try SimulatedStore(disk)
+            if !isEmpty { for key in ["a", "b"] { try first.putDurably(key, "value") } }
+            _ = try SimulatedStore(disk)
+            let third = try SimulatedStore(disk)
+            #expect(third.checkpoint())
+            let (report, content) = try report(disk.copy())
+            #expect(content == third.content && report.recordsReplayed == 0)
+            #expect(report.checkpointLSN == LSN(rawValue: isEmpty ? 0 : 2))
+        }
+    }
+
+    /// A device that writes a batch to the wrong place may destroy the very batch that would have proved it.
+    @Test func r9ABatchThatWentAstrayIsRefused() throws {
+        let sound = try written(["a"], seal: true)
+        let bytes = try #require(sound.contents(SimulatedStore.path(1)))
+        let batch = Array(bytes[block..<2 * block])
+        let seal = Array(bytes[2 * block..<3 * block])
+        for (content, place, gone) in [(batch, 2, 1), (seal, 1, 2)] {
+            let disk = sound.copy()
+            zero(disk, block: gone)
+            disk.change(SimulatedStore.path(1)) { bytes in
+                bytes.replaceSubrange(place * block..<(place + 1) * block, with: content)
+            }
+            let error = refusal(disk)
+            #expect(error?.row == .r9)
+            #expect(error?.message.contains("stands at offset") == true)
+        }
+    }
+
+    @Test func r14EveryNewerThingNeedsANewerProgram() throws {
+        let segment = try written()
+        segment.change(SimulatedStore.path(1)) { bytes in
+            bytes.withUnsafeMutableBytes { place in
+                place.baseAddress?.storeLittle(UInt32(8), at: 100)
+                place.baseAddress?.storeLittle(
+                    crc32c(UnsafeRawBufferPointer(place).part(0, SegmentHeader.crcOffset)),
+                    at: SegmentHeader.crcOffset
+                )
+            }
+        }
+        let error = refusal(segment)
+        #expect(error?.row == .r14 && error?.message.contains("segment feature bits 8 needs a newer version") == true)
+
+        // Also behind the end of the log, where only the search for later batches looks.
+        let later = try written(["a", "b", "c"])
+        try rewrite(later, block: 3) { $0.layout = 2 }
+        zero(later, block: 2)
+        #expect(refusal(later)?.row == .r14)
+    }
+
+    @Test func r12BehindACheckpoint() throws {
+        let disk = try checkpointed()
+        let next = try #require(disk.segments.last) + 1
+        disk.overwrite(SimulatedStore.path(next), [UInt8](repeating: 0, count: 4 * block))
+        let (report, content) = try report(disk)
+        #expect(report.row == .r12 && content.count == 7 && report.checkpointLSN == LSN(rawValue: 4))
+    }
+
+    /// Where each row is tested; R8 reports as R5 or R7, whose rule it follows.
+    static let tests: [RecoveryRow: String] = [
+        .r1: "r1NothingThereIsANewStore", .r2: "r2FormatWithoutSegmentsIsRefused",
+        .r3: "r3ACleanShutdownIsRecognised", .r4: "r4GoodBatchesAreApplied", .r5: "r5ATornTailEndsTheLogAndIsKept",
+        .r6: "r6AnUnsyncedLaterBatchIsDropped", .r7: "r7DamageBeforeALaterBatchIsRefused",
+        .r8: "r8ABadPayloadFollowsTheSameRule", .r9: "r9AGapOrABrokenChainIsRefused",
+        .r10: "r10ALogThatLostWhatTheSnapshotRestsOnIsRefused", .r11: "r11AMissingSegmentIsRefused",
+        .r12: "r12BehindACheckpoint", .r13: "r13ForeignFilesAreRefused", .r14: "r14EveryNewerThingNeedsANewerProgram",
+        .r15: "r15SenseInsideSoundChecksumsIsRefused", .r16: "r16AReadErrorIsNeverTheEnd",
+        .r17: "r17AMissingSnapshotIsRefused", .r18: "code == .locked && error.row == .r18",
+    ]
+
+    /// Every row has a test, and the tests named are there.
+    @Test func everyRowHasATest() throws {
+        let folder = String(#filePath.dropLast("RecoveryTableTests.swift".utf8.count))
+        for row in RecoveryRow.allCases {
+            let name = try #require(Self.tests[row], "\(row.rawValue) has no test")
+            let file = row == .r18 ? "StoreTests.swift" : "RecoveryTableTests.swift"
+            let source = String(decoding: try PosixIO().readFile(folder + file, limit: 1 << 20), as: UTF8.self)
+            #expect(source.contains(row == .r18 ? name : "func \(name)("), "\(row.rawValue)")
+        }
+    }
 }

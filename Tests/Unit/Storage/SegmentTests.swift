@@ -33,7 +33,7 @@ import Testing
         #expect(sizing.spareBytes(free: 10_000 * mebibyte) == 64 << 20)
         #expect(sizing.spareBytes(free: 80 * mebibyte) == 10 << 20)
         #expect(sizing.spareBytes(free: 0) == 4 << 20)
-        #expect(sizing.segmentBytes(toHold: 70 << 20) == (70 << 20) + 2 * LogLimits.blockBytes)
+        #expect(sizing.segmentBytes(toHold: 70 << 20, free: 1 << 40) == (70 << 20) + 2 * LogLimits.blockBytes)
     }
 
     @Test func namesHaveTwentyDigits() {
@@ -58,10 +58,10 @@ import Testing
         #expect(preparer.hasSpare && disk.contents(path) == [UInt8](repeating: 0, count: 8192))
         let calls = disk.calls
         try preparer.prepare(bytes: 4096)
-        #expect(try preparer.take(atLeast: 8192).bytes == 8192)
+        #expect(try preparer.take(atLeast: 8192, wanted: 8192).bytes == 8192)
         #expect(disk.calls == calls, "what is ready costs nothing")
         #expect(!preparer.hasSpare)
-        #expect(try preparer.take(atLeast: 4096).bytes == 4096, "made on the spot")
+        #expect(try preparer.take(atLeast: 4096, wanted: 4096).bytes == 4096, "made on the spot")
         try preparer.prepare(bytes: 4096)
         preparer.discard()
         #expect(disk.contents(path) == nil)

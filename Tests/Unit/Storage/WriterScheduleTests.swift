@@ -12,12 +12,19 @@ import Testing
         _ schedule: inout WriterSchedule,
         _ now: UInt64,
         waiting: Int,
+        atRelease: Int? = nil,
         backlog: Bool = false,
         stop: Bool = false
     )
         -> WriterSchedule.Action
     {
-        schedule.next(now: now, waiting: waiting, hasBacklog: backlog, isStopping: stop)
+        schedule.next(
+            now: now,
+            waiting: waiting,
+            waitingAtRelease: atRelease ?? waiting,
+            hasBacklog: backlog,
+            isStopping: stop
+        )
     }
 
     @Test func aLoneClientNeverWaits() {
@@ -39,6 +46,15 @@ import Testing
         schedule.wrote(transactions: 7, nanoseconds: 60, now: 200)
         #expect(next(&schedule, 200, waiting: 1) == .sleep(nanoseconds: 60, wakeAt: 8))
         #expect(next(&schedule, 260, waiting: 2) == .write)
+    }
+
+    /// Callbacks that submit at once are all back before the writer looks: it must not wait for them again.
+    @Test func whoIsBackAlreadyIsNotWaitedFor() {
+        var schedule = schedule()
+        schedule.wrote(transactions: 64, nanoseconds: 60, now: 0)
+        #expect(next(&schedule, 0, waiting: 64, atRelease: 0) == .write)
+        schedule.wrote(transactions: 64, nanoseconds: 60, now: 100)
+        #expect(next(&schedule, 100, waiting: 50, atRelease: 10) == .sleep(nanoseconds: 60, wakeAt: 74))
     }
 
     @Test func lingerIsBoundedAndCanBeTurnedOff() {

@@ -23,10 +23,10 @@ struct ChildProcess: ~Copyable {
     private var received: [UInt8] = []
     private var ending: Ending?
 
-    /// Starts this very program again.
+    /// Starts this very program again, or another.
     ///
     /// - Parameter environment: variables to set; an empty value removes one.
-    init(arguments: [String], environment: [String: String]) throws(DrillError) {
+    init(program: String = "/proc/self/exe", arguments: [String], environment: [String: String]) throws(DrillError) {
         var ends: [Int32] = [-1, -1]
         guard Glibc.pipe(&ends) == 0 else { throw .failed("pipe", "") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -36,9 +36,9 @@ struct ChildProcess: ~Copyable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
         var process = pid_t()
-        let words = CStrings(["storage-drill"] + arguments)
+        let words = CStrings([program] + arguments)
         let variables = CStrings(Self.environment(changedBy: environment))
-        let status = posix_spawn(&process, "/proc/self/exe", &actions, nil, words.pointers, variables.pointers)
+        let status = posix_spawn(&process, program, &actions, nil, words.pointers, variables.pointers)
         guard status == 0 else {
             close(ends[0])
             throw DrillError("the child process could not be started (errno \(status))")

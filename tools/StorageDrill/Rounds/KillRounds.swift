@@ -85,7 +85,7 @@ public struct KillRounds: Sendable {
         try DrillFiles.removeTree(place)
         guard DrillFiles.kind(of: store) != nil else { return }
         guard rename(store, place) == 0 else { throw .failed("rename", store) }
-        report("kept as it was found: \(place)")
+        report("kept as the check left it: \(place)")
     }
 
     private func runRound(

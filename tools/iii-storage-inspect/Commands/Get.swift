@@ -6,8 +6,8 @@ struct Get: InspectCommand {
         commandName: "get",
         abstract: "The value of one key, now or at an earlier moment.",
         discussion: """
-            A moment is an LSN (the state after that record) or a time (the state before the first batch that was committed \
-            later), as 2026-01-02T03:04:05.678Z or with another zone, +02:00; without one it is UTC.
+            A moment is an LSN (the state after that record) or a time (the state before the first batch that was \
+            committed later), as 2026-01-02T03:04:05.678Z or with another zone, +02:00; without one it is UTC.
 
             The answer is certain or it is none: where the log does not reach back far enough, or is damaged behind the \
             last known change, the command says so and ends with 1.

@@ -42,6 +42,8 @@ enum ByteText {
 
     /// nil: not UTF-8, or with characters that a terminal must not get.
     private static func printable(_ bytes: Bytes, isMultiline: Bool) -> String? {
+        // Most are plain ASCII.
+        if bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return String(decoding: bytes, as: UTF8.self) }
         guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
         var shown = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {

@@ -58,7 +58,9 @@ final class Console {
     }
 
     func line(_ json: JSON) throws {
-        try write(json.line + "\n")
+        var bytes = json.bytes
+        bytes.append(UInt8(ascii: "\n"))
+        try bytes.withUnsafeBytes { try write($0) }
     }
 
     /// Standard error.

@@ -20,13 +20,14 @@ struct Timestamp: Equatable {
         var seconds = time_t(nanoseconds / Self.perSecond)
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        let date = [(parts.tm_year + 1900, 4), (parts.tm_mon + 1, 2), (parts.tm_mday, 2)]
-        let time = [(parts.tm_hour, 2), (parts.tm_min, 2), (parts.tm_sec, 2)]
-        return Self.joined(date, "-") + "T" + Self.joined(time, ":")
-    }
-
-    private static func joined(_ parts: [(Int32, Int)], _ separator: String) -> String {
-        parts.map { padded(UInt64($0.0), $0.1) }.joined(separator: separator)
+        var text = Self.padded(UInt64(parts.tm_year + 1900), 4)
+        for (separator, value) in [
+            ("-", parts.tm_mon + 1), ("-", parts.tm_mday), ("T", parts.tm_hour), (":", parts.tm_min),
+            (":", parts.tm_sec),
+        ] {
+            text += separator + Self.padded(UInt64(value), 2)
+        }
+        return text
     }
 
     private static func padded(_ value: UInt64, _ width: Int) -> String {

@@ -72,6 +72,14 @@ import Testing
         }
     }
 
+    /// Closed, opened again, killed before the first batch: not closed by its last owner.
+    @Test func anEmptyNewestSegment() throws {
+        let disk = try SampleLog.rotated(isClosed: true)
+        _ = try SimulatedStore(disk)
+        try compare(disk.copy(), "opened and killed")
+        #expect(try Inspected(disk.copy()).report.verdict.condition == .unclean)
+    }
+
     @Test func everyMissingOrForeignFile() throws {
         let sound = try SampleLog.rotated(isClosed: true)
         let paths = (1...3).map { SimulatedStore.path($0) } + ["/store/FORMAT"]

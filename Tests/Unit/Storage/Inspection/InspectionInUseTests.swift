@@ -44,6 +44,7 @@ import Testing
     func retiredSegmentsAreLeftOut(isReused: Bool) throws {
         let disk = try SampleLog.rotated(isClosed: false)
         let segments = try Inspected(disk).segments
+        let other = try #require(disk.contents(SimulatedStore.path(3)))
         var isFirst = true
         let walk = Inspected.walk(disk, start: .anywhere, isInUse: { true })
         let report = try walk.run { event, _ in
@@ -51,7 +52,7 @@ import Testing
             isFirst = false
             for number in 1...2 as ClosedRange<UInt64> {
                 disk.remove(SimulatedStore.path(number))
-                if isReused { disk.overwrite(SimulatedStore.path(number), [UInt8](repeating: 0xA5, count: 4 * block)) }
+                if isReused { disk.overwrite(SimulatedStore.path(number), other) }
             }
         }
         #expect(report.sawRetirement && report.problems.isEmpty && report.gaps.isEmpty)

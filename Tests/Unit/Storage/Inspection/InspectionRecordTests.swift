@@ -71,6 +71,24 @@ import Testing
         #expect(value.count == 1000 && !value.isWhole)
     }
 
+    /// Also in one batch: an origin ends with its transaction, even before a kind that readers skip.
+    @Test func anOriginEndsWithItsTransaction() throws {
+        let disk = SimulatedDisk()
+        let store = try SimulatedStore(disk)
+        for origin in ["first", nil, "third"] {
+            _ = try store.log.commit { transaction in
+                if let origin { transaction.setOrigin(origin) }
+                transaction.put(Self.rows, key: [1], value: [1])
+                transaction.note([2])
+            }
+        }
+        guard case .wrote = store.log.writeStep() else { throw StorageError(.durabilityLost, "no write") }
+        let records = try Inspected.records(disk.copy())
+        #expect(Set(records.map(\.batch)).count == 1)
+        let origins = records.map { $0.origin.map { String(decoding: $0, as: UTF8.self) } ?? "-" }
+        #expect(origins == ["first", "first", "-", "-", "third", "third"])
+    }
+
     @Test func filters() throws {
         #expect(
             try found { $0.from = LSN(rawValue: 8) } == [

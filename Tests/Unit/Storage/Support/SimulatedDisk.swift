@@ -46,20 +46,6 @@ final class SimulatedDisk: StorageIO {
         var changes: [Change] = []
     }
 
-    private enum NameChange {
-        case link(String, Int)
-        case unlink(String)
-        case rename(String, String)
-
-        func touches(_ directory: String) -> Bool {
-            switch self {
-            case .link(let path, _), .unlink(let path): SimulatedDisk.parent(path) == directory
-            case .rename(let from, let to):
-                SimulatedDisk.parent(from) == directory || SimulatedDisk.parent(to) == directory
-            }
-        }
-    }
-
     private struct State {
         var nodes: [Node] = []
         var durableNames: [String: Int] = [:]
@@ -72,6 +58,7 @@ final class SimulatedDisk: StorageIO {
         var failures: [Failure] = []
         var capacity: Int?
         var shortWrites = false
+        var namesAreIndependent = false
     }
 
     /// A system call that fails once, at its n-th use.
@@ -80,6 +67,8 @@ final class SimulatedDisk: StorageIO {
         var number: Int32
         var countdown: Int
         var repeats = false
+        /// Not a failure: time passes during the call.
+        var delay: SimulatedClock?
     }
 
     private let state: Mutex<State>
@@ -112,8 +101,21 @@ final class SimulatedDisk: StorageIO {
         }
     }
 
+    /// A call takes long, once, at its n-th use.
+    func delay(_ call: String, _ clock: SimulatedClock, after countdown: Int = 0) {
+        state.withLock {
+            $0.failures.append(Failure(call: call, number: 0, countdown: countdown, delay: clock))
+        }
+    }
+
     func healAll() {
         state.withLock { $0.failures = [] }
+    }
+
+    /// The stricter model: a crash may lose any of the names that were not synced, not only the latest ones, and the sync
+    /// of a directory is about that directory alone.
+    func loseNamesIndependently() {
+        state.withLock { $0.namesAreIndependent = true }
     }
 
     /// The disk takes no more than this many bytes.
@@ -121,8 +123,8 @@ final class SimulatedDisk: StorageIO {
         state.withLock { $0.capacity = bytes }
     }
 
-    func writeShort() {
-        state.withLock { $0.shortWrites = true }
+    func writeShort(_ isOn: Bool = true) {
+        state.withLock { $0.shortWrites = isOn }
     }
 
     /// A copy as it is, with all writes durable: what a SIGKILL leaves.
@@ -149,18 +151,25 @@ final class SimulatedDisk: StorageIO {
             var image = State()
             image.nodes = state.nodes.map { Self.settle($0, loss, &generator) }
             var names = state.durableNames
-            let kept: Int
-            switch loss {
-            case .keepAll: kept = state.nameChanges.count
-            case .dropAll: kept = 0
-            case .random: kept = Int.random(in: 0...state.nameChanges.count, using: &generator)
-            }
-            for change in state.nameChanges.prefix(kept) { Self.apply(change, &names) }
+            let kept = Self.keptNames(state, loss, &generator)
+            for (change, isKept) in zip(state.nameChanges, kept) where isKept { change.apply(&names) }
             image.durableNames = names
             image.liveNames = names
+            image.namesAreIndependent = state.namesAreIndependent
             return image
         }
         return SimulatedDisk(image)
+    }
+
+    private static func keptNames(_ state: State, _ loss: Loss, _ generator: inout SeededGenerator) -> [Bool] {
+        switch loss {
+        case .keepAll: return state.nameChanges.map { _ in true }
+        case .dropAll: return state.nameChanges.map { _ in false }
+        case .random where state.namesAreIndependent: return state.nameChanges.anySubset(&generator)
+        case .random:
+            let kept = Int.random(in: 0...state.nameChanges.count, using: &generator)
+            return state.nameChanges.indices.map { $0 < kept }
+        }
     }
 
     private static func settle(_ node: Node, _ loss: Loss, _ generator: inout SeededGenerator) -> Node {
@@ -213,15 +222,6 @@ final class SimulatedDisk: StorageIO {
         if content.count < size { content.append(contentsOf: [UInt8](repeating: 0, count: size - content.count)) }
     }
 
-    private static func apply(_ change: NameChange, _ names: inout [String: Int]) {
-        switch change {
-        case .link(let path, let node): names[path] = node
-        case .unlink(let path): names[path] = nil
-        case .rename(let from, let to):
-            if let node = names.removeValue(forKey: from) { names[to] = node }
-        }
-    }
-
     static func parent(_ path: String) -> String {
         String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
     }
@@ -232,6 +232,11 @@ final class SimulatedDisk: StorageIO {
 
     func contents(_ path: String) -> [UInt8]? {
         state.withLock { state in state.liveNames[path].map { state.nodes[$0].live } }
+    }
+
+    /// What a crash could not take away.
+    func durableContents(_ path: String) -> [UInt8]? {
+        state.withLock { state in state.durableNames[path].map { state.nodes[$0].durable } }
     }
 
     /// Every file with its bytes.
@@ -278,9 +283,13 @@ final class SimulatedDisk: StorageIO {
                 state.failures[index].countdown -= 1
                 continue
             }
-            let number = state.failures[index].number
-            if !state.failures[index].repeats { state.failures.remove(at: index) }
-            throw SystemCallError(call: call, number: number, path: path)
+            let failure = state.failures[index]
+            if !failure.repeats { state.failures.remove(at: index) }
+            if let clock = failure.delay {
+                clock.advance(by: 2_000_000_000)
+                break
+            }
+            throw SystemCallError(call: call, number: failure.number, path: path)
         }
         defer { state.calls += 1 }
         if state.crashAt == state.calls {
@@ -399,8 +408,11 @@ final class SimulatedDisk: StorageIO {
             guard !state.lies.contains(.directorySync),
                 let last = state.nameChanges.lastIndex(where: { $0.touches(path) })
             else { return }
-            for change in state.nameChanges[...last] { Self.apply(change, &state.durableNames) }
-            state.nameChanges.removeSubrange(...last)
+            let synced =
+                state.namesAreIndependent
+                ? state.nameChanges.synced(by: path) : state.nameChanges.indices.map { $0 <= last }
+            for (change, isSynced) in zip(state.nameChanges, synced) where isSynced { change.apply(&state.durableNames) }
+            state.nameChanges = zip(state.nameChanges, synced).filter { !$0.1 }.map(\.0)
         }
     }
 
@@ -410,7 +422,7 @@ final class SimulatedDisk: StorageIO {
                 throw SystemCallError(call: call, number: ENOENT, path: path)
             }
             let effect = { (state: inout State) in
-                Self.apply(change, &state.liveNames)
+                change.apply(&state.liveNames)
                 state.nameChanges.append(change)
             }
             try Self.begin(&state, call, path, effect: effect)

@@ -15,6 +15,8 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     private(set) var row: CheckpointRow?
     /// Fails the next uses of `apply`.
     var failures: [SnapshotFailure] = []
+    /// Commits that would have run ahead of the durable log (I5).
+    private(set) var violations: [String] = []
 
     struct Row: Equatable {
         var value: Bytes
@@ -101,6 +103,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
         if !failures.isEmpty { throw failures.removeFirst() }
+        checkWriteAhead(position.end)
         var next = rows
         for (number, table) in changes.tables {
             let id = TableID(rawValue: number)
@@ -131,6 +134,20 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         rows = next
         row = made
         return made
+    }
+
+    /// I5: the batch that the image ends with could not be lost any more when the image was committed.
+    private func checkWriteAhead(_ end: LogEnd) {
+        // Without a batch in the segment its header speaks, and that was durable before the segment had a name.
+        guard end.offset > LogLimits.firstBatchOffset else { return }
+        let log = disk.durableContents(SimulatedStore.path(end.segment.rawValue)) ?? []
+        let reading: BatchHeaderReading = log.withUnsafeBytes { bytes in
+            guard bytes.count >= Int(end.offset) else { return .invalid("the file is too short") }
+            let header = bytes.part(Int(end.batchOffset), BatchHeader.encodedBytes)
+            return BatchHeader.read(header, at: .init(segment: end.segment, offset: end.batchOffset))
+        }
+        if case .valid(let header, let crc) = reading, header.number == end.lastBatch, crc == end.chain { return }
+        violations.append("batch \(end.lastBatch) is not durable (I5): \(reading)")
     }
 
     func growMap() throws(SnapshotFailure) {}

@@ -11,7 +11,7 @@ struct SimulatedStore {
     let disk: SimulatedDisk
     let log: LogStore<SimulatedDisk>
 
-    static func options(direct: Bool) -> StorageOptions {
+    static func options(direct: Bool, clock: SimulatedClock = SimulatedClock()) -> StorageOptions {
         var options = StorageOptions()
         options.useDirectIO = direct ? .auto : .off
         options.initialSegmentBytes = 4 * LogLimits.blockBytes
@@ -20,14 +20,7 @@ struct SimulatedStore {
         options.checkpointIntervalNanoseconds = 0
         // One batch per transaction: then several batches share a sync, which only buffered writing does.
         if !direct { options.softBatchBytes = 1 }
-        let ticks = Mutex<UInt64>(1_000_000)
-        let tick = { @Sendable in
-            ticks.withLock { ticks in
-                ticks += 1000
-                return ticks
-            }
-        }
-        options.clock = StorageClock(wallNanoseconds: tick, monotonicNanoseconds: tick)
+        options.clock = clock.storageClock
         let generator = Mutex(SeededGenerator(seed: 42))
         options.random = { generator.withLock { $0.next() } }
         return options
@@ -70,8 +63,8 @@ struct SimulatedStore {
     func checkpoint() -> Bool {
         guard log.beginCheckpoint() else { return false }
         while case .wrote = log.writeStep() {}
-        if case .written = log.writeCheckpoint() { return true }
-        return false
+        guard isCheckpointDurable, case .written = log.writeCheckpoint() else { return false }
+        return true
     }
 
     @discardableResult
@@ -97,14 +90,14 @@ struct SimulatedStore {
     /// As if the disk had no room for the last checkpoint: the log keeps everything.
     func closeWithoutCheckpoint() throws {
         log.refuseCommits()
-        while log.writeStep() != .idle {}
+        while case .wrote = log.writeStep() {}
         (log.snapshot as? SimulatedSnapshot)?.failures = [.mapFull, .mapFull]
         try log.closeLog()
     }
 
     func close() throws {
         log.refuseCommits()
-        while log.writeStep() != .idle {}
+        while case .wrote = log.writeStep() {}
         try log.closeLog()
     }
 }

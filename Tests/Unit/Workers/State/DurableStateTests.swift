@@ -50,6 +50,32 @@ import Testing
         }
     }
 
+    /// Names of any length: beyond 400 bytes the store's key is a prefix and a hash, so all that differs may come late.
+    @Test func longNamesAreKeptApart() throws {
+        let directory = try TemporaryDirectory()
+        let common = String(repeating: "long ", count: 1980)
+        let names = [common + String(repeating: "a", count: 340), common + String(repeating: "b", count: 340), common]
+        let exact = [399, 400, 401].map { String(repeating: "n", count: $0) }
+        let all = names + exact
+        try DurableState.run(in: directory.path) { (state: DurableState) throws in
+            for (index, name) in all.enumerated() {
+                _ = try state.call("state::set", #"{"scope":"s","key":"\#(name)","value":\#(index)}"#)
+                _ = try state.call("state::set", #"{"scope":"\#(name)","key":"k","value":\#(index)}"#)
+            }
+        }
+        try DurableState.run(in: directory.path) { (state: DurableState) throws in
+            for (index, name) in all.enumerated() {
+                #expect(try state.call("state::get", #"{"scope":"s","key":"\#(name)"}"#) == "\(index)")
+                #expect(try state.call("state::get", #"{"scope":"\#(name)","key":"k"}"#) == "\(index)")
+            }
+            let groups = (all + ["s"]).sorted().map { "\"\($0)\"" }.joined(separator: ",")
+            #expect(try state.call("state::list_groups", "{}") == #"{"groups":[\#(groups)]}"#)
+            _ = try state.call("state::delete", #"{"scope":"s","key":"\#(names[0])"}"#)
+            #expect(try state.call("state::list", #"{"scope":"s"}"#) == "[1,2,3,4,5]")
+            #expect(try state.call("state::get", #"{"scope":"s","key":"\#(names[1])"}"#) == "1")
+        }
+    }
+
     /// Scopes and keys against a model in memory: both adapters must agree on every answer, with restarts between.
     @Test(arguments: [UInt64(1), 2, 3])
     func agreesWithTheInMemoryAdapter(seed: UInt64) throws {
@@ -84,14 +110,14 @@ import Testing
     @Test func oneStorePerPath() throws {
         let directory = try TemporaryDirectory()
         let registry = StoreRegistry(options: StorageOptions())
-        let first = try registry.open(directory.path)
-        let second = try registry.open(directory.path + "/./")
+        let first = try registry.open(directory.path, for: "first")
+        let second = try registry.open(directory.path + "/./", for: "second")
         #expect(first === second)
         try first.release()
         #expect(registry.all.count == 1)
         try second.release()
         #expect(registry.all.isEmpty)
-        try registry.open(directory.path).release()
+        try registry.open(directory.path, for: "third").release()
     }
 
     /// More than the store takes at once: nothing fails, nothing is lost, order holds.
@@ -131,7 +157,7 @@ struct DurableState {
         options.deliver = { resume in loop.execute(resume) }
         let setUp = try loop.submit { [options] in
             let registry = StoreRegistry(options: options)
-            let adapter = DurableStateAdapter(store: try registry.open(path), loop: loop)
+            let adapter = DurableStateAdapter(store: try registry.open(path, for: "iii-state"), loop: loop)
             let engine = Engine(loop: loop)
             let worker = StateWorker(configuration: StateConfiguration(), adapter: adapter)
             worker.initialize(engine)

@@ -1,0 +1,132 @@
+import Engine
+
+/// The part of a `kv` adapter's block that describes its store (docs/operations.md, "Durable stores").
+///
+/// What is in it is of the right type and range; whether a key is one, and whether its file can be read, is found by who
+/// opens the store, who then words the error with `rejected`.
+public struct DurableStoreConfiguration: Sendable {
+    /// Where a key comes from.
+    public enum KeySource: Sendable {
+        case file(String)
+        case text(SecretText)
+    }
+
+    /// A store's directory; relative to the working directory of the process.
+    public var path: String
+    public var encryptionKey: KeySource?
+    public var previousEncryptionKeyFiles: [String]
+    /// How long, and how much, log is kept beyond what recovery needs. 0: no limit of that kind; both 0: none is kept.
+    public var retainLogHours: Double
+    public var retainLogBytes: UInt64
+    public var scrubsRetiredLog: Bool
+    public var allowsNetworkFilesystem: Bool
+
+    private let reader: ConfigReader?
+
+    public init(path: String) {
+        self.path = path
+        encryptionKey = nil
+        previousEncryptionKeyFiles = []
+        retainLogHours = 0
+        retainLogBytes = 0
+        scrubsRetiredLog = false
+        allowsNetworkFilesystem = false
+        reader = nil
+    }
+
+    /// The error about one field, with its place in the file.
+    public func rejected(_ field: String, _ reason: String) -> ConfigurationError {
+        reader?.rejected(field, reason) ?? ConfigurationError(.worker, "\(reason) (in `\(field)`)")
+    }
+}
+
+/// Text that no description, mirror or error shows.
+public struct SecretText: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public let value: String
+
+    public init(_ value: String) {
+        self.value = value
+    }
+
+    public var description: String { "(not shown)" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+// Reading.
+extension DurableStoreConfiguration {
+    static let defaultPath = "kv_store_data.db"
+    /// A hundred years.
+    static let maximumRetainHours = 876_000.0
+    /// Ours; the others are upstream's.
+    static let ownFields = [
+        "encryption_key_file", "encryption_key", "previous_encryption_key_files", "retain_log_hours", "retain_log_bytes",
+        "scrub_retired_log", "allow_network_filesystem",
+    ]
+
+    init(_ reader: ConfigReader) throws(ConfigurationError) {
+        self.reader = reader
+        path = try reader.string("file_path", nullable: true) ?? Self.defaultPath
+        encryptionKey = try Self.keySource(reader)
+        previousEncryptionKeyFiles = try Self.paths(reader, "previous_encryption_key_files")
+        retainLogHours = try reader.number("retain_log_hours", in: 0...Self.maximumRetainHours) ?? 0
+        retainLogBytes = try reader.integer("retain_log_bytes") ?? 0
+        scrubsRetiredLog = try reader.bool("scrub_retired_log") ?? false
+        allowsNetworkFilesystem = try reader.bool("allow_network_filesystem") ?? false
+    }
+
+    /// Nothing here may show a value: it may be a key, also one that stands in the wrong place. An empty variable makes
+    /// a null, which must not mean "not encrypted".
+    private static func keySource(_ reader: ConfigReader) throws(ConfigurationError) -> KeySource? {
+        let file = try secret(reader, "encryption_key_file")
+        let text = try secret(reader, "encryption_key")
+        if file != nil, text != nil {
+            throw reader.rejected("encryption_key", "`encryption_key` and `encryption_key_file` exclude each other")
+        }
+        return file.map { .file($0) } ?? text.map { .text(SecretText($0)) }
+    }
+
+    private static func secret(_ reader: ConfigReader, _ field: String) throws(ConfigurationError) -> String? {
+        guard reader.has(field) else { return nil }
+        guard case .string(let text)? = reader.json(field), !text.isEmpty else {
+            throw reader.rejected(
+                field,
+                "`\(field)` is empty or no string (its value isn't shown); a variable without a value does that. "
+                    + "Put quotes around it, or remove the field to store without encryption"
+            )
+        }
+        return text
+    }
+
+    private static func paths(_ reader: ConfigReader, _ field: String) throws(ConfigurationError) -> [String] {
+        guard let json = reader.json(field) else { return [] }
+        var paths: [String] = []
+        guard case .array(let elements) = json else {
+            throw reader.rejected(field, "`\(field)` is no sequence (its value isn't shown)")
+        }
+        for element in elements {
+            guard case .string(let path) = element, !path.isEmpty else {
+                throw reader.rejected(field, "`\(field)` holds something that is empty or no string (not shown)")
+            }
+            paths.append(path)
+        }
+        return paths
+    }
+
+    /// Upstream ignores unknown names in this block; one that may be a misspelt key would leave the store unencrypted.
+    static func checkNames(_ reader: ConfigReader) throws(ConfigurationError) -> [String] {
+        let known = ["store_method", "file_path", "save_interval_ms"] + ownFields
+        let unknown = reader.unknownFields(besides: known)
+        for field in unknown where field.contains("key") || field.contains("crypt") {
+            throw reader.unknown(field, expected: known)
+        }
+        return unknown
+    }
+
+    /// Settings that need a disk, in a block that has none.
+    static func refuseInMemory(_ reader: ConfigReader) throws(ConfigurationError) {
+        for field in ownFields where reader.has(field) {
+            throw reader.rejected(field, "`\(field)` needs `store_method: file_based`; in memory it has no effect")
+        }
+    }
+}

@@ -1,0 +1,248 @@
+"""Disks that fill up, fail or lose the store, on a real file system (docs/operations.md, "When a store stops")."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import shutil
+import signal
+import threading
+
+import pytest
+
+from support.engine import JSON_LOG, Engine
+from support.rawsocket import CallFailed, Dropped, RawWorker
+from support.volume import volume  # noqa: F401
+from support.waiting import eventually
+
+VALUE_BYTES = 60_000
+DURABILITY_LOST = 74
+
+
+def value(seed: str) -> str:
+    """Text that no compression makes smaller, the same for the same seed."""
+    return base64.b64encode(random.Random(seed).randbytes(VALUE_BYTES * 3 // 4)).decode()
+
+
+def engine_on(engine_factory, volume) -> Engine:
+    return engine_factory(store=volume.path / "store", extra=JSON_LOG).start()
+
+
+def fill(worker: RawWorker, prefix: str, kept: dict[str, str]) -> str:
+    """Writes until it's refused; notes in `kept` what was acknowledged. Returns why it was refused."""
+    for n in range(10_000):
+        key = f"{prefix}{n}"
+        try:
+            worker.call("state::set", {"scope": "disk", "key": key, "value": value(key)})
+        except CallFailed as error:
+            return error.message
+        kept[key] = key
+    raise AssertionError("the volume took more than it has")
+
+
+def check(worker: RawWorker, kept: dict[str, str], gone: set[str]) -> None:
+    """Everything acknowledged is there, byte by byte, and nothing that was deleted."""
+    for key, seed in kept.items():
+        assert worker.call("state::get", {"scope": "disk", "key": key}) == value(seed), f"{key} is lost"
+    for key in gone:
+        assert worker.call("state::get", {"scope": "disk", "key": key}) is None, f"{key} came back"
+
+
+def delete(worker: RawWorker, keys: list[str], kept: dict[str, str], gone: set[str]) -> None:
+    for key in keys:
+        worker.call("state::delete", {"scope": "disk", "key": key})
+        del kept[key]
+        gone.add(key)
+
+
+def can_write(worker: RawWorker, key: str, kept: dict[str, str]) -> bool:
+    try:
+        worker.call("state::set", {"scope": "disk", "key": key, "value": value(key)})
+    except CallFailed as error:
+        assert "lowSpace" in error.message
+        return False
+    kept[key] = key
+    return True
+
+
+# A full disk
+
+
+def test_full_disk(engine_factory, volume):  # noqa: F811
+    """Reads and deletes go on, writing resumes after them, and nothing acknowledged is lost by SIGKILL."""
+    engine = engine_on(engine_factory, volume)
+    worker = RawWorker(engine.worker_port)
+    kept: dict[str, str] = {}
+    gone: set[str] = set()
+    for round in range(3):
+        assert "lowSpace" in fill(worker, f"{round}-", kept)
+        check(worker, kept, gone)
+        if round == 1:
+            # In flight when it is killed: may be there or not.
+            for n in range(50):
+                worker.invoke("state::set", {"scope": "disk", "key": f"flight-{n}", "value": value("flight")})
+        engine.kill()
+        engine.start()  # a full disk has room for starting
+        worker = RawWorker(engine.worker_port)
+        check(worker, kept, gone)
+        keys = sorted(kept)
+        delete(worker, keys[: len(keys) * 2 // 3], kept, gone)
+        eventually(lambda: can_write(worker, f"again-{round}", kept), "writing resumes after deletes")
+        check(worker, kept, gone)
+    engine.stop()
+    engine.start()
+    check(RawWorker(engine.worker_port), kept, gone)
+    engine.stop()
+
+
+def test_a_disk_that_others_fill(engine_factory, volume):  # noqa: F811
+    """Somebody else's file takes all room at once, and goes away again."""
+    engine = engine_on(engine_factory, volume)
+    worker = RawWorker(engine.worker_port)
+    kept: dict[str, str] = {}
+    assert can_write(worker, "before", kept)
+    ballast = volume.path / "ballast"
+    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 20))
+    assert "lowSpace" in fill(worker, "full-", kept)
+    check(worker, kept, set())
+    ballast.unlink()
+    eventually(lambda: can_write(worker, "after", kept), "writing resumes when there is room again")
+    engine.restart()
+    check(RawWorker(engine.worker_port), kept, set())
+    engine.stop()
+
+
+# Writes that fail
+
+
+class Writer:
+    """Writes from a thread of its own until the connection ends; `acknowledged` is what the engine answered."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.worker = RawWorker(port)
+        self.name = name
+        self.acknowledged = 0
+        self.failure = ""
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                n = self.acknowledged
+                self.worker.call("state::set", {"scope": self.name, "key": str(n), "value": n})
+                self.acknowledged = n + 1
+        except CallFailed as error:
+            self.failure = error.message
+        except (Dropped, OSError) as error:
+            self.failure = str(error)
+
+
+def write_until(engine: Engine, break_it) -> list[Writer]:
+    """Breaks the disk under load; returns the writers when the engine has ended."""
+    writers = [Writer(engine.worker_port, f"w{n}") for n in range(4)]
+    eventually(lambda: all(writer.acknowledged > 100 for writer in writers), "everybody is being served")
+    break_it()
+    assert engine.wait() == DURABILITY_LOST, engine.log()
+    for writer in writers:
+        writer.thread.join(60)
+        assert not writer.thread.is_alive()
+    return writers
+
+
+def check_written(engine: Engine, writers: list[Writer]) -> None:
+    reader = RawWorker(engine.worker_port)
+    for writer in writers:
+        count = len(reader.call("state::list", {"scope": writer.name}))
+        assert writer.acknowledged <= count <= writer.acknowledged + 1
+        for n in range(writer.acknowledged):
+            assert reader.call("state::get", {"scope": writer.name, "key": str(n)}) == n
+
+
+@pytest.mark.parametrize(
+    ("how", "reasons"),
+    [("cut_power", ["Input/output error"]), ("abort_journal", ["Read-only file system", "Input/output error"])],
+)
+def test_failing_disk(engine_factory, volume, how, reasons):  # noqa: F811
+    """Exit 74 with path and reason, no reply that isn't true; after the repair everything acknowledged is there."""
+    engine = engine_on(engine_factory, volume)
+    writers = write_until(engine, getattr(volume, how))
+    log = engine.log()
+    assert "store is no longer durable; the engine exits" in log
+    assert "Error: durabilityLost: " in log and str(engine.store) in log
+    assert any(reason in log for reason in reasons), log
+    volume.repair()
+    engine.start()
+    assert engine.opened()["store.condition"] in ("unclean", "tornTail")
+    check_written(engine, writers)
+    engine.stop()
+
+
+def test_disk_that_stays_broken(engine_factory, volume):  # noqa: F811
+    """A supervisor's next attempt fails at its start, with path and reason, and changes nothing."""
+    engine = engine_on(engine_factory, volume)
+    writers = write_until(engine, volume.cut_power)
+    for _ in range(3):
+        assert engine.run_to_exit() == 1
+    assert str(engine.store) in engine.log()
+    volume.repair()
+    engine.start()
+    check_written(engine, writers)
+    engine.stop()
+
+
+# A store that vanishes
+
+
+def test_directory_removed_under_the_running_engine(engine_factory):
+    """Never acknowledged into files that nobody will find, never silently empty while it runs."""
+    engine = engine_factory(extra=JSON_LOG).start()
+    worker = RawWorker(engine.worker_port)
+    worker.call("state::set", {"scope": "s", "key": "k", "value": 1})
+    shutil.rmtree(engine.store)
+    assert worker.call("state::get", {"scope": "s", "key": "k"}) == 1, "what is open can still be read"
+    with pytest.raises((Dropped, CallFailed, OSError)):
+        worker.call("state::set", {"scope": "s", "key": "k", "value": 2})
+    assert engine.wait() == DURABILITY_LOST
+    log = engine.log()
+    assert "its file was removed" in log and str(engine.store) in log
+    # Nothing is left that could tell: a new store, and the log says so.
+    engine.start()
+    assert engine.opened()["store.condition"] == "new"
+    engine.stop()
+
+
+def test_snapshot_removed_under_the_running_engine(engine_factory):
+    """The log isn't retired for a snapshot that nobody will find; the next start refuses instead of starting empty."""
+    engine = engine_factory(extra=JSON_LOG).start()
+    worker = RawWorker(engine.worker_port)
+    worker.call("state::set", {"scope": "s", "key": "k", "value": 1})
+    shutil.rmtree(engine.store / "snapshot")
+    worker.call("state::set", {"scope": "s", "key": "k", "value": 2})
+    engine.signal(signal.SIGTERM)
+    assert engine.wait() == DURABILITY_LOST
+    assert "the snapshot's file was removed while the store was open" in engine.log()
+    assert engine.run_to_exit() == 1
+    assert "the snapshot is damaged: the file is missing" in engine.log()
+
+
+def test_directory_moved_away_under_the_running_engine(engine_factory):
+    """What is open goes on until the next segment; then exit 74. Moved back, everything acknowledged is there."""
+    engine = engine_factory(extra=JSON_LOG).start()
+    worker = RawWorker(engine.worker_port)
+    away = engine.store.with_name("away")
+    os.rename(engine.store, away)
+    kept: dict[str, str] = {}
+    with pytest.raises((Dropped, CallFailed, OSError)):
+        for n in range(1000):
+            worker.call("state::set", {"scope": "disk", "key": str(n), "value": value(str(n))})
+            kept[str(n)] = str(n)
+    assert kept and engine.wait() == DURABILITY_LOST
+    assert not engine.store.exists(), "no second store beside the first"
+    os.rename(away, engine.store)
+    engine.start()
+    check(RawWorker(engine.worker_port), kept, set())
+    engine.stop()

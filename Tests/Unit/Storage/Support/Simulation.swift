@@ -1,0 +1,319 @@
+import Glibc
+
+@testable import Storage
+
+/// One seeded life of a store over several sessions, with faults (storage.md §6, L2). Single-threaded, deterministic.
+struct Simulation {
+    /// What the whole suite has explored.
+    struct Tally: Sendable {
+        var runs = 0
+        var sessions = 0
+        var transactions = 0
+        var crashes = 0
+        var refused = 0
+        var harmless = 0
+        var slowSyncs = 0
+        var lowSpace = 0
+        var checkpoints = 0
+        var failedOpenings = 0
+
+        mutating func add(_ other: Tally) {
+            runs += other.runs
+            sessions += other.sessions
+            transactions += other.transactions
+            crashes += other.crashes
+            refused += other.refused
+            harmless += other.harmless
+            slowSyncs += other.slowSyncs
+            lowSpace += other.lowSpace
+            checkpoints += other.checkpoints
+            failedOpenings += other.failedOpenings
+        }
+    }
+
+    /// What is wrong: the run ends.
+    struct Finding: Error, CustomStringConvertible {
+        var description: String
+        init(_ description: String) { self.description = description }
+    }
+
+    static let key = try? EncryptionKey(bytes: Bytes(repeating: 0x4B, count: EncryptionKey.bytes))
+
+    private(set) var tally = Tally()
+    private var generator: SeededGenerator
+    private var model = SimulationModel()
+    private var disk = SimulatedDisk()
+    private let clock = SimulatedClock()
+    private let options: StorageOptions
+    /// Highest positions that were acknowledged, and that a released read rested on.
+    private let acknowledged = Counter()
+    private let shown = Counter()
+    private let slowWarnings = Counter()
+    private var hasFaults = false
+
+    init(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var options = SimulatedStore.options(direct: Bool.random(using: &generator), clock: clock)
+        if Bool.random(using: &generator) { options.maximumSegmentBytes = options.initialSegmentBytes }
+        if Bool.random(using: &generator) { options.encryption = EncryptionKeys(current: Self.key) }
+        switch Int.random(in: 0..<4, using: &generator) {
+        case 0: options.retainLogBytes = UInt64(3 * options.initialSegmentBytes)
+        case 1: options.scrubsRetiredLog = true
+        default: break
+        }
+        let random = SeededSource(seed: seed)
+        options.random = { random.next() }
+        let slowWarnings = slowWarnings
+        options.onWarning = { if $0.hasPrefix("a sync of the log") { slowWarnings.add() } }
+        self.options = options
+        self.generator = generator
+        if Bool.random(using: &self.generator) { disk.loseNamesIndependently() }
+    }
+
+    /// Throws a `Finding`.
+    mutating func run() throws {
+        tally.runs = 1
+        for _ in 0..<Int.random(in: 3...5, using: &generator) { try session() }
+        _ = try open()
+    }
+
+    private mutating func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &generator) == 0 }
+
+    // MARK: Sessions
+
+    private mutating func session() throws {
+        try openUnderFaults()
+        let store = try open()
+        tally.sessions += 1
+        slowWarningsAtStart = slowWarnings.value
+        planFaults(store)
+        for _ in 0..<Int.random(in: 4...24, using: &generator) { try step(store) }
+        try check(store)
+        try end(store)
+    }
+
+    private var slowWarningsAtStart = 0
+
+    /// Opens without faults: everything that was promised must be there.
+    private mutating func open() throws -> SimulatedStore {
+        let store: SimulatedStore
+        do {
+            store = try SimulatedStore(disk, options: options)
+        } catch {
+            throw Finding("refused to open a sound store: \(error)")
+        }
+        try checkRecovered(store)
+        return store
+    }
+
+    private mutating func checkRecovered(_ store: SimulatedStore) throws {
+        let lsn = store.log.recovery.recoveredLSN.rawValue
+        if lsn < acknowledged.value { throw Finding("acknowledged up to \(acknowledged.value), recovered \(lsn) (I1)") }
+        if lsn < shown.value { throw Finding("shown up to \(shown.value), recovered \(lsn) (I4)") }
+        guard let rows = model.recover(lsn) else { throw Finding("no transaction ends at LSN \(lsn) (I3)") }
+        guard store.content.sorted() == rows else { throw Finding("LSN \(lsn) recovered with other rows (I2)") }
+        // What was recovered is shown from now on (lesson 6).
+        shown.raise(to: Int(lsn))
+        let strangers = SimulatedFiles.strangers(disk, isOpen: true)
+        if !strangers.isEmpty { throw Finding("left over: \(strangers)") }
+    }
+
+    /// A crash, or a failing call, while the store is being opened; what it leaves must be recoverable all the same.
+    private mutating func openUnderFaults() throws {
+        guard chance(3) else { return }
+        tally.failedOpenings += 1
+        if chance(4) {
+            let isThere = disk.contents("\(SimulatedStore.root)/FORMAT") != nil
+            disk.fail("pread", EIO)
+            do {
+                _ = try SimulatedStore(disk, options: options)
+                if isThere { throw Finding("a read error was taken for the end of the log") }
+            } catch let error as StorageError {
+                guard error.row == .r16 else { throw Finding("a read error was taken for \(error)") }
+            }
+            disk.healAll()
+        } else if chance(2) {
+            disk.fail(Faults.calls.randomElement(using: &generator) ?? "", EIO, after: Int.random(in: 0..<8, using: &generator))
+            _ = try? SimulatedStore(disk, options: options)
+            disk.healAll()
+        }
+        disk.crash(atCall: disk.calls + Int.random(in: 0..<24, using: &generator))
+        _ = try? SimulatedStore(disk, options: options)
+        disk = disk.afterCrash(.random(seed: generator.next()))
+        tally.crashes += 1
+    }
+
+    private mutating func planFaults(_ store: SimulatedStore) {
+        hasFaults = false
+        disk.writeShort(chance(4))
+        if chance(3) { disk.fail("pwrite", EINTR, after: Int.random(in: 0..<20, using: &generator)) }
+        if chance(3) {
+            let call = options.useDirectIO == .off ? "fdatasync" : "pwrite"
+            disk.delay(call, clock, after: Int.random(in: 0..<12, using: &generator))
+        }
+        guard chance(3) else { return }
+        hasFaults = true
+        switch Int.random(in: 0..<4, using: &generator) {
+        case 0:
+            let failures: [SnapshotFailure] = [
+                .lowSpace(StorageError(.lowSpace, "no room")), .mapFull,
+                .final(StorageError(.durabilityLost, "the device failed")),
+            ]
+            let count = Int.random(in: 1...3, using: &generator)
+            (store.log.snapshot as? SimulatedSnapshot)?.failures =
+                (0..<count).map { _ in failures[[0, 0, 1, 1, 1, 2].randomElement(using: &generator) ?? 0] }
+        default:
+            disk.fail(
+                Faults.calls.randomElement(using: &generator) ?? "",
+                [EIO, EIO, ENOSPC].randomElement(using: &generator) ?? EIO,
+                after: Int.random(in: 0..<30, using: &generator)
+            )
+        }
+    }
+
+    private enum Faults {
+        static let calls = ["pwrite", "fdatasync", "fsync", "rename", "open", "unlink", "ftruncate", "commit"]
+    }
+
+    // MARK: Steps
+
+    private mutating func step(_ store: SimulatedStore) throws {
+        switch Int.random(in: 0..<20, using: &generator) {
+        case 0..<10: commit(store)
+        case 10..<14: _ = store.log.writeStep()
+        case 14: _ = store.log.sealStep()
+        case 15: store.log.beginCheckpoint()
+        case 16: try writeCheckpoint(store)
+        case 17: if let bytes = store.log.spareBytesWanted() { _ = store.log.prepareSpare(bytes: bytes) }
+        case 18: changeCapacity()
+        default: read(store)
+        }
+        if store.log.metrics.isLowSpace { tally.lowSpace += 1 }
+    }
+
+    private mutating func commit(_ store: SimulatedStore) {
+        guard let pending = model.commit(store, &generator) else { return }
+        tally.transactions += 1
+        let lsn = Int(pending.lsn.rawValue)
+        let acknowledged = acknowledged
+        pending.whenDurable { if case .success = $0 { acknowledged.raise(to: lsn) } }
+    }
+
+    /// I4: what a released read rested on must never go away.
+    private func read(_ store: SimulatedStore) {
+        let pending = store.log.read { view in view.get(SimulatedStore.rows, key: Bytes("k1".utf8)) }
+        let lsn = Int(pending.lsn.rawValue)
+        let shown = shown
+        pending.whenDurable { if case .success = $0 { shown.raise(to: lsn) } }
+    }
+
+    private mutating func writeCheckpoint(_ store: SimulatedStore) throws {
+        guard store.isCheckpointDurable, case .written = store.log.writeCheckpoint() else { return }
+        tally.checkpoints += 1
+        if store.log.core.withLock({ $0.live.isEmpty }), store.log.metrics.overlayBytes != 0 {
+            throw Finding("\(store.log.metrics.overlayBytes) bytes of changes after a checkpoint that took all of them")
+        }
+    }
+
+    private mutating func changeCapacity() {
+        if chance(2) { return disk.limit(to: nil) }
+        let used = disk.image.values.reduce(0) { $0 + $1.count }
+        disk.limit(to: used + Int.random(in: 0..<8, using: &generator) * LogLimits.blockBytes)
+    }
+
+    // MARK: The end of a session
+
+    private mutating func check(_ store: SimulatedStore) throws {
+        let metrics = store.log.metrics
+        let warnings = slowWarnings.value - slowWarningsAtStart
+        tally.slowSyncs += Int(metrics.slowSyncs)
+        if metrics.slowSyncs != UInt64(warnings) { throw Finding("\(metrics.slowSyncs) slow syncs, \(warnings) warnings") }
+        let violations = (store.log.snapshot as? SimulatedSnapshot)?.violations ?? []
+        if let violation = violations.first { throw Finding(violation) }
+        if !hasFaults, metrics.segmentsOnDisk != disk.segments.count {
+            throw Finding("\(metrics.segmentsOnDisk) segments known, \(disk.segments.count) on disk")
+        }
+    }
+
+    private mutating func end(_ store: SimulatedStore) throws {
+        switch Int.random(in: 0..<8, using: &generator) {
+        case 0..<2: try close(store)
+        case 2: tamper(store) ? try checkTampered() : ()
+        case 3: disk = disk.afterKill()
+        case 4: crashWhileClosing(store)
+        default: disk = disk.afterCrash(.random(seed: generator.next()))
+        }
+        disk.limit(to: nil)
+        disk.healAll()
+        tally.crashes += 1
+    }
+
+    private mutating func close(_ store: SimulatedStore) throws {
+        disk.limit(to: nil)
+        let isClosed = (try? store.close()) != nil
+        try check(store)
+        disk = disk.copy()
+        guard isClosed, !hasFaults else { return }
+        let strangers = SimulatedFiles.strangers(disk, isOpen: false)
+        if !strangers.isEmpty { throw Finding("left over after closing: \(strangers)") }
+    }
+
+    private mutating func crashWhileClosing(_ store: SimulatedStore) {
+        disk.crash(atCall: disk.calls + Int.random(in: 0..<16, using: &generator))
+        try? store.close()
+        disk = disk.afterCrash(.random(seed: generator.next()))
+    }
+
+    private var tampered: (disk: SimulatedDisk, lsn: UInt64, what: Tampering)?
+
+    /// Kills the owner and damages a copy of what it left. False: nothing to damage, or nothing proves the last batch.
+    private mutating func tamper(_ store: SimulatedStore) -> Bool {
+        disk.limit(to: nil)
+        disk.healAll()
+        _ = store.log.writeStep()
+        _ = store.log.sealStep()
+        let isProven = store.log.writer.withLock { !$0.hasStopped && $0.log.isSealed }
+        disk = disk.copy()
+        guard isProven else { return false }
+        let what = Tampering.allCases.randomElement(using: &generator) ?? .rot
+        let copy = disk.copy()
+        guard what.apply(to: copy, &generator) else { return false }
+        tampered = (copy, store.log.gate.durableLSN.rawValue, what)
+        return true
+    }
+
+    /// I7: refused with a row that says why, or it was provably harmless.
+    private mutating func checkTampered() throws {
+        guard let (copy, lsn, what) = tampered else { return }
+        do {
+            let store = try SimulatedStore(copy, options: options)
+            tally.harmless += 1
+            guard store.log.recovery.recoveredLSN.rawValue == lsn else {
+                throw Finding("\(what): \(store.log.recovery.row) \(store.log.recovery.condition) \(lsn) silently became \(store.log.recovery.recoveredLSN) (I7)")
+            }
+            guard let rows = model.recover(lsn), store.content.sorted() == rows else {
+                throw Finding("\(what): other rows at LSN \(lsn) (I7)")
+            }
+        } catch let error as StorageError {
+            tally.refused += 1
+            guard let row = error.row, Tampering.refusals.contains(row) else { throw Finding("\(what): \(error)") }
+        }
+    }
+}
+
+/// Which files a store may leave.
+enum SimulatedFiles {
+    static func strangers(_ disk: SimulatedDisk, isOpen: Bool) -> [String] {
+        let directory = LogDirectory(root: SimulatedStore.root)
+        return disk.paths.filter { path in
+            if path == directory.format || path == directory.snapshotData { return false }
+            if isOpen, path == directory.spare { return false }
+            let name = String(path[path.index(after: path.lastIndex(of: "/")!)...])
+            switch SimulatedDisk.parent(path) {
+            case directory.wal: return LogDirectory.segmentNumber(ofName: name) == nil
+            case directory.quarantine: return ![".tail", ".unused"].contains { name.hasSuffix($0) }
+            default: return true
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Glibc
+import Testing
+
+@testable import StorageDrill
+
+/// What parent and child say to each other, and the plans of the rounds.
+@Suite struct ChildTests {
+    @Test func eventsComeAcross() {
+        var ends: [Int32] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        defer { for end in ends { close(end) } }
+        let events: [ChildEvent] = [
+            .opening, .opened(0), .begun(1), .acknowledged(.max), .acknowledged(0x0102_0304_0506_0708), .closing,
+            .closed,
+        ]
+        for event in events { event.send(ends[1]) }
+        var bytes = [UInt8](repeating: 0, count: 200)
+        let count = read(ends[0], &bytes, bytes.count)
+        #expect(count == events.count * ChildEvent.bytes)
+        for (index, event) in events.enumerated() {
+            let start = index * ChildEvent.bytes
+            #expect(ChildEvent(frame: bytes[start..<start + ChildEvent.bytes]) == event)
+        }
+        #expect(ChildEvent(frame: [0x7A, 0, 0, 0, 0, 0, 0, 0, 0]) == nil)
+        #expect(ChildEvent(frame: [0x6F]) == nil)
+    }
+
+    @Test func optionsComeAcross() throws {
+        var options = ChildOptions()
+        options.directory = "/some where"
+        (options.seed, options.committers, options.cycles, options.transactions) = (7, 3, 0, 12)
+        options.shape.usesDirectIO = false
+        options.shape.initialSegmentBytes = 65_536
+        options.shape.maximumSegmentBytes = 131_072
+        options.shape.checkpointLogBytes = 9_999
+        #expect(try ChildOptions(arguments: options.arguments) == options)
+        options.shape.usesDirectIO = true
+        #expect(try ChildOptions(arguments: options.arguments) == options)
+        for wrong in [[], ["--dir"], ["--dir", "x", "--seed", "y"], ["--dir", "x", "--nothing", "1"]] {
+            #expect(throws: DrillError.self) { try ChildOptions(arguments: wrong) }
+        }
+    }
+
+    @Test func plansAreFunctionsOfTheSeed() {
+        var kinds: Set<String> = []
+        for round in 0..<300 {
+            let plan = KillPlan(seed: 4, round: round, committers: 8, failpoints: ["x:1"])
+            #expect(plan.moment == KillPlan(seed: 4, round: round, committers: 8, failpoints: ["x:1"]).moment)
+            #expect((1...8).contains(plan.committers))
+            kinds.insert(String("\(plan.moment)".filter { !$0.isNumber }))
+        }
+        #expect(kinds.count == 6)
+        let moments = (0..<100).map { KillPlan(seed: 4, round: $0, committers: 8, failpoints: []).moment }
+        #expect(!moments.contains { if case .atFailpoint = $0 { true } else { false } })
+    }
+
+    @Test func endingsAreTold() throws {
+        #expect(try RecordedProgram.run("/bin/sh", ["-c", "exit 7"]) == .exit(7))
+        #expect(try RecordedProgram.run("/bin/sh", ["-c", "kill -9 $$"]) == .signal(9))
+        let check = "test \"$III_A\" = '1 2' && test -z \"${III_B+set}\" && test -n \"$PATH\""
+        #expect(try RecordedProgram.run("/bin/sh", ["-c", check], ["III_A": "1 2", "III_B": ""]) == .exit(0))
+        #expect(throws: DrillError.self) { try RecordedProgram.run("/no/such/program", []) }
+    }
+
+    @Test func silenceAndEndAreTold() throws {
+        var process = try ChildProcess(
+            program: "/bin/sh",
+            arguments: ["-c", "printf aBBBBBBBB; exec sleep 1000"],
+            environment: [:]
+        )
+        #expect(try process.read(until: .max) == .event(.acknowledged(0x4242_4242_4242_4242)))
+        #expect(try process.read(until: 0) == .silence)
+        process.kill()
+        #expect(try process.read(until: .max) == .end)
+        #expect(process.wait() == .signal(9))
+    }
+}
