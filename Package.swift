@@ -153,12 +153,6 @@ let package = Package(
             ],
             path: "Tests/Unit/Workers"
         ),
-        .testTarget(
-            name: "StorageDrillTests",
-            dependencies: ["StorageDrill", "CRecorder", "Storage"],
-            path: "Tests/Unit/StorageDrill",
-            exclude: ["Fixtures"]
-        ),
     ],
     swiftLanguageModes: [.v6]
 )
