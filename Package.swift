@@ -89,7 +89,9 @@ let package = Package(
         .executableTarget(
             name: "iii-storage-inspect",
             dependencies: [
+                "Adapters",
                 "Storage",
+                "StorageDrill",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "tools/iii-storage-inspect"
@@ -129,7 +131,9 @@ let package = Package(
         .testTarget(
             name: "StorageInspectTests",
             dependencies: [
+                "Adapters",
                 "Storage",
+                "StorageDrill",
                 "iii-storage-inspect",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -13,6 +13,8 @@ final class Console {
     private let output: Sink
     private let errors: Sink
     private let isOutputTerminal: Bool
+    /// A clock that only goes forward: for how long something took.
+    let nanoseconds: () -> UInt64
     private var progress: Progress
     private var buffer: [UInt8] = []
 
@@ -26,6 +28,7 @@ final class Console {
         self.output = output
         self.errors = errors
         self.isOutputTerminal = isOutputTerminal
+        self.nanoseconds = nanoseconds
         progress = Progress(isEnabled: isErrorTerminal, nanoseconds: nanoseconds)
         buffer.reserveCapacity(Self.bufferBytes)
     }
