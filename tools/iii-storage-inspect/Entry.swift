@@ -6,6 +6,7 @@ enum Entry {
     static func main() {
         // A reader that goes away (`| head -1`) shows as EPIPE in `Console`, which ends quietly.
         signal(SIGPIPE, SIG_IGN)
+        if CommandLine.arguments.dropFirst().first != SnapshotWalk.name { DamageSignals.install() }
         let status = Program.run(Array(CommandLine.arguments.dropFirst()), on: .standard)
         exit(status.rawValue)
     }

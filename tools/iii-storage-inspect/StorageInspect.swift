@@ -22,7 +22,8 @@ struct StorageInspect: ParsableCommand {
             """,
         version: "iii-storage-inspect, store format \(LogInspector.formatVersion)",
         subcommands: [
-            Summary.self, Segments.self, Batches.self, Records.self, Verify.self, History.self, Get.self,
+            Summary.self, Segments.self, Batches.self, Records.self, Snapshot.self, Verify.self, History.self, Get.self,
+            SnapshotWalk.self,
         ]
     )
 }
