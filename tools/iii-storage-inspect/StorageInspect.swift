@@ -23,7 +23,7 @@ struct StorageInspect: ParsableCommand {
         version: "iii-storage-inspect, store format \(LogInspector.formatVersion)",
         subcommands: [
             Summary.self, Segments.self, Batches.self, Records.self, Snapshot.self, Verify.self, History.self, Get.self,
-            SnapshotWalk.self,
+            Diff.self, Export.self, Import.self, Salvage.self, SnapshotWalk.self,
         ]
     )
 }

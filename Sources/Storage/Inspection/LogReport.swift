@@ -55,3 +55,8 @@ public enum InspectionLimits {
     /// Names listed from one directory.
     public static let listedFiles = 1000
 }
+
+/// Bounds of what a store takes, for tools.
+public enum StorageLimits {
+    public static let keyBytes = LogLimits.maximumKeyBytes
+}

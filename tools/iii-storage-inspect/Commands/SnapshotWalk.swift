@@ -41,7 +41,7 @@ struct SnapshotWalk: InspectCommand {
 
     private func tell(_ console: Console) throws {
         let snapshot = try SnapshotInspector(path: path, keys: try key.keys())
-        try ChildFrame(.facts, SnapshotFactsReport.json(snapshot.facts)).write(to: console)
+        try ChildFrame(.facts, facts(snapshot)).write(to: console)
         if let refusal = try confirmedRefusal(snapshot) {
             try ChildFrame(.refusal, ErrorJSON.json(refusal)).write(to: console)
         }
@@ -52,6 +52,10 @@ struct SnapshotWalk: InspectCommand {
                 .write(to: console)
         }
         try ChildFrame(kind: .end, number: report.matchesCheckpoint ? 1 : 0).write(to: console)
+    }
+
+    private func facts(_ snapshot: SnapshotInspector) -> JSON {
+        SnapshotFactsReport.json(snapshot.facts).adding([("storeID", JSON(snapshot.storeID))])
     }
 
     /// A running engine may have gone on meanwhile: what is wrong must be wrong with what the snapshot says now.
