@@ -10,6 +10,7 @@ enum Entry {
         let arguments = Array(CommandLine.arguments.dropFirst())
         // What `drill` starts and kills: no command for people.
         if arguments.first == Drill.childCommand { exit(DrillChild.run(arguments: Array(arguments.dropFirst()))) }
+        if arguments.first != SnapshotWalk.name { DamageSignals.install() }
         let status = Program.run(arguments, on: .standard)
         exit(status.rawValue)
     }

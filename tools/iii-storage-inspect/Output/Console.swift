@@ -10,6 +10,8 @@ final class Console {
 
     static let bufferBytes = 64 * 1024
 
+    /// This tool's executable, for work in a process of its own.
+    let tool: String
     private let output: Sink
     private let errors: Sink
     private let isOutputTerminal: Bool
@@ -23,8 +25,10 @@ final class Console {
         errors: @escaping Sink,
         isOutputTerminal: Bool,
         isErrorTerminal: Bool,
-        nanoseconds: @escaping () -> UInt64
+        nanoseconds: @escaping () -> UInt64,
+        tool: String = "/proc/self/exe"
     ) {
+        self.tool = tool
         self.output = output
         self.errors = errors
         self.isOutputTerminal = isOutputTerminal
