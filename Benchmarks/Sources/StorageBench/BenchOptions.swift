@@ -5,7 +5,8 @@ import Glibc
 struct BenchOptions: Sendable {
     static let usage = """
         usage: Benchmarks/run storage [--only NAME]… [--quick] [--seconds S] [--repeats N] [--dir PATH] [--json FILE]
-                                      [--patience S] [--store-mib N] [--soak-seconds S] [--keep]
+                                      [--patience S] [--normal-priority] [--store-mib N]
+                                      [--soak-seconds S] [--keep]
         names: \(StorageFigure.allCases.map(\.rawValue).joined(separator: ", "))
         """
 
@@ -22,6 +23,8 @@ struct BenchOptions: Sendable {
     var storeMebibytes = 4096
     /// How long a figure may repeat slices in which other processes took the machine.
     var patienceSeconds = 60.0
+    /// Whether both sides get ahead of other processes; see `Realtime`.
+    var isRealtime = true
     /// How long `memory` watches.
     var soakSeconds = 600.0
     /// Leaves the large stores for the next run.
@@ -34,6 +37,7 @@ struct BenchOptions: Sendable {
             switch option {
             case "--quick": break
             case "--keep": keeps = true
+            case "--normal-priority": isRealtime = false
             case "--only": only.append(try Self.figure(Self.value(&rest, of: option)))
             case "--seconds": seconds = try Self.number(&rest, of: option)
             case "--repeats": repeats = Int(try Self.number(&rest, of: option))

@@ -75,7 +75,7 @@ extension StorageBench {
     func compare(_ sides: [Side]) throws -> Comparison {
         let all = try SyncLimit.Pattern.allCases.map { try limitSide($0) } + sides
         let slices = max(1, windowNanoseconds / Self.sliceNanoseconds)
-        let deadline = monotonicNanoseconds() + Int(options.patienceSeconds * 1e9)
+        let quiet = try QuietMachine(directory: options.directory, patienceSeconds: options.patienceSeconds)
         var comparison = Comparison()
         for round in 0..<options.repeats {
             for number in 0..<slices {
@@ -86,23 +86,15 @@ extension StorageBench {
                 )
                 // Every other slice in reverse, so that no side always follows the same one.
                 let turn = number % 2 == 0 ? all : all.reversed()
-                for (side, result) in zip(turn, try quietly(until: deadline) { try turn.map { try $0.run(slice) } }) {
+                for (side, result) in zip(turn, try quiet.measure { try turn.map { try $0.run(slice) } }) {
                     comparison.add(result, to: side.name, round)
                 }
             }
         }
-        return comparison
-    }
-
-    /// Measures again while other processes take the machine, until the deadline.
-    private func quietly<Result>(until deadline: Int, _ body: () throws -> Result) throws -> Result {
-        while true {
-            let before = try MachineLoad()
-            let result = try body()
-            let others = try MachineLoad().othersShare(since: before)
-            if others <= MachineLoad.quietShare { return result }
-            guard monotonicNanoseconds() < deadline else { return result }
+        if quiet.disturbed > 0 {
+            log("\(quiet.disturbed) of \(options.repeats * slices) slices were disturbed by other processes")
         }
+        return comparison
     }
 
     private func limitSide(_ pattern: SyncLimit.Pattern) throws -> Side {

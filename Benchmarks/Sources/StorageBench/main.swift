@@ -9,6 +9,7 @@ func run() throws {
     if arguments.first == Child.flag { return try Child.run(Array(arguments.dropFirst())) }
     let bench = try StorageBench(BenchOptions(arguments))
     defer { bench.cleanUp() }
+    if bench.options.isRealtime, !Realtime.begin() { bench.log("no right to use real-time priority: \(Realtime.risk)") }
     var report = Report()
     var failures: [String] = []
     for figure in bench.options.only.isEmpty ? StorageFigure.allCases : bench.options.only {
