@@ -72,6 +72,21 @@ import Testing
         #expect(access(scratch.path + "/r", F_OK) != 0)
     }
 
+    /// What an engine with `retain_log_hours` keeps must not go because somebody made a backup.
+    @Test func historyStays() throws {
+        let scratch = try Scratch()
+        let store = scratch.path + "/store"
+        var options = StoreFixture.options
+        options.retainLogBytes = .max
+        try StoreFixture.closed(store, rows: 80, options: options)
+        let before = try LogInspector(path: store).facts().segments.map(\.number)
+        #expect(before.count > 4)
+        for number in 1...3 {
+            #expect(Run("backup", store, "--to", scratch.path + "/b\(number)").status == .sound)
+            #expect(try LogInspector(path: store).facts().segments.map(\.number).starts(with: before))
+        }
+    }
+
     @Test func encrypted() throws {
         let scratch = try Scratch()
         let (store, key) = (scratch.path + "/store", scratch.path + "/key")
