@@ -7,8 +7,9 @@ struct StorageInspect: ParsableCommand {
         commandName: "iii-storage-inspect",
         abstract: "Look into a store's directory without changing it.",
         discussion: """
-            STORE is the directory that holds FORMAT and wal/: the file_path of the configuration. It is only read: no \
-            lock is taken, no file is created, damage stops nothing, and an engine may have the store open meanwhile.
+            STORE is the directory that holds FORMAT and wal/: the file_path of the configuration. It is only read \
+            (but for LMDB's own snapshot/lock.mdb, which keeps what is being read): the store's lock is not taken, \
+            damage stops nothing, and an engine may have the store open meanwhile.
 
             Every command reads the whole log and ends with its condition, as recovery would judge it:
               0  sound
