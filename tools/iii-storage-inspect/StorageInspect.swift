@@ -7,9 +7,10 @@ struct StorageInspect: ParsableCommand {
         commandName: "iii-storage-inspect",
         abstract: "Look into a store's directory; back it up, move it, save what can be saved.",
         discussion: """
-            STORE is the directory that holds FORMAT and wal/: the file_path of the configuration. It is only read: no \
-            lock is taken, no file is created, damage stops nothing, and an engine may have the store open meanwhile. Only \
-            backup, which opens and closes a stopped store, and cut change it.
+            STORE is the directory that holds FORMAT and wal/: the file_path of the configuration. It is only read \
+            (but for LMDB's own snapshot/lock.mdb, which keeps what is being read): the store's lock is not taken, \
+            damage stops nothing, and an engine may have the store open meanwhile. Only backup, which opens and closes \
+            a stopped store, and cut change it.
 
             Every command that reads the log reads all of it and ends with its condition, as recovery would judge it:
               0  sound

@@ -24,6 +24,8 @@ public final class StoreCursor {
         var changes: OrderedTable.Cursor
         var trims: RangeTombstones
         var rows: any SnapshotCursor
+        /// Rows of the snapshot that were passed.
+        var count: UInt64 = 0
     }
 
     /// nil at the end. Throws `.damaged` (R17) at a damaged row.
@@ -55,19 +57,34 @@ public final class StoreCursor {
         while true {
             let key = now.rows.key
             guard let entry = now.changes.current, key.map({ Self.comes(entry, notAfter: $0) }) ?? true else {
-                guard let key else { return nil }
+                guard let key else {
+                    try requireAll(now)
+                    return nil
+                }
                 let row = try now.trims.covering(key) == nil ? read(now, key) : nil
                 try now.rows.advance()
+                now.count += 1
                 if let row { return row }
                 continue
             }
             // What the log says of a key hides the snapshot's row.
-            if let key, Self.isEqual(entry, key) { try now.rows.advance() }
+            if let key, Self.isEqual(entry, key) {
+                try now.rows.advance()
+                now.count += 1
+            }
             now.changes.advance()
             if let value = entry.value {
                 return SnapshotRow(table: now.table, key: entry.key, value: value, lsn: LSN(rawValue: entry.lsn))
             }
         }
+    }
+
+    /// A damaged page may drop rows without a word: the checkpoint row knows how many there are.
+    private func requireAll(_ source: Source) throws(StorageError) {
+        let expected = snapshot.row?.counts[source.table.rawValue] ?? 0
+        guard source.count != expected else { return }
+        let what = "table \(source.table.rawValue) has \(source.count) rows instead of \(expected)"
+        throw .snapshotDamaged(snapshot.path, what)
     }
 
     private func read(_ source: Source, _ key: UnsafeRawBufferPointer) throws(StorageError) -> SnapshotRow {

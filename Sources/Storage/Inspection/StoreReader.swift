@@ -9,6 +9,8 @@ public final class StoreReader {
     let core: CommitCore
     let snapshot: SnapshotInspector
     let position: LSN?
+    /// Canonical path of the store.
+    public var path: String { snapshot.directory.root }
 
     /// The content at the end of the log, or after an earlier record.
     ///

@@ -20,7 +20,10 @@ extension ValueAtPosition {
         copy.answer = .snapshot(row)
         // Unchanged from its LSN up to the checkpoint.
         if let row, row.lsn <= moment, moment <= checkpoint.lsn { return copy }
-        guard moment >= checkpoint.lsn, isLogWhole(reason, behind: checkpoint.lsn, log) else { return self }
+        guard moment >= checkpoint.lsn, isLogWhole(reason, behind: checkpoint.lsn, log) else {
+            if case .beyondEnd = reason { copy.answer = .unknown(.beforeRetention) } else { return self }
+            return copy
+        }
         return copy
     }
 

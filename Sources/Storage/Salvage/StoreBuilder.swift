@@ -152,7 +152,10 @@ public final class StoreBuilder {
         )
         var spare: PreparedSegment?
         try Self.orFail { () throws(SystemCallError) in
-            spare = try SegmentPreparer(io: io, directory: partial).take(atLeast: LogLimits.initialSegmentBytes)
+            spare = try SegmentPreparer(io: io, directory: partial).take(
+                atLeast: LogLimits.initialSegmentBytes,
+                wanted: LogLimits.initialSegmentBytes
+            )
         }
         guard let spare else { return }
         try writer.activate(spare)

@@ -1,6 +1,7 @@
 /// The log's part of a salvage.
 extension StoreSalvage {
     func readLog(_ observe: (LogInspector.RecordEvent) throws -> Void) throws {
+        if unknown.range != nil { try restoreRange() }
         let log = try source.records { event in
             switch event {
             case .record(let record): try take(record)
@@ -20,7 +21,15 @@ extension StoreSalvage {
             try settle(record)
             return try made().apply(record)
         }
-        try restore(record)
+        if unknown.range == nil { try restore(record) }
+    }
+
+    /// What the log says up to the checkpoint, and the snapshot's sound rows over it: they are the later word.
+    private func restoreRange() throws {
+        _ = try source.records { event in
+            if case .record(let record) = event, record.lsn <= checkpoint { try restore(record) }
+        }
+        try putSnapshotAgain()
     }
 
     /// What a damaged row is from now on is known again.

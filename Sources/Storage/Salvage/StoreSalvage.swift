@@ -20,6 +20,9 @@ public final class StoreSalvage {
     var storeID: String?
     var facts: SnapshotFacts?
     var unknown = UnknownRows()
+    /// Rows that the walk met, by table, damaged ones included.
+    private var met: [UInt16: UInt64] = [:]
+    private var snapshotSource: (any SnapshotSource)?
     /// Gaps anywhere in the log.
     var allGaps: [LogGap] = []
     /// Where the new log goes on.
@@ -70,6 +73,7 @@ public final class StoreSalvage {
     }
 
     private func readSnapshot(_ source: any SnapshotSource) throws {
+        snapshotSource = source
         var last: SnapshotRow?
         let ending = try source.walk(reversed: false) { news in
             try take(news) { last = $0 }
@@ -77,11 +81,36 @@ public final class StoreSalvage {
         }
         if let ending {
             try readBackwards(source, ending, upTo: last)
+        } else if let missing = missingRows() {
+            report.snapshot = .partial(missing)
+            unknown.range = (nil, nil)
         }
         report.snapshotLSN = facts?.checkpoint?.lsn
         try announce(
             .snapshot(report.snapshot, report.snapshotLSN, rows: report.rowsFromSnapshot, damaged: unknown.damaged.count)
         )
+    }
+
+    /// A damaged page may drop rows without a word: the checkpoint row knows how many there are.
+    private func missingRows() -> String? {
+        let expected = facts?.checkpoint?.tables ?? [:]
+        guard expected != met else { return nil }
+        let counts = (met.values.reduce(0, +), expected.values.reduce(0, +))
+        return "\(counts.0) rows were found instead of \(counts.1)"
+    }
+
+    /// The sound rows once more, over what the log said of them before the checkpoint.
+    func putSnapshotAgain() throws {
+        for isReversed in [false, true] {
+            var isInside = true
+            _ = try snapshotSource?.walk(reversed: isReversed) { news in
+                guard case .item(.row(let row)) = news else { return true }
+                isInside = !isReversed || !unknown.isBefore(row.rowKey)
+                if isInside { try made().put(row) }
+                return isInside
+            }
+            if !unknown.hasEnds { return }
+        }
     }
 
     /// Where the walk could not go on, the rows behind may be reached from the other end.
@@ -111,10 +140,12 @@ public final class StoreSalvage {
             self.facts = facts
             self.storeID = storeID
         case .item(.damaged(let row)):
+            met[row.table.rawValue, default: 0] += 1
             unknown.add(row.table, row.key)
         case .item(.row(let row)):
             try made().put(row)
             report.rowsFromSnapshot += 1
+            met[row.table.rawValue, default: 0] += 1
             visit(row)
         }
     }

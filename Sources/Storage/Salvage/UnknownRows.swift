@@ -23,6 +23,14 @@ struct UnknownRows {
             && range.before.map { compareKeys(rowKey, $0) < 0 } ?? true
     }
 
+    /// The range has an end: the walk was interrupted.
+    var hasEnds: Bool { range.map { $0.after != nil || $0.before != nil } ?? false }
+
+    /// Not behind the last row that could be read forwards.
+    func isBefore(_ rowKey: Bytes) -> Bool {
+        range?.after.map { compareKeys(rowKey, $0) <= 0 } ?? false
+    }
+
     /// A change says what a row is from now on.
     mutating func settle(_ rowKey: Bytes, _ lsn: LSN) {
         guard damaged[rowKey] != nil else { return }

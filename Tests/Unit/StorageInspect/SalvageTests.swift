@@ -45,7 +45,7 @@ import Testing
         try CheckpointedStore.rewrite(store.segment(1)) { $0[4 * 4096 + 100] ^= 1 }
         let (run, content) = try await salvage(store, .damage)
         #expect(content == expected { $0[3] = nil }, "\(run.text)")
-        #expect(run.text.contains("lost row     table 1 key key 3"), "\(run.text)")
+        #expect(run.text.contains("lost row      table 1 key key 3"), "\(run.text)")
     }
 
     @Test func noSnapshotButTheWholeLog() async throws {
@@ -78,7 +78,7 @@ import Testing
         try CheckpointedStore.rewrite(store.segment(segment)) { $0[offset + 100] ^= 1 }
         let (run, content) = try await salvage(store, .damage)
         #expect(content == expected { $0[4] = "first 4" }, "\(run.text)")
-        #expect(run.text.contains("lost         LSN 23") && run.text.contains("likely lost: table 1 key key 4"), "\(run.text)")
+        #expect(run.text.contains("lost          LSN 23") && run.text.contains("likely lost: table 1 key key 4"), "\(run.text)")
         #expect(run.text.contains("last certain  LSN 22"), "\(run.text)")
         #expect(run.text.contains("key 19 (LSN 20)"), "uncertain rows are named: \(run.text)")
     }

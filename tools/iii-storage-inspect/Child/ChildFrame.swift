@@ -50,6 +50,8 @@ struct ChildFrame {
 
     func write(to console: Console) throws {
         for part in [header, key, value] { try part.withUnsafeBytes { try console.write($0) } }
+        // A process that is ended by the next page takes nothing with it that it has read.
+        try console.finish()
     }
 
     /// nil: what stands there is no frame.

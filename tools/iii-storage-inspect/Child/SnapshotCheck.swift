@@ -31,7 +31,11 @@ struct SnapshotCheck {
 
 extension SnapshotCheck {
     /// - Parameter path: the store's directory.
-    static func run(_ path: String, _ key: KeyArguments, isDeep: Bool, _ console: Console) throws -> SnapshotCheck {
+    static func run(_ path: String, _ key: KeyArguments, _ log: LogReport, isDeep: Bool, _ console: Console) throws
+        -> SnapshotCheck
+    {
+        // A creation that was cut short has none yet.
+        if log.verdict.condition == .new { return SnapshotCheck() }
         var words = [SnapshotWalk.name, path] + key.words
         if isDeep { words += ["--deep", "--replay"] }
         var check = SnapshotCheck()

@@ -28,7 +28,11 @@ struct Diff: InspectCommand {
     func run(on console: Console) throws -> ProcessStatus {
         let keys = try store.key.keys()
         let first = try StoreContent.read(try store.open(console).path, keys)
-        let second = try StoreContent.read(try LogInspector(path: other, keys: keys).path, keys)
+        let path = try LogInspector(path: other, keys: keys).path
+        guard path != first.path else {
+            throw CommandFailure("both paths name the same store", path: path, remedy: "name two stores")
+        }
+        let second = try StoreContent.read(path, keys)
         var merge = DiffMerge(first.cursor(table), second.cursor(table), ignoresLSN: ignoresLSN)
         var list = Table(DiffReport.columns, on: console)
         while let difference = try merge.next() {

@@ -40,11 +40,9 @@ struct SnapshotWalk: InspectCommand {
     }
 
     private func tell(_ console: Console) throws {
-        let snapshot = try SnapshotInspector(path: path, keys: try key.keys())
+        let (snapshot, refusal) = try open()
         try ChildFrame(.facts, facts(snapshot)).write(to: console)
-        if let refusal = try confirmedRefusal(snapshot) {
-            try ChildFrame(.refusal, ErrorJSON.json(refusal)).write(to: console)
-        }
+        if let refusal { try ChildFrame(.refusal, ErrorJSON.json(refusal)).write(to: console) }
         guard deep || rows else { return try ChildFrame(kind: .end, number: 1).write(to: console) }
         let report = try walk(snapshot, console)
         if replay {
@@ -58,11 +56,17 @@ struct SnapshotWalk: InspectCommand {
         SnapshotFactsReport.json(snapshot.facts).adding([("storeID", JSON(snapshot.storeID))])
     }
 
-    /// A running engine may have gone on meanwhile: what is wrong must be wrong with what the snapshot says now.
-    private func confirmedRefusal(_ snapshot: SnapshotInspector) throws -> StorageError? {
-        guard let refusal = try snapshot.logRefusal() else { return nil }
-        guard try LogInspector(path: path).facts().lock.isHeld else { return refusal }
-        return try SnapshotInspector(path: path, keys: try key.keys()).logRefusal()
+    /// A running engine may have gone on meanwhile: what is wrong must be wrong with what the snapshot says now. LMDB
+    /// must not be open twice in a process.
+    private func open() throws -> (SnapshotInspector, StorageError?) {
+        do {
+            let snapshot = try SnapshotInspector(path: path, keys: try key.keys())
+            let refusal = try snapshot.logRefusal()
+            let isHeld = try refusal != nil && LogInspector(path: path).facts().lock.isHeld
+            if !isHeld { return (snapshot, refusal) }
+        }
+        let snapshot = try SnapshotInspector(path: path, keys: try key.keys())
+        return (snapshot, try snapshot.logRefusal())
     }
 
     private func walk(_ snapshot: SnapshotInspector, _ console: Console) throws -> SnapshotReport {

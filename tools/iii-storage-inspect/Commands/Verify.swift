@@ -28,7 +28,7 @@ struct Verify: InspectCommand {
         let facts = try inspector.facts()
         var progress = ReadingProgress(facts, console)
         let log = try inspector.walk { progress.pass($0) }
-        let snapshot = try SnapshotCheck.run(inspector.path, store.key, isDeep: deep, console)
+        let snapshot = try SnapshotCheck.run(inspector.path, store.key, log, isDeep: deep, console)
         let report = VerifyReport(log: log, snapshot: snapshot, path: inspector.path)
         if store.json {
             try console.line(report.json)

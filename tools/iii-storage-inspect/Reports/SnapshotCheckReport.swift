@@ -18,7 +18,7 @@ struct SnapshotCheckReport {
     }
 
     private var words: String {
-        guard let facts = check.facts else { return "not readable" }
+        guard let facts = check.facts else { return check.failure == nil ? "none yet" : "not readable" }
         let depth = check.isDeep && check.matchesCheckpoint != nil ? ", every row read" : ""
         return SnapshotFactsReport.phrase(facts) + depth
     }
