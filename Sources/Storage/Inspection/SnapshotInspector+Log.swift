@@ -11,7 +11,8 @@ extension SnapshotInspector {
         do throws(SystemCallError) {
             guard try io.exists(directory.segment(end.segment)) else {
                 return try successorAccounts(for: end)
-                    ? nil : .logLost(directory.segment(end.segment), "\(reach) in segment \(end.segment), which is not there")
+                    ? nil
+                    : .logLost(directory.segment(end.segment), "\(reach) in segment \(end.segment), which is not there")
             }
         } catch {
             throw .deviceFailed(error)

@@ -19,7 +19,8 @@ extension SnapshotInspector {
         defer { snapshot.endRead() }
         var audit = SnapshotAudit()
         var omitted: UInt64 = 0
-        let cursor = try table.map { try snapshot.rows(of: $0, reversed: reversed) } ?? snapshot.allRows(reversed: reversed)
+        let cursor =
+            try table.map { try snapshot.rows(of: $0, reversed: reversed) } ?? snapshot.allRows(reversed: reversed)
         while let key = cursor.rowKey {
             if let id = SnapshotKey.table(of: key), id != SnapshotKey.checkpointTable {
                 let item = try read(cursor, id, &audit)
@@ -56,7 +57,8 @@ extension SnapshotInspector {
         audit.damaged.append(.init(table: row.table, key: row.key, reason: row.reason))
     }
 
-    private func report(_ audit: SnapshotAudit, _ omitted: UInt64, of table: TableID?, isWhole: Bool) -> SnapshotReport {
+    private func report(_ audit: SnapshotAudit, _ omitted: UInt64, of table: TableID?, isWhole: Bool) -> SnapshotReport
+    {
         SnapshotReport(
             damaged: audit.damaged.map { .init(table: $0.table, key: $0.key, reason: $0.reason) },
             omittedDamaged: omitted,

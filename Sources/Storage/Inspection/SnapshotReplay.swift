@@ -46,7 +46,9 @@ extension SnapshotInspector {
     }
 
     private static func obstacle(_ log: LogReport, through last: LSN) -> String? {
-        guard log.retainedFrom == LSN(rawValue: 1) else { return "the log is retained only from LSN \(log.retainedFrom) on" }
+        guard log.retainedFrom == LSN(rawValue: 1) else {
+            return "the log is retained only from LSN \(log.retainedFrom) on"
+        }
         guard log.content.lastLSN ?? .zero >= last else { return "the log ends before LSN \(last)" }
         let gap = log.gaps.first { !$0.losesNothing && $0.firstLSN ?? .zero <= last }
         return gap.map { "the log lacks records from LSN \($0.firstLSN ?? .zero) on" }

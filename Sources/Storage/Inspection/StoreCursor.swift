@@ -116,7 +116,9 @@ extension StoreReader {
     public var uncertainty: StorageError? {
         let checkpoint = snapshot.facts.checkpoint?.lsn ?? .zero
         let gap = log.gaps.first { !$0.losesNothing && $0.lastLSN ?? LSN(rawValue: .max) > checkpoint }
-        if let gap, gap.firstLSN ?? .zero <= position ?? LSN(rawValue: .max) { return log.problems.first ?? .incomplete(gap) }
+        if let gap, gap.firstLSN ?? .zero <= position ?? LSN(rawValue: .max) {
+            return log.problems.first ?? .incomplete(gap)
+        }
         let begins = log.retainedFrom.rawValue <= checkpoint.rawValue + 1
         return begins ? nil : log.problems.first ?? .behindSnapshot(checkpoint, log.retainedFrom)
     }

@@ -183,7 +183,8 @@ public final class StoreBuilder {
         do {
             try body()
         } catch {
-            let what = "the new store can't be made: \(error.reason). Name a path that does not exist, on a disk with room"
+            let what =
+                "the new store can't be made: \(error.reason). Name a path that does not exist, on a disk with room"
             let code: StorageError.Code = error.number == EEXIST ? .unusableDirectory : .inputOutput
             throw StorageError(code, what, path: error.path, systemCall: error)
         }

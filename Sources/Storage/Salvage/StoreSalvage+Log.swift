@@ -72,7 +72,8 @@ extension StoreSalvage {
     /// A log that begins only behind the snapshot.
     private func noteMissingBeginning(_ log: LogReport) {
         guard log.content.batches > 0, log.retainedFrom.rawValue > checkpoint.rawValue + 1 else { return }
-        guard !allGaps.contains(where: { $0.lastLSN.map { $0.rawValue + 1 == log.retainedFrom.rawValue } ?? false }) else {
+        guard !allGaps.contains(where: { $0.lastLSN.map { $0.rawValue + 1 == log.retainedFrom.rawValue } ?? false })
+        else {
             return
         }
         let first = log.content.firstBatch ?? 1
@@ -97,7 +98,11 @@ extension StoreSalvage {
         report.lastCertainLSN = isRooted ? max(checkpoint, last ?? log.content.lastLSN ?? .zero) : nil
         end = .init(
             lsn: report.lastLSN,
-            batch: max(facts?.checkpoint?.batch ?? 0, log.content.lastBatch ?? 0, allGaps.compactMap(\.lastBatch).max() ?? 0),
+            batch: max(
+                facts?.checkpoint?.batch ?? 0,
+                log.content.lastBatch ?? 0,
+                allGaps.compactMap(\.lastBatch).max() ?? 0
+            ),
             segment: facts?.checkpoint?.segment ?? 0
         )
     }

@@ -87,7 +87,12 @@ public final class StoreSalvage {
         }
         report.snapshotLSN = facts?.checkpoint?.lsn
         try announce(
-            .snapshot(report.snapshot, report.snapshotLSN, rows: report.rowsFromSnapshot, damaged: unknown.damaged.count)
+            .snapshot(
+                report.snapshot,
+                report.snapshotLSN,
+                rows: report.rowsFromSnapshot,
+                damaged: unknown.damaged.count
+            )
         )
     }
 

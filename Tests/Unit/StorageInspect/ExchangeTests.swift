@@ -30,7 +30,10 @@ import Testing
         let bad: [(String, String)] = [
             (lines.dropLast().joined(separator: "\n") + "\n", "without a trailer"),
             (([lines[0]] + lines.dropFirst(2)).joined(separator: "\n") + "\n", "the trailer counts 20 rows"),
-            (([lines[1], lines[0]] + lines.dropFirst(2)).joined(separator: "\n") + "\n", "line 2: the row does not follow"),
+            (
+                ([lines[1], lines[0]] + lines.dropFirst(2)).joined(separator: "\n") + "\n",
+                "line 2: the row does not follow"
+            ),
             ("{\"table\":1}\n", "line 1: \"key\""), ("nonsense\n", "line 1: this is not"),
             ((lines + ["{}"]).joined(separator: "\n"), "something follows"),
         ]

@@ -75,10 +75,13 @@ import Testing
         let batch = try #require(batches.first { $0["firstLSN"]?.integer == 23 && $0["records"]?.integer == 1 })
         let segment = try #require(batch["segment"]?.integer)
         let offset = Int(try #require(batch["offset"]?.integer))
-        try CheckpointedStore.rewrite(store.segment(segment)) { $0[offset + 100] ^= 1 }
+        try CheckpointedStore.rewrite(store.segment(segment)) { $0[offset + 106] ^= 1 }
         let (run, content) = try await salvage(store, .damage)
         #expect(content == expected { $0[4] = "first 4" }, "\(run.text)")
-        #expect(run.text.contains("lost          LSN 23") && run.text.contains("likely lost: table 1 key key 4"), "\(run.text)")
+        #expect(
+            run.text.contains("lost          LSN 23") && run.text.contains("likely lost: table 1 key key 4"),
+            "\(run.text)"
+        )
         #expect(run.text.contains("last certain  LSN 22"), "\(run.text)")
         #expect(run.text.contains("key 19 (LSN 20)"), "uncertain rows are named: \(run.text)")
     }

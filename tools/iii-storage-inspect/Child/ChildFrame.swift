@@ -61,7 +61,9 @@ struct ChildFrame {
         }
         guard header.count == Self.headerBytes, let kind = Kind(rawValue: header[0]) else { return nil }
         let sizes = (Int(integer(4, 4)), Int(integer(16, 4)))
-        guard sizes.0 + sizes.1 <= Self.maximumBytes, let key = body(sizes.0), let value = body(sizes.1) else { return nil }
+        guard sizes.0 + sizes.1 <= Self.maximumBytes, let key = body(sizes.0), let value = body(sizes.1) else {
+            return nil
+        }
         self.init(
             kind: kind,
             table: TableID(rawValue: UInt16(integer(2, 2))),

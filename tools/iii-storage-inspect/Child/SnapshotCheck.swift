@@ -56,7 +56,8 @@ extension SnapshotCheck {
         switch frame.kind {
         case .facts: facts = json().flatMap { SnapshotFactsReport.facts($0) }
         case .row: break
-        case .damaged: add(.init(table: frame.table, key: frame.key, reason: String(decoding: frame.value, as: UTF8.self)))
+        case .damaged:
+            add(.init(table: frame.table, key: frame.key, reason: String(decoding: frame.value, as: UTF8.self)))
         case .progress: console.showProgress("reading the snapshot", done: frame.number, of: facts?.rows ?? 0)
         case .refusal: refusal = ErrorJSON.error(json())
         case .replay: replay = json().map { ReplayReport($0) }

@@ -33,7 +33,9 @@ struct SnapshotChild {
         close(descriptor)
         let status = Self.wait(process)
         let number = status & 0x7F
-        if number != 0 { return .broken("the process that read it was ended by signal \(number) (\(Self.name(number)))") }
+        if number != 0 {
+            return .broken("the process that read it was ended by signal \(number) (\(Self.name(number)))")
+        }
         return isFinished ? .finished : .broken("the process that read it ended early, with status \(status >> 8)")
     }
 

@@ -40,7 +40,9 @@ struct Import: InspectCommand {
     }
 
     /// Returns what was put, as a trailer over lines of our own form, and the last LSN.
-    private func read(_ lines: LineReader, into builder: StoreBuilder, _ console: Console) throws -> (ExportTrailer, LSN) {
+    private func read(_ lines: LineReader, into builder: StoreBuilder, _ console: Console) throws -> (
+        ExportTrailer, LSN
+    ) {
         var asRead = ExportTrailer(through: .zero)
         var asPut = ExportTrailer(through: .zero)
         var last: SnapshotRow?

@@ -31,7 +31,11 @@ final class LineReader {
             if let end = buffer[searched...].firstIndex(of: 0x0A) { return take(through: end) }
             searched = buffer.count
             guard buffer.count - offset <= Self.maximumLineBytes else {
-                throw CommandFailure("line \(number + 1) is too long", path: path, remedy: "this is no export of this tool")
+                throw CommandFailure(
+                    "line \(number + 1) is too long",
+                    path: path,
+                    remedy: "this is no export of this tool"
+                )
             }
             guard !isAtEnd else { return offset < buffer.count ? take(through: buffer.count - 1) : nil }
             searched -= try fill()

@@ -114,7 +114,9 @@ private struct JSONReader {
         var text: [UInt8] = []
         while offset < bytes.count {
             let start = offset
-            while offset < bytes.count, bytes[offset] >= 0x20, bytes[offset] != 0x22, bytes[offset] != 0x5C { offset += 1 }
+            while offset < bytes.count, bytes[offset] >= 0x20, bytes[offset] != 0x22, bytes[offset] != 0x5C {
+                offset += 1
+            }
             text += bytes[start..<offset]
             guard offset < bytes.count else { return nil }
             if take("\"") { return String(validating: text, as: UTF8.self) }

@@ -24,7 +24,8 @@ struct BaseReport {
         if let failure { return "the snapshot can't tell: \(ProblemReport.phrase(failure))" }
         guard let checkpoint else { return "there is no checkpoint yet: everything is in the log" }
         guard let row else { return "the snapshot of LSN \(checkpoint) has no such row" }
-        return "the snapshot of LSN \(checkpoint) holds it as set by LSN \(row.lsn): \(ByteText.value(.init(row.value)))"
+        return
+            "the snapshot of LSN \(checkpoint) holds it as set by LSN \(row.lsn): \(ByteText.value(.init(row.value)))"
     }
 
     func json(isRaw: Bool) -> JSON {

@@ -19,7 +19,9 @@ struct CertaintyReport {
     func add(to listing: inout Listing) {
         guard ProcessStatus(log.verdict.condition) == .damage || snapshot.isDamaged else { return }
         listing.add("last certain", last.map { "LSN \($0)" } ?? "none: neither snapshot nor log is whole")
-        guard !log.gaps.isEmpty, let last, log.gaps.allSatisfy({ $0.lastLSN ?? LSN(rawValue: .max) <= last }) else { return }
+        guard !log.gaps.isEmpty, let last, log.gaps.allSatisfy({ $0.lastLSN ?? LSN(rawValue: .max) <= last }) else {
+            return
+        }
         listing.add("note", "the log's gaps lie before the snapshot: only history is lost")
     }
 }

@@ -15,7 +15,7 @@ enum DiffReport {
     static func row(_ difference: DiffMerge.Difference) -> [String] {
         let row = difference.first ?? difference.second
         return [
-            name(difference).words, String(row?.table.rawValue ?? 0), ByteText.key(row?.key ?? [])
+            name(difference).words, String(row?.table.rawValue ?? 0), ByteText.key(row?.key ?? []),
         ] + cells(difference.first) + cells(difference.second)
     }
 

@@ -24,8 +24,10 @@ struct ReplayReport {
     }
 
     private static func json(_ difference: SnapshotReplay.Difference) -> JSON {
-        JSON.object([("kind", .string(difference.kind.rawValue)), ("table", .number(UInt64(difference.table.rawValue)))])
-            .adding(ByteText.members("key", difference.key, isRaw: false))
+        JSON.object([
+            ("kind", .string(difference.kind.rawValue)), ("table", .number(UInt64(difference.table.rawValue))),
+        ])
+        .adding(ByteText.members("key", difference.key, isRaw: false))
     }
 
     private static func difference(_ json: JSON) -> SnapshotReplay.Difference? {

@@ -2,7 +2,9 @@ import Storage
 
 /// One row of a snapshot as a row and as JSON.
 enum RowReport {
-    static let columns: [Table.Column] = [.right("TABLE"), .right("LSN"), .left("KEY"), .right("BYTES"), .left("VALUE")]
+    static let columns: [Table.Column] = [
+        .right("TABLE"), .right("LSN"), .left("KEY"), .right("BYTES"), .left("VALUE"),
+    ]
 
     static func row(_ item: SnapshotItem, isFull: Bool) -> [String] {
         switch item {

@@ -37,7 +37,10 @@ enum SalvageText {
         for row in report.recovered { listing.add("recovered", phrase(row) + " from the log") }
         if report.uncertainCount > 0 {
             let count = Amounts.count(report.uncertainCount, "row", "rows")
-            listing.add("uncertain", "\(count): last certain change before a gap, maybe older than the last acknowledged")
+            listing.add(
+                "uncertain",
+                "\(count): last certain change before a gap, maybe older than the last acknowledged"
+            )
         }
         for row in report.uncertain { listing.add("", phrase(row)) }
         if report.omittedUncertain > 0 { listing.add("", "and \(report.omittedUncertain) more") }

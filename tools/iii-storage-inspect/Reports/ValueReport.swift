@@ -67,8 +67,11 @@ struct ValueReport {
         let body = value.map { value in
             [("valueBytes", JSON.number(UInt64(value.count)))] + ByteText.members("value", value.bytes, isRaw: isRaw)
         }
-        return start.adding(body ?? []).adding([("source", .string(isFromSnapshot ? "snapshot" : "log")),
-                ("lsn", JSON((record?.lsn ?? row?.lsn)?.rawValue)), ("by", record.map { RecordReport.json($0, isRaw: isRaw) } ?? .null)])
+        return start.adding(body ?? []).adding([
+            ("source", .string(isFromSnapshot ? "snapshot" : "log")),
+            ("lsn", JSON((record?.lsn ?? row?.lsn)?.rawValue)),
+            ("by", record.map { RecordReport.json($0, isRaw: isRaw) } ?? .null),
+        ])
     }
 
     /// Why there is no answer.
@@ -77,7 +80,8 @@ struct ValueReport {
         let question = "the value of \(ByteText.key(key)) in table \(table.rawValue) at \(moment)"
         switch reason {
         case .beforeRetention:
-            let why = "the log is retained only from LSN \(found.retainedFrom) on, and neither it nor the snapshot decides"
+            let why =
+                "the log is retained only from LSN \(found.retainedFrom) on, and neither it nor the snapshot decides"
             return CommandFailure(
                 "not known: \(question): \(why)",
                 path: path,

@@ -29,7 +29,8 @@ enum CheckpointedStore {
         let copy = try Scratch()
         for folder in ["", "/wal", "/snapshot"] {
             mkdir(copy.path + folder, 0o700)
-            for name in try PosixIO().list(live.path + folder) where name != "wal" && name != "snapshot" && name != "LOCK" {
+            for name in try PosixIO().list(live.path + folder)
+            where name != "wal" && name != "snapshot" && name != "LOCK" {
                 let bytes = try PosixIO().readFile("\(live.path)\(folder)/\(name)", limit: 1 << 24)
                 try PosixIO().replaceFile("\(copy.path)\(folder)/\(name)", in: copy.path + folder, with: bytes)
             }
