@@ -36,6 +36,8 @@ enum CheckpointedStore {
             }
         }
         try store.close()
+        // Not earlier: the directory goes away with it.
+        extendLifetime(live)
         return copy
     }
 
