@@ -457,6 +457,30 @@ import Testing
         }
     }
 
+    /// A segment says how its predecessor ended; another end found there means that a write was lost or went elsewhere.
+    @Test func r9AHeaderThatContradictsItsPredecessorIsRefused() throws {
+        let sound = try rotated()
+        let path = SimulatedStore.path(2)
+        let contents = try #require(sound.contents(path))
+        let reading = contents.withUnsafeBytes { SegmentHeader.read($0.part(0, block)) }
+        guard case .valid(let header) = reading else { throw StorageError(.damaged, "\(reading)") }
+        let changes: [(inout PredecessorFacts) -> Void] = [
+            { $0.lastBatchCRC ^= 1 }, { $0.lastBatch.rawValue += 1 }, { $0.segment.rawValue += 1 },
+        ]
+        for change in changes {
+            let disk = sound.copy()
+            var wrong = header
+            change(&wrong.predecessor)
+            disk.change(path) { bytes in
+                bytes.withUnsafeMutableBytes {
+                    wrong.encode(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<block]))
+                }
+            }
+            let error = refusal(disk)
+            #expect(error?.row == .r9 && error?.message.contains("a write was lost or went elsewhere") == true)
+        }
+    }
+
     /// A device that writes a batch to the wrong place may destroy the very batch that would have proved it.
     @Test func r9ABatchThatWentAstrayIsRefused() throws {
         let sound = try written(["a"], seal: true)
