@@ -36,9 +36,39 @@ import Testing
         #expect(try ChildOptions(arguments: options.arguments) == options)
         options.shape.usesDirectIO = true
         #expect(try ChildOptions(arguments: options.arguments) == options)
+        options.check = ChildOptions.Check(acknowledged: 4, begun: .max)
+        #expect(try ChildOptions(arguments: options.arguments) == options)
         for wrong in [[], ["--dir"], ["--dir", "x", "--seed", "y"], ["--dir", "x", "--nothing", "1"]] {
             #expect(throws: DrillError.self) { try ChildOptions(arguments: wrong) }
         }
+    }
+
+    @Test func verdictsComeAcross() {
+        let verdicts = [
+            Verdict(), Verdict(found: 3), Verdict(found: 0, lost: 7, problem: "lost 7 of 7 (I1)"),
+            Verdict(problem: "refused: two\nlines"),
+        ]
+        for verdict in verdicts {
+            #expect(Verdict(text: verdict.text) == verdict)
+            #expect(Verdict(text: String(verdict.text.dropLast())) == nil)
+        }
+        for wrong in ["", "\n", "3\n", "x 0 \n", "3 y \n"] { #expect(Verdict(text: wrong) == nil) }
+    }
+
+    /// A check that crashes, says nothing or never ends is a failure of the store.
+    @Test func aCheckMayNotSurvive() throws {
+        for script in ["kill -11 $$", "exit 1", "exit 0", "echo nonsense"] {
+            // /proc/self/exe of the test can't check; a shell stands in for it.
+            var process = try ChildProcess(program: "/bin/sh", arguments: ["-c", script], environment: [:])
+            let text = try process.readText(until: .max, limit: 100)
+            #expect(process.wait() != .exit(0) || Verdict(text: text ?? "") == nil)
+        }
+        var silent = try ChildProcess(program: "/bin/sh", arguments: ["-c", "exec sleep 1000"], environment: [:])
+        #expect(try silent.readText(until: monotonicNanoseconds() + 1_000_000, limit: 100) == nil)
+        silent.kill()
+        #expect(silent.wait() == .signal(9))
+        var loud = try ChildProcess(program: "/bin/sh", arguments: ["-c", "yes"], environment: [:])
+        #expect(try loud.readText(until: .max, limit: 100) == nil)
     }
 
     @Test func plansAreFunctionsOfTheSeed() {

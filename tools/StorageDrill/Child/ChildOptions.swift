@@ -8,6 +8,13 @@ struct ChildOptions: Equatable, Sendable {
     /// Per cycle; 0: until it is killed.
     var transactions: UInt64 = 0
     var shape = StoreShape()
+    /// Instead of working: checks what is there.
+    var check: Check?
+
+    struct Check: Equatable, Sendable {
+        var acknowledged: UInt64
+        var begun: UInt64
+    }
 
     var arguments: [String] {
         var arguments = [
@@ -17,6 +24,7 @@ struct ChildOptions: Equatable, Sendable {
             "--checkpoint-bytes", "\(shape.checkpointLogBytes)",
         ]
         if !shape.usesDirectIO { arguments.append("--buffered") }
+        if let check { arguments += ["--acknowledged", "\(check.acknowledged)", "--begun", "\(check.begun)"] }
         return arguments
     }
 
@@ -43,6 +51,8 @@ struct ChildOptions: Equatable, Sendable {
     private mutating func set(_ name: String, _ number: UInt64) throws(DrillError) {
         switch name {
         case "--seed": seed = number
+        case "--acknowledged": check = Check(acknowledged: number, begun: check?.begun ?? .max)
+        case "--begun": check = Check(acknowledged: check?.acknowledged ?? 0, begun: number)
         case "--committers": committers = Int(clamping: max(1, min(number, 256)))
         case "--cycles": cycles = number
         case "--transactions": transactions = number

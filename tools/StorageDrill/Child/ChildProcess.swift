@@ -97,6 +97,19 @@ struct ChildProcess: ~Copyable {
         return .event(event)
     }
 
+    /// Everything that it writes, up to its end; nil: it does not end in time, or writes more than `limit`.
+    mutating func readText(until deadline: UInt64, limit: Int) throws(DrillError) -> String? {
+        while received.count <= limit {
+            let now = monotonicNanoseconds()
+            guard now < deadline else { return nil }
+            var wanted = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&wanted, 1, Int32(clamping: (deadline - now) / 1_000_000 + 1))
+            if ready < 0 && errno != EINTR { throw .failed("poll", "") }
+            if ready > 0, !receive() { return String(decoding: received, as: UTF8.self) }
+        }
+        return nil
+    }
+
     private mutating func receive() -> Bool {
         let descriptor = pipe
         let part = [UInt8](unsafeUninitializedCapacity: 4096) { place, count in

@@ -3,7 +3,8 @@ import Glibc
 import Storage
 import Synchronization
 
-/// The process that is killed: commits a workload with several threads and tells what it does on descriptor 1.
+/// The process that is killed: commits a workload with several threads and tells what it does on descriptor 1. Or one that
+/// checks what such a process left.
 public struct DrillChild {
     /// A committer waits after at most this many transactions.
     static let maximumBurst = 8
@@ -16,6 +17,10 @@ public struct DrillChild {
         recorder_die_with_parent()
         do {
             let options = try ChildOptions(arguments: arguments)
+            if let check = options.check {
+                checkOnce(options, check)
+                return 0
+            }
             let child = DrillChild(options: options, workload: Workload(seed: options.seed))
             var cycle: UInt64 = 0
             while options.cycles == 0 || cycle < options.cycles {
@@ -24,14 +29,29 @@ public struct DrillChild {
             }
             return 0
         } catch {
-            tell("storage drill, child: \(error)")
+            tell("storage drill, child: \(error)\n", STDERR_FILENO)
             return 1
         }
     }
 
-    private static func tell(_ text: String) {
-        let line = Array((text + "\n").utf8)
-        _ = write(STDERR_FILENO, line, line.count)
+    private static func checkOnce(_ options: ChildOptions, _ check: ChildOptions.Check) {
+        let checker = Checker(workload: Workload(seed: options.seed), shape: options.shape)
+        let verdict = checker.check(
+            path: options.directory,
+            acknowledged: check.acknowledged,
+            begun: check.begun
+        )
+        tell(verdict.text, STDOUT_FILENO)
+    }
+
+    private static func tell(_ text: String, _ descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
     }
 
     private func runCycle() throws {

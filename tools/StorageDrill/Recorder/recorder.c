@@ -19,6 +19,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+// What records has buffers for paths on its stack, some 20 KB in all. It must not become part of the functions that only
+// pass a call through: they may run on the small stack of a signal handler.
+#define SLOW __attribute__((noinline))
+
 // ---------------------------------------------------------------------------------------------------------------------
 // The real calls
 
@@ -100,7 +104,7 @@ static struct {
 static uint64_t last_node;
 static unsigned used_slots;
 
-static void say(const char *text) {
+SLOW static void say(const char *text) {
     char line[PATH_MAX + 128];
     int count = snprintf(line, sizeof line, "iii-recorder: %s (journal %s)\n", text, journal_path);
     if (count > 0) real.write(STDERR_FILENO, line, (size_t)count < sizeof line ? (size_t)count : sizeof line - 1);
@@ -145,7 +149,7 @@ static void stay_out_of_children(void) {
     atomic_store(&state, off);
 }
 
-static void start(void) {
+SLOW static void start(void) {
     pthread_mutex_lock(&start_lock);
     if (atomic_load(&state) == unresolved) {
         find_real_calls();
@@ -209,7 +213,7 @@ static bool put(struct iovec *parts, int count, uint64_t total) {
     return false;
 }
 
-static bool put_entry(
+SLOW static bool put_entry(
     struct iii_record_header *entry, const char *path, const char *target, const struct iovec *data, int count
 ) {
     static const char zeros[8];
@@ -232,7 +236,7 @@ static bool put_entry(
     return put(parts, used, total + padding);
 }
 
-static void stop(const char *why) {
+SLOW static void stop(const char *why) {
     struct iii_record_header entry = {.kind = iii_record_stopped, .sequence = ++sequence};
     if (journal >= 0) put_entry(&entry, why, NULL, NULL, 0);
     say(why);
@@ -240,7 +244,7 @@ static void stop(const char *why) {
 }
 
 // The process that first touches the root owns the journal: programs it starts inherit the environment.
-static bool claim(void) {
+SLOW static bool claim(void) {
     if (journal >= 0) return true;
     int flags = O_WRONLY | O_APPEND | O_CLOEXEC | (goes_on ? 0 : O_CREAT | O_EXCL);
     journal = real.openat(AT_FDCWD, journal_path, flags, 0600);
@@ -266,7 +270,7 @@ static bool all_zero(const struct iovec *data, int count) {
 }
 
 // Appends an entry; returns its sequence, 0 when not recording any more.
-static uint64_t append(
+SLOW static uint64_t append(
     struct iii_record_header entry, const char *path, const char *target, const struct iovec *data, int count
 ) {
     if (atomic_load(&state) != on || !claim()) return 0;
@@ -291,7 +295,7 @@ static uint64_t append_name(uint16_t kind, const char *path, const char *target,
 // ---------------------------------------------------------------------------------------------------------------------
 // Which file
 
-static bool make_absolute(int directory, const char *path, char *whole) {
+SLOW static bool make_absolute(int directory, const char *path, char *whole) {
     if (path == NULL || path[0] == 0) return false;
     if (path[0] == '/') return snprintf(whole, PATH_MAX, "%s", path) < PATH_MAX;
     char base[PATH_MAX], link[64];
@@ -307,7 +311,7 @@ static bool make_absolute(int directory, const char *path, char *whole) {
 }
 
 // The path relative to the root, "" for the root itself. A symbolic link as the last part is not followed.
-static bool below_root(int directory, const char *path, char *name) {
+SLOW static bool below_root(int directory, const char *path, char *name) {
     char whole[PATH_MAX], parent[PATH_MAX], found[PATH_MAX];
     if (!make_absolute(directory, path, whole)) return false;
     for (size_t end = strlen(whole); end > 1 && whole[end - 1] == '/'; end--) whole[end - 1] = 0;
@@ -357,9 +361,9 @@ static void note_open(int fd, const char *name, int flags, bool existed, bool em
     atomic_store_explicit(&descriptors[fd], node << node_shift | bits, memory_order_relaxed);
 }
 
-static int open_recorded(int directory, const char *path, int flags, mode_t mode) {
+SLOW static int open_and_record(int directory, const char *path, int flags, mode_t mode) {
     char name[PATH_MAX];
-    if (!recording() || !below_root(directory, path, name)) return real.openat(directory, path, flags, mode);
+    if (!below_root(directory, path, name)) return real.openat(directory, path, flags, mode);
     enter();
     struct stat before;
     bool existed = fstatat(directory, path, &before, 0) == 0;
@@ -370,6 +374,13 @@ static int open_recorded(int directory, const char *path, int flags, mode_t mode
     leave();
     errno = error;
     return fd;
+}
+
+// A root in /proc there is none; and a handler of fatal signals looks there, with little stack.
+static int open_recorded(int directory, const char *path, int flags, mode_t mode) {
+    if (!recording() || (path != NULL && strncmp(path, "/proc/", 6) == 0))
+        return real.openat(directory, path, flags, mode);
+    return open_and_record(directory, path, flags, mode);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -512,7 +523,7 @@ static int clip(const struct iovec *parts, int count, uint64_t length, struct io
     return used;
 }
 
-static uint64_t append_write(
+SLOW static uint64_t append_write(
     uint64_t descriptor, const struct iovec *parts, int count, uint64_t offset, uint64_t length, bool in_progress
 ) {
     struct iovec clipped[IOV_MAX];
@@ -554,7 +565,7 @@ static uint64_t place_written(int fd, uint64_t descriptor, int64_t offset, ssize
 }
 
 // offset -1: at the descriptor's position.
-static ssize_t write_recorded(
+SLOW static ssize_t write_recorded(
     int fd, uint64_t descriptor, const struct iovec *parts, int count, int64_t offset, int flags
 ) {
     bool is_durable = !(forgets & forget_dsync) && (descriptor & bit_durable || flags & (RWF_DSYNC | RWF_SYNC));
@@ -666,9 +677,9 @@ int ftruncate64(int fd, off64_t length) {
     return ftruncate(fd, length);
 }
 
-int truncate(const char *path, off_t length) {
+SLOW static int truncate_recorded(const char *path, off_t length) {
     char name[PATH_MAX];
-    if (!recording() || !below_root(AT_FDCWD, path, name)) return real.truncate(path, length);
+    if (!below_root(AT_FDCWD, path, name)) return real.truncate(path, length);
     enter();
     int result = real.truncate(path, length);
     int error = errno;
@@ -682,6 +693,10 @@ int truncate(const char *path, off_t length) {
     leave();
     errno = error;
     return result;
+}
+
+int truncate(const char *path, off_t length) {
+    return recording() ? truncate_recorded(path, length) : real.truncate(path, length);
 }
 
 int truncate64(const char *path, off64_t length) {
@@ -774,7 +789,7 @@ int sync_file_range(int fd, off64_t offset, off64_t length, unsigned flags) {
 }
 
 // The file behind an address, from the kernel's list of mappings; 0: none of ours.
-static uint64_t node_mapped_at(const void *address) {
+SLOW static uint64_t node_mapped_at(const void *address) {
     FILE *maps = fopen("/proc/self/maps", "re");
     if (maps == NULL) return 0;
     char line[PATH_MAX + 256], path[PATH_MAX], name[PATH_MAX];
@@ -804,10 +819,10 @@ int msync(void *address, size_t length, int flags) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Names
 
-static int rename_recorded(int from, const char *path, int to, const char *target, unsigned flags) {
+SLOW static int rename_and_record(int from, const char *path, int to, const char *target, unsigned flags) {
     char name[PATH_MAX], new_name[PATH_MAX];
-    bool is_ours = recording() && below_root(from, path, name);
-    bool becomes_ours = recording() && below_root(to, target, new_name);
+    bool is_ours = below_root(from, path, name);
+    bool becomes_ours = below_root(to, target, new_name);
     if (!is_ours && !becomes_ours) return real.renameat2(from, path, to, target, flags);
     enter();
     if (!is_ours || (!becomes_ours && flags & RENAME_EXCHANGE)) stop("a file was moved in from outside of the root");
@@ -818,6 +833,11 @@ static int rename_recorded(int from, const char *path, int to, const char *targe
     leave();
     errno = error;
     return result;
+}
+
+static int rename_recorded(int from, const char *path, int to, const char *target, unsigned flags) {
+    if (!recording()) return real.renameat2(from, path, to, target, flags);
+    return rename_and_record(from, path, to, target, flags);
 }
 
 int rename(const char *path, const char *target) {
@@ -832,9 +852,9 @@ int renameat2(int from, const char *path, int to, const char *target, unsigned f
     return rename_recorded(from, path, to, target, flags);
 }
 
-int unlinkat(int directory, const char *path, int flags) {
+SLOW static int unlink_recorded(int directory, const char *path, int flags) {
     char name[PATH_MAX];
-    if (!recording() || !below_root(directory, path, name)) return real.unlinkat(directory, path, flags);
+    if (!below_root(directory, path, name)) return real.unlinkat(directory, path, flags);
     enter();
     int result = real.unlinkat(directory, path, flags);
     int error = errno;
@@ -842,6 +862,10 @@ int unlinkat(int directory, const char *path, int flags) {
     leave();
     errno = error;
     return result;
+}
+
+int unlinkat(int directory, const char *path, int flags) {
+    return recording() ? unlink_recorded(directory, path, flags) : real.unlinkat(directory, path, flags);
 }
 
 int unlink(const char *path) {
@@ -857,10 +881,10 @@ int remove(const char *path) {
     return result != 0 && errno == EISDIR ? unlinkat(AT_FDCWD, path, AT_REMOVEDIR) : result;
 }
 
-int mkdirat(int directory, const char *path, mode_t mode) {
+SLOW static int mkdir_recorded(int directory, const char *path, mode_t mode) {
     char name[PATH_MAX];
     // The root's own name is not part of an image.
-    if (!recording() || !below_root(directory, path, name) || name[0] == 0) return real.mkdirat(directory, path, mode);
+    if (!below_root(directory, path, name) || name[0] == 0) return real.mkdirat(directory, path, mode);
     enter();
     int result = real.mkdirat(directory, path, mode);
     int error = errno;
@@ -873,13 +897,17 @@ int mkdirat(int directory, const char *path, mode_t mode) {
     return result;
 }
 
+int mkdirat(int directory, const char *path, mode_t mode) {
+    return recording() ? mkdir_recorded(directory, path, mode) : real.mkdirat(directory, path, mode);
+}
+
 int mkdir(const char *path, mode_t mode) {
     return mkdirat(AT_FDCWD, path, mode);
 }
 
-int linkat(int from, const char *path, int to, const char *target, int flags) {
+SLOW static int link_recorded(int from, const char *path, int to, const char *target, int flags) {
     char name[PATH_MAX], new_name[PATH_MAX];
-    if (!recording() || !below_root(to, target, new_name)) return real.linkat(from, path, to, target, flags);
+    if (!below_root(to, target, new_name)) return real.linkat(from, path, to, target, flags);
     bool is_ours = below_root(from, path, name);
     enter();
     if (!is_ours) stop("a file from outside of the root was linked");
@@ -889,6 +917,11 @@ int linkat(int from, const char *path, int to, const char *target, int flags) {
     leave();
     errno = error;
     return result;
+}
+
+int linkat(int from, const char *path, int to, const char *target, int flags) {
+    if (!recording()) return real.linkat(from, path, to, target, flags);
+    return link_recorded(from, path, to, target, flags);
 }
 
 int link(const char *path, const char *target) {

@@ -9,7 +9,7 @@ struct ImageChecks {
     private let scratch: String
     private let image: PowerCutImage
     /// Recovery with and without direct I/O.
-    private let checkers: [Checker]
+    private let checks: [IsolatedCheck]
     private var made = 0
     private var kept = 0
 
@@ -18,10 +18,10 @@ struct ImageChecks {
         self.options = options
         self.scratch = scratch
         image = try PowerCutImage(journal: journal)
-        checkers = [true, false].map { isDirect in
+        checks = [true, false].map { isDirect in
             var shape = StoreShape()
             shape.usesDirectIO = isDirect
-            return Checker(workload: Workload(seed: options.seed), shape: shape)
+            return IsolatedCheck(childArguments: options.childArguments, seed: options.seed, shape: shape)
         }
     }
 
@@ -44,7 +44,7 @@ struct ImageChecks {
         let path = scratch + "/image-\(made)"
         try DrillFiles.removeTree(path)
         try image.build(loss, into: path)
-        let verdict = checkers[made % 2].check(path: path, acknowledged: image.acknowledged)
+        let verdict = try checks[made % 2].check(path: path, acknowledged: image.acknowledged)
         try DrillFiles.removeTree(path)
         let what = "image \(made): power cut at entry \(image.position) (\(entry)), \(loss)"
         result.add(verdict, what)

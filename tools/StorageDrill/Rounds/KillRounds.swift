@@ -36,16 +36,14 @@ public struct KillRounds: Sendable {
 
     /// The store that the rounds work on, and what they promise of it.
     private struct Generation {
-        var number = 0
-        var checker: Checker
+        let number: Int
         var acknowledged: UInt64 = 0
         var begun: UInt64 = 0
         /// Something was wrong: it is set aside, and the next round begins a new one.
         var isBroken = false
 
-        init(number: Int, seed: UInt64) {
+        init(number: Int) {
             self.number = number
-            checker = Checker(workload: Workload(seed: seed))
         }
     }
 
@@ -60,14 +58,11 @@ public struct KillRounds: Sendable {
         var result = RoundsResult()
         try DrillFiles.createDirectories(options.directory)
         try DrillFiles.removeTree(store)
-        var generation = Generation(number: 0, seed: options.seed)
+        var generation = Generation(number: 0)
         for round in 0..<options.rounds {
             if generation.isBroken || DrillFiles.bytes(below: store) > Self.maximumStoreBytes {
                 try DrillFiles.removeTree(store)
-                generation = Generation(
-                    number: generation.number + 1,
-                    seed: options.seed &+ UInt64(generation.number + 1)
-                )
+                generation = Generation(number: generation.number + 1)
             }
             let failed = result.failed
             try runRound(round, &generation, &result, report)
@@ -108,7 +103,12 @@ public struct KillRounds: Sendable {
             report("\(what): failed")
             return
         }
-        let verdict = generation.checker.check(
+        let check = IsolatedCheck(
+            childArguments: options.childArguments,
+            seed: seed(generation),
+            shape: StoreShape()
+        )
+        let verdict = try check.check(
             path: store,
             acknowledged: generation.acknowledged,
             begun: generation.begun

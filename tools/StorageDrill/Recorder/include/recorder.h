@@ -31,7 +31,7 @@
 /// held during the sync would hide an acknowledgement that comes too early. Writes of two threads that overlap in time
 /// and place have no defined order, here as in the kernel.
 ///
-/// Not seen: writes through a shared mapping (LMDB's lock file), stdio, io_uring, mkstemp, ioctl clones. `sync` and
+/// Not seen: files named by way of /proc, writes through a shared mapping (LMDB's lock file), stdio, io_uring, mkstemp, ioctl clones. `sync` and
 /// `syncfs` count for nothing. Calls that would make the journal wrong (O_TMPFILE, copy_file_range or sendfile into a
 /// file below the root, a file moved in from outside, collapsing ranges) stop the recording with a `stopped` entry.
 
