@@ -1,4 +1,5 @@
 import BenchKit
+import Storage
 
 /// One load alone, so that a profile shows nothing else:
 ///
@@ -23,7 +24,18 @@ extension Child {
         tell("per-second", Double(latencies.count) / seconds)
         tell("p50-microseconds", latencies.microseconds(percentile: 0.5))
         tell("p99-microseconds", latencies.microseconds(percentile: 0.99))
-        tell("per-sync", Double(latencies.count) / Double(store.store.metrics.syncs))
+        tellMetrics(store.store.metrics)
+        for (thread, bytes) in try ProcessFacts.writtenBytesByThread() { tell("written-by-\(thread)", bytes) }
         try store.close()
+    }
+
+    private static func tellMetrics(_ metrics: StoreMetrics) {
+        tell("per-sync", Double(metrics.transactions) / Double(max(1, metrics.syncs)))
+        tell("log-bytes", Double(metrics.bytes))
+        tell("segments", Double(metrics.segments))
+        tell("checkpoints", Double(metrics.checkpoints))
+        tell("checkpoint-milliseconds", Double(metrics.checkpointNanoseconds) / 1e6)
+        tell("snapshot-bytes", metrics.snapshotBytes)
+        tell("snapshot-free-bytes", metrics.snapshotFreeBytes)
     }
 }
