@@ -89,22 +89,12 @@ let package = Package(
         .executableTarget(
             name: "iii-storage-inspect",
             dependencies: [
+                "Adapters",
                 "Storage",
+                "StorageDrill",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "tools/iii-storage-inspect"
-        ),
-        .target(name: "CRecorder", path: "tools/StorageDrill/Recorder"),
-        .target(
-            name: "StorageDrill",
-            dependencies: ["Storage", "CPlatform", "CRecorder"],
-            path: "tools/StorageDrill",
-            exclude: ["Recorder"]
-        ),
-        .executableTarget(
-            name: "storage-drill",
-            dependencies: ["StorageDrill", "CPlatform"],
-            path: "Tests/Crash/StorageDrillMain"
         ),
 
         // The crash layers L3 and L4 (storage.md §6). Whatever links CRecorder gets its definitions of pwrite and others.
@@ -141,7 +131,9 @@ let package = Package(
         .testTarget(
             name: "StorageInspectTests",
             dependencies: [
+                "Adapters",
                 "Storage",
+                "StorageDrill",
                 "iii-storage-inspect",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -160,12 +152,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/Unit/Workers"
-        ),
-        .testTarget(
-            name: "StorageDrillTests",
-            dependencies: ["StorageDrill", "CRecorder", "Storage"],
-            path: "Tests/Unit/StorageDrill",
-            exclude: ["Fixtures"]
         ),
     ],
     swiftLanguageModes: [.v6]

@@ -47,6 +47,7 @@ install_python() {
 build_release() {
     step "Building the engine (release)"
     swift build --package-path "$1" -c release --static-swift-stdlib --product iii
+    swift build --package-path "$1" -c release --static-swift-stdlib --product iii-storage-inspect
     binary=$1/.build/release/iii
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import StorageDrill
 
 /// The process: arguments in, exit status out. Everything else is in `Program`, which tests run in place.
 @main
@@ -6,7 +7,11 @@ enum Entry {
     static func main() {
         // A reader that goes away (`| head -1`) shows as EPIPE in `Console`, which ends quietly.
         signal(SIGPIPE, SIG_IGN)
-        let status = Program.run(Array(CommandLine.arguments.dropFirst()), on: .standard)
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        // What `drill` starts and kills: no command for people.
+        if arguments.first == Drill.childCommand { exit(DrillChild.run(arguments: Array(arguments.dropFirst()))) }
+        if arguments.first != SnapshotWalk.name { DamageSignals.install() }
+        let status = Program.run(arguments, on: .standard)
         exit(status.rawValue)
     }
 }

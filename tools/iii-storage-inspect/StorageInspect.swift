@@ -5,12 +5,14 @@ import Storage
 struct StorageInspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "iii-storage-inspect",
-        abstract: "Look into a store's directory without changing it.",
+        abstract: "Look into a store's directory; back it up, move it, save what can be saved.",
         discussion: """
-            STORE is the directory that holds FORMAT and wal/: the file_path of the configuration. It is only read: no \
-            lock is taken, no file is created, damage stops nothing, and an engine may have the store open meanwhile.
+            STORE is the directory that holds FORMAT and wal/: the file_path of the configuration. It is only read \
+            (but for LMDB's own snapshot/lock.mdb, which keeps what is being read): the store's lock is not taken, \
+            damage stops nothing, and an engine may have the store open meanwhile. Only backup, which opens and closes \
+            a stopped store, and cut change it.
 
-            Every command reads the whole log and ends with its condition, as recovery would judge it:
+            Every command that reads the log reads all of it and ends with its condition, as recovery would judge it:
               0  sound
               1  wrong arguments, no store, no rights, or no answer in the log
               2  sound but for a torn tail: a write that was cut short, never acknowledged
@@ -22,7 +24,9 @@ struct StorageInspect: ParsableCommand {
             """,
         version: "iii-storage-inspect, store format \(LogInspector.formatVersion)",
         subcommands: [
-            Summary.self, Segments.self, Batches.self, Records.self, Verify.self, History.self, Get.self,
+            Summary.self, Segments.self, Batches.self, Records.self, Snapshot.self, Verify.self, History.self, Get.self,
+            Diff.self, Export.self, Import.self, Salvage.self, Backup.self, Restore.self, Cut.self, ImportUpstream.self,
+            ExportUpstream.self, Keygen.self, Drill.self, SnapshotWalk.self,
         ]
     )
 }

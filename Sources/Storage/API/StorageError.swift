@@ -4,6 +4,15 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         public let description: String
 
+        init(description: String) {
+            self.description = description
+        }
+
+        /// A code out of its own description, for errors that come from another process.
+        public init(named name: String) {
+            self.init(description: name)
+        }
+
         /// The directory can't be used: missing rights, not a directory, no such device.
         public static let unusableDirectory = Code(description: "unusableDirectory")
         /// Another process or another engine in this one has the store open (I9, R18).

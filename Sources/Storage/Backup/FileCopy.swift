@@ -43,4 +43,11 @@ struct FileCopy<IO: StorageIO> {
         extendLifetime(place)
         return (crc, offset)
     }
+
+    /// Length of a file.
+    func bytes(_ path: String) throws(SystemCallError) -> UInt64 {
+        let file = try io.open(path, .readDevice)
+        defer { io.close(file) }
+        return try io.size(file)
+    }
 }

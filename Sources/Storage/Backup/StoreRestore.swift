@@ -51,6 +51,30 @@ public struct StoreRestore {
         return restore.report(manifest, path: path)
     }
 
+    /// Restores a backup into `<backup>.verify`, as a real restore would, and removes that again.
+    ///
+    /// Checks more than `verify` does: that the log can be recovered and every row of the snapshot can be read.
+    public static func prove(_ backup: String, options: StorageOptions = .init()) throws(StorageError) -> BackupReport {
+        let scratch = try StoreDirectory.absolutePath(backup) + ".verify"
+        try remove(LogDirectory(root: scratch))
+        let report = try run(backup: backup, target: scratch, options: options)
+        try remove(LogDirectory(root: scratch))
+        return report
+    }
+
+    private static func remove(_ directory: LogDirectory) throws(StorageError) {
+        do throws(SystemCallError) {
+            try DirectoryTree(io: PosixIO()).removeWhole(directory)
+        } catch {
+            throw StorageError(
+                .inputOutput,
+                "the restored copy can't be removed: \(error.reason); remove it by hand",
+                path: error.path,
+                systemCall: error
+            )
+        }
+    }
+
     private func run(_ position: RestorePosition, log: String?) throws(StorageError) -> BackupReport {
         let manifest = try readManifest()
         try orFail { () throws(SystemCallError) in
@@ -182,6 +206,15 @@ struct DirectoryTree<IO: StorageIO> {
 
     func create(_ directory: LogDirectory) throws(SystemCallError) {
         for path in [directory.root, directory.snapshot, directory.wal] { try io.createDirectory(path) }
+    }
+
+    /// Files and folders of a store; not an error if there is none.
+    func removeWhole(_ directory: LogDirectory) throws(SystemCallError) {
+        let folders = [directory.snapshot, directory.wal, directory.quarantine, directory.root]
+        for folder in folders where try io.exists(folder) {
+            for name in try io.list(folder) { try io.unlink(folder + "/" + name) }
+            guard rmdir(folder) == 0 else { throw SystemCallError(call: "rmdir", number: errno, path: folder) }
+        }
     }
 
     /// Removes the files that an earlier attempt left; the folders stay.

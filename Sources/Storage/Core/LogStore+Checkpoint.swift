@@ -270,6 +270,7 @@ extension CheckpointState {
     func next(now: UInt64, durable: LSN, isDue: Bool, _ schedule: CheckpointSchedule)
         -> CheckpointAction
     {
+        if hasStopped { return .sleep(nanoseconds: nil) }
         if let plan {
             guard durable >= plan.lsn else { return .sleep(nanoseconds: nil) }
             if let retryAt, now < retryAt { return .sleep(nanoseconds: retryAt - now) }

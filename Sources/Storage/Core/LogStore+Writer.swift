@@ -118,13 +118,15 @@ extension LogStore {
 
     /// Stops everything that promises durability (§5.8).
     func stopPromising(_ error: StorageError) {
-        let unsaturated = core.withLock { core in
-            core.refusal = error
-            return core.takeAllUnsaturatedCallbacks()
+        let (isFirst, unsaturated) = core.withLock { core in
+            let isFirst = core.refusal?.code != .durabilityLost
+            if isFirst { core.refusal = error }
+            return (isFirst, core.takeAllUnsaturatedCallbacks())
         }
         gate.fail(error)
         for callback in unsaturated { callback() }
-        options.onFailure(error)
+        stopCheckpoints(error)
+        if isFirst { options.onFailure(error) }
     }
 
     /// Writes an empty batch after idleness. No-op when there is no room: the next rotation does the same.

@@ -51,10 +51,18 @@ public struct LogGap: Sendable {
     }
 }
 
-/// A key in a damaged batch.
+/// A key, or a trimmed range, in a damaged batch.
 public struct KeyMention: Sendable, Equatable {
     public var table: TableID
     public var key: Bytes
+    /// A trim of `key..<upTo`; nil: a put or delete.
+    public var upTo: Bytes?
+
+    public init(table: TableID, key: Bytes, upTo: Bytes? = nil) {
+        self.table = table
+        self.key = key
+        self.upTo = upTo
+    }
 }
 
 /// How the log ends.

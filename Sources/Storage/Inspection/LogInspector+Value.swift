@@ -28,6 +28,8 @@ public struct ValueAtPosition: Sendable {
         case value(RecordFacts)
         /// Not there: by this delete or trim; nil: never set.
         case absent(RecordFacts?)
+        /// What the snapshot says, where the log doesn't decide: its row, or that there is none.
+        case snapshot(SnapshotRow?)
         /// The log can't tell, and why.
         case unknown(Reason)
     }

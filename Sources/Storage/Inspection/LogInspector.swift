@@ -45,10 +45,9 @@ public struct LogInspector: Sendable {
         return LogWalk(io: io, directory: directory, start: try start(), keys: keys) { LockFacts.isHeld(lock) }
     }
 
+    /// From the file's bytes, not through LMDB, which a damaged file may kill together with this process.
     private func start() throws(StorageError) -> LogStart {
-        // A damaged snapshot is its own inspector's business.
-        guard let snapshot = try? SnapshotInspector(path: path, keys: keys) else { return .anywhere }
-        return snapshot.facts.checkpoint == nil ? .beginning : .anywhere
+        SnapshotProbe.holdsNothing(directory.snapshotData) ? .beginning : .anywhere
     }
 
     private static func resolve(_ path: String) throws(StorageError) -> String {

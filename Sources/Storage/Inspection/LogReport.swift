@@ -48,6 +48,15 @@ public enum InspectionLimits {
     public static let listedGaps = 1000
     /// Keys named from one damaged batch.
     public static let mentionedKeys = 32
+    /// Damaged rows of a snapshot that are named; more are counted.
+    public static let damagedRows = 100_000
+    /// Rows that differ between two contents, named; more are counted.
+    public static let listedDifferences = 1000
     /// Names listed from one directory.
     public static let listedFiles = 1000
+}
+
+/// Bounds of what a store takes, for tools.
+public enum StorageLimits {
+    public static let keyBytes = LogLimits.maximumKeyBytes
 }

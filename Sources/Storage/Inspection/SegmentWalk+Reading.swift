@@ -146,7 +146,8 @@ extension KeyMention {
     init?(_ record: Record) {
         switch record {
         case .put(let table, let key, _), .delete(let table, let key): self.init(table: table, key: Bytes(key))
-        case .trim, .ignored: return nil
+        case .trim(let table, let from, let upTo): self.init(table: table, key: Bytes(from), upTo: Bytes(upTo))
+        case .ignored: return nil
         }
     }
 }

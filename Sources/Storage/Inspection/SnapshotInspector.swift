@@ -6,7 +6,8 @@ import Glibc
 /// Not thread-safe. A damaged LMDB file can end the process that reads it: run a deep look at a suspicious one in a process of its own.
 public final class SnapshotInspector {
     public let facts: SnapshotFacts
-    private let snapshot: LMDBSnapshot
+    let snapshot: LMDBSnapshot
+    let directory: LogDirectory
 
     /// - Parameter path: the store's directory.
     /// - Throws: `.damaged` (R17) if there is no snapshot or it can't be read, `.unusableKey` if it needs another key.
@@ -16,51 +17,54 @@ public final class SnapshotInspector {
         guard stat(directory.snapshotData, &facts) == 0, facts.st_size >= 2 * LogLimits.blockBytes else {
             throw .snapshotDamaged(directory.snapshotData, "the file is missing or empty")
         }
+        snapshot = try Self.open(directory, bytes: Int(facts.st_size), keys)
+        self.facts = SnapshotFacts(snapshot, fileBytes: Int(facts.st_size))
+        self.directory = directory
+    }
+
+    /// The store's id is in FORMAT; without one, in the checkpoint row (rows are sealed for their store).
+    private static func open(_ directory: LogDirectory, bytes: Int, _ keys: EncryptionKeys) throws(StorageError)
+        -> LMDBSnapshot
+    {
+        if let store = try readFormat(directory) { return try open(directory, bytes: bytes, keys, store) }
+        let unnamed = try open(directory, bytes: bytes, keys, StoreID(high: 0, low: 0))
+        guard let store = unnamed.row?.store else { return unnamed }
+        unnamed.close()
+        return try open(directory, bytes: bytes, keys, store)
+    }
+
+    private static func readFormat(_ directory: LogDirectory) throws(StorageError) -> StoreID? {
+        do {
+            return try FormatFile(io: PosixIO(), directory: directory).read()
+        } catch {
+            // A damaged FORMAT is the log's matter.
+            guard error.code == .needsVersion else { return nil }
+            throw error
+        }
+    }
+
+    private static func open(_ directory: LogDirectory, bytes: Int, _ keys: EncryptionKeys, _ store: StoreID)
+        throws(StorageError) -> LMDBSnapshot
+    {
         var options = StorageOptions()
         options.encryption = keys
-        let store = try FormatFile(io: PosixIO(), directory: directory).read() ?? StoreID(high: 0, low: 0)
         var snapshotOptions = SnapshotOptions(options, store: store)
         snapshotOptions.isReadOnly = true
         // As large as the file at least, or LMDB could not map it.
-        snapshotOptions.mapBytes = max(snapshotOptions.mapBytes, LogLimits.roundedToBlock(Int(facts.st_size)))
-        snapshot = try LMDBSnapshot(path: directory.snapshot, options: snapshotOptions)
-        self.facts = SnapshotFacts(snapshot, fileBytes: Int(facts.st_size))
+        snapshotOptions.mapBytes = max(snapshotOptions.mapBytes, LogLimits.roundedToBlock(bytes))
+        return try LMDBSnapshot(path: directory.snapshot, options: snapshotOptions)
     }
+
+    /// 32 hexadecimal digits, as the checkpoint row names it; nil: no checkpoint yet.
+    public var storeID: String? { snapshot.row?.store.text }
 
     /// Every sound row, in order of table and key; false ends the walk. Damaged rows are in the report.
     @discardableResult
     public func rows(_ visit: (SnapshotRow) throws -> Bool = { _ in true }) throws -> SnapshotReport {
-        var failure: (any Error)?
-        let audit: SnapshotAudit
-        do throws(StorageError) {
-            audit = try snapshot.audit { (table, key, value) throws(StorageError) in
-                do {
-                    let row = SnapshotRow(
-                        table: table,
-                        key: Bytes(key),
-                        value: Bytes(value.bytes),
-                        lsn: LSN(rawValue: value.lsn)
-                    )
-                    guard try visit(row) else { throw Self.enough }
-                } catch {
-                    failure = error
-                    throw Self.enough
-                }
-            }
-        } catch {
-            if let failure, (failure as? StorageError)?.code != Self.enough.code { throw failure }
-            guard error.code == Self.enough.code else { throw error }
-            return SnapshotReport(damaged: [], isWhole: false, matchesCheckpoint: true)
+        try walk { item in
+            if case .row(let row) = item { try visit(row) } else { true }
         }
-        return SnapshotReport(
-            damaged: audit.damaged.map { .init(table: $0.table, key: $0.key, reason: $0.reason) },
-            isWhole: true,
-            matchesCheckpoint: snapshot.row.map { audit.digest == $0.digest && audit.counts == $0.counts }
-                ?? audit.counts.isEmpty
-        )
     }
-
-    private static let enough = StorageError(.closed, "the walk was ended")
 
     /// nil: no such row.
     public func row(_ table: TableID, key: Bytes) throws(StorageError) -> SnapshotRow? {
@@ -84,6 +88,13 @@ public struct SnapshotRow: Sendable, Equatable {
     public var value: Bytes
     /// The record that wrote it.
     public var lsn: LSN
+
+    public init(table: TableID, key: Bytes, value: Bytes, lsn: LSN) {
+        self.table = table
+        self.key = key
+        self.value = value
+        self.lsn = lsn
+    }
 }
 
 /// What a snapshot says of itself.
@@ -103,6 +114,35 @@ public struct SnapshotFacts: Sendable {
         public var keyID: KeyID?
         /// Rows by table.
         public var tables: [UInt16: UInt64]
+
+        public init(
+            lsn: LSN,
+            generation: UInt64,
+            createdAt: UInt64,
+            segment: UInt64,
+            offset: UInt64,
+            batch: UInt64,
+            digest: UInt64,
+            keyID: KeyID?,
+            tables: [UInt16: UInt64]
+        ) {
+            self.lsn = lsn
+            self.generation = generation
+            self.createdAt = createdAt
+            self.segment = segment
+            self.offset = offset
+            self.batch = batch
+            self.digest = digest
+            self.keyID = keyID
+            self.tables = tables
+        }
+    }
+
+    public init(checkpoint: Checkpoint?, fileBytes: Int, usedBytes: Int, freeBytes: Int) {
+        self.checkpoint = checkpoint
+        self.fileBytes = fileBytes
+        self.usedBytes = usedBytes
+        self.freeBytes = freeBytes
     }
 
     /// nil: no checkpoint was written yet.
@@ -137,13 +177,28 @@ public struct SnapshotReport: Sendable {
         public var table: TableID
         public var key: Bytes
         public var reason: String
+
+        public init(table: TableID, key: Bytes, reason: String) {
+            self.table = table
+            self.key = key
+            self.reason = reason
+        }
     }
 
+    /// At most `InspectionLimits.damagedRows`.
     public var damaged: [DamagedRow]
+    public var omittedDamaged: UInt64 = 0
     /// The walk reached the end.
     public var isWhole: Bool
     /// Digest and counts are what the checkpoint row says.
     public var matchesCheckpoint: Bool
 
-    public var isSound: Bool { damaged.isEmpty && isWhole && matchesCheckpoint }
+    public init(damaged: [DamagedRow], omittedDamaged: UInt64 = 0, isWhole: Bool, matchesCheckpoint: Bool) {
+        self.damaged = damaged
+        self.omittedDamaged = omittedDamaged
+        self.isWhole = isWhole
+        self.matchesCheckpoint = matchesCheckpoint
+    }
+
+    public var isSound: Bool { damaged.isEmpty && omittedDamaged == 0 && isWhole && matchesCheckpoint }
 }

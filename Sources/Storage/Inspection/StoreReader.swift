@@ -6,14 +6,18 @@ public final class StoreReader {
     public let log: LogReport
     /// The last record that is part of the content.
     public let through: LSN
-    private let core: CommitCore
-    private let snapshot: SnapshotInspector
+    let core: CommitCore
+    let snapshot: SnapshotInspector
+    let position: LSN?
+    /// Canonical path of the store.
+    public var path: String { snapshot.directory.root }
 
     /// The content at the end of the log, or after an earlier record.
     ///
     /// - Throws: `.missingFiles` if the position lies before the snapshot's: only a backup reaches back there.
     public init(path: String, keys: EncryptionKeys = EncryptionKeys(), at position: LSN? = nil) throws {
         snapshot = try SnapshotInspector(path: path, keys: keys)
+        self.position = position
         let checkpoint = snapshot.facts.checkpoint?.lsn ?? .zero
         if let position, position < checkpoint {
             throw StorageError(
@@ -72,7 +76,7 @@ public final class StoreReader {
 }
 
 extension Overlay {
-    fileprivate func apply(_ record: RecordFacts) {
+    func apply(_ record: RecordFacts) {
         let lsn = record.lsn.rawValue
         switch record.change {
         case .put(let id, let key, let value):

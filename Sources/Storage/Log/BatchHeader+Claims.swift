@@ -17,7 +17,9 @@ extension BatchHeader {
         guard claimedBytes(block, epoch: epoch) != nil else { return nil }
         for home in stride(from: LogLimits.firstBatchOffset, to: fileBytes, by: LogLimits.blockBytes)
         where home != here.offset {
-            guard case .valid(let found, _) = read(block, at: .init(segment: here.segment, offset: home)) else { continue }
+            guard case .valid(let found, _) = read(block, at: .init(segment: here.segment, offset: home)) else {
+                continue
+            }
             return "batch \(found.number) of offset \(home) stands at offset \(here.offset)"
         }
         return nil

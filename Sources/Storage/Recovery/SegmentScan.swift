@@ -278,7 +278,9 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
             if isRecycled {
-                if let claimed = BatchHeader.claimedBytes(block, epoch: header.epoch) { used = max(used, min(window.size, offset + claimed)) }
+                if let claimed = BatchHeader.claimedBytes(block, epoch: header.epoch) {
+                    used = max(used, min(window.size, offset + claimed))
+                }
             } else if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) {
                 used = offset + UInt64(last) + 1
             }

@@ -87,6 +87,10 @@ final class LMDBCursor: SnapshotCursor {
         guard status == 0 || isAtEnd else {
             throw LMDBError(call: "mdb_cursor_get", status: status, path: snapshot.path).refusal
         }
+        // A damaged page may show anything.
+        guard isAtEnd || (SnapshotKey.tableBytes...SnapshotKey.maximumBytes).contains(foundKey.mv_size) else {
+            throw .snapshotDamaged(snapshot.path, "a row's key of \(foundKey.mv_size) bytes")
+        }
     }
 
     private func checkBounds() {

@@ -236,8 +236,8 @@ extension LMDBSnapshot {
     }
 
     /// Every row of every table, and the checkpoint row.
-    func allRows() throws(StorageError) -> LMDBCursor {
-        try LMDBCursor(self, try beginRead(), from: [0], upTo: [0xFF, 0xFF, 0xFF], reversed: false)
+    func allRows(reversed: Bool = false) throws(StorageError) -> LMDBCursor {
+        try LMDBCursor(self, try beginRead(), from: [0], upTo: [0xFF, 0xFF, 0xFF], reversed: reversed)
     }
 
     func endRead() {
@@ -249,7 +249,7 @@ extension LMDBSnapshot {
     /// The unnamed database.
     static let tree: MDB_dbi = 1
 
-    private func beginRead() throws(StorageError) -> OpaquePointer {
+    func beginRead() throws(StorageError) -> OpaquePointer {
         do throws(LMDBError) {
             if let reader {
                 if !isReading { try orThrow(mdb_txn_renew(reader), "mdb_txn_renew", path) }

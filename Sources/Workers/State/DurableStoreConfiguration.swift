@@ -60,7 +60,8 @@ extension DurableStoreConfiguration {
     static let maximumRetainHours = 876_000.0
     /// Ours; the others are upstream's.
     static let ownFields = [
-        "encryption_key_file", "encryption_key", "previous_encryption_key_files", "retain_log_hours", "retain_log_bytes",
+        "encryption_key_file", "encryption_key", "previous_encryption_key_files", "retain_log_hours",
+        "retain_log_bytes",
         "scrub_retired_log", "allow_network_filesystem",
     ]
 

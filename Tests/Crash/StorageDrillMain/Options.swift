@@ -11,6 +11,7 @@ struct Options {
     var acknowledged: UInt64 = 0
     var failpoints: [String] = []
     var forget = ""
+    var journal = ""
 
     init(_ arguments: [String]) throws(DrillError) {
         var rest = arguments[...]
@@ -21,6 +22,7 @@ struct Options {
             case "--scratch": scratch = value
             case "--failpoint": failpoints.append(value)
             case "--forget": forget = value
+            case "--journal": journal = value
             default:
                 guard let number = UInt64(value), number <= UInt64(Int32.max) || name == "--seed" else {
                     throw DrillError("\(name) needs a number, not \(value)")

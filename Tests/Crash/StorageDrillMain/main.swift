@@ -3,8 +3,10 @@
 //     storage-drill kill     [--dir D] [--rounds N] [--seed S] [--failpoint NAME:COUNT]...
 //     storage-drill powercut [--dir D] [--scratch D] [--images N] [--seed S] [--journal-bytes N] [--forget LIST]
 //     storage-drill check     --dir D  [--seed S] [--acknowledged N]
+//     storage-drill audit     --dir D   --journal J
 //     storage-drill truth    [--dir D]
 //
+// `audit` compares the directory of any recorded program (LD_PRELOAD, see recorder.h) with what its journal explains.
 // `child` is what `kill` and `powercut` start. Without --seed a new one is drawn, and printed.
 
 import CPlatform
@@ -25,8 +27,9 @@ func runCommand(_ arguments: [String]) -> Int32 {
         case "kill": return try conclude(seeded(rest), kill)
         case "powercut": return try conclude(seeded(rest), cutPower)
         case "check": return try conclude(seeded(rest), check)
+        case "audit": return try audit(Options(rest))
         case "truth": return try tellTruth(Options(rest))
-        default: throw DrillError("there are kill, powercut, check and truth")
+        default: throw DrillError("there are kill, powercut, check, audit and truth")
         }
     } catch {
         say("error: \(error)")
@@ -86,6 +89,18 @@ func check(_ options: Options) throws(DrillError) -> RoundsResult {
     say("\(verdict)")
     result.add(verdict, options.directory)
     return result
+}
+
+func audit(_ options: Options) throws(DrillError) -> Int32 {
+    let journal = try Journal(path: options.journal)
+    let image = try PowerCutImage(journal: journal)
+    try image.advance(to: journal.entries.count)
+    let differences = try image.differences(from: options.directory, ignoring: ["lock.mdb"])
+    for difference in differences { say(difference) }
+    say(
+        "\(journal.entries.count) entries, acknowledged \(image.acknowledged)\(journal.stopped.map { ", stopped: \($0)" } ?? "")"
+    )
+    return differences.isEmpty && journal.stopped == nil ? 0 : 2
 }
 
 func tellTruth(_ options: Options) throws(DrillError) -> Int32 {

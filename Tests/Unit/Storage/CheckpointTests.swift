@@ -192,6 +192,10 @@ import Testing
         guard case .failed = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not failed") }
         #expect(throws: StorageError.self) { try store.put("c", "3") }
         #expect(store.content == ["1 a 1", "1 b 2"], "reads go on")
+        #expect(store.log.nextCheckpointAction() == .sleep(nanoseconds: nil), "it isn't tried for ever")
+        let asked = Outcome<Void>()
+        store.log.requestCheckpoint { asked.set($0.map { .failure($0) } ?? .success(())) }
+        guard case .failure = asked.value else { throw StorageError(.damaged, "who asks is not told") }
         #expect(try SimulatedStore(disk.copy()).content == ["1 a 1", "1 b 2"])
     }
 

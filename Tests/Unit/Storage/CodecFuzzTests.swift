@@ -38,12 +38,21 @@ import Testing
 
     @Test func checkpointRow() {
         let end = LogEnd(
-            lastBatch: BatchNumber(rawValue: 9), chain: 7, nextLSN: LSN(rawValue: 41),
-            segment: SegmentNumber(rawValue: 3), offset: 12288, batchOffset: 8192, epoch: 77
+            lastBatch: BatchNumber(rawValue: 9),
+            chain: 7,
+            nextLSN: LSN(rawValue: 41),
+            segment: SegmentNumber(rawValue: 3),
+            offset: 12288,
+            batchOffset: 8192,
+            epoch: 77
         )
         let row = CheckpointRow(
-            store: StoreID(high: 1, low: 2), position: CheckpointPosition(end: end, createdAt: 5), generation: 6,
-            digest: SnapshotDigest(rawValue: 8), keyID: 9, counts: [1: 2, 700: 3]
+            store: StoreID(high: 1, low: 2),
+            position: CheckpointPosition(end: end, createdAt: 5),
+            generation: 6,
+            digest: SnapshotDigest(rawValue: 8),
+            keyID: 9,
+            counts: [1: 2, 700: 3]
         )
         #expect(row.encoded().withUnsafeBytes { CheckpointRow.read($0) } == .valid(row))
         let read = survivors(row.encoded(), seed: 1) { bytes in
@@ -64,8 +73,13 @@ import Testing
 
     @Test func backupManifest() throws {
         let manifest = BackupManifest(
-            store: StoreID(high: 1, low: 2), createdAt: 3, checkpoint: LSN(rawValue: 4), through: LSN(rawValue: 5),
-            files: [.init(path: "snapshot/data.mdb", bytes: 6, checksum: 7), .init(path: "FORMAT", bytes: 8, checksum: 9)]
+            store: StoreID(high: 1, low: 2),
+            createdAt: 3,
+            checkpoint: LSN(rawValue: 4),
+            through: LSN(rawValue: 5),
+            files: [
+                .init(path: "snapshot/data.mdb", bytes: 6, checksum: 7), .init(path: "FORMAT", bytes: 8, checksum: 9),
+            ]
         )
         #expect(try BackupManifest(decoding: manifest.encoded()) == manifest)
         let read = survivors(manifest.encoded(), seed: 4) { (try? BackupManifest(decoding: $0)) != nil }
@@ -120,8 +134,16 @@ import Testing
 
     private func header(_ number: UInt64, records: Int) -> BatchHeader {
         BatchHeader(
-            epoch: 6, number: BatchNumber(rawValue: number), firstLSN: LSN(rawValue: 1), recordCount: UInt32(records),
-            storedBytes: 0, rawBytes: 0, payloadCRC: 0, durableThrough: .none, chain: 0, committedAt: 0
+            epoch: 6,
+            number: BatchNumber(rawValue: number),
+            firstLSN: LSN(rawValue: 1),
+            recordCount: UInt32(records),
+            storedBytes: 0,
+            rawBytes: 0,
+            payloadCRC: 0,
+            durableThrough: .none,
+            chain: 0,
+            committedAt: 0
         )
     }
 
@@ -130,10 +152,12 @@ import Testing
         let batch = BatchBuffer()
         batch.firstLSN = LSN(rawValue: 1)
         var noise: UInt64 = 99
-        let text = Bytes((0..<max(0, bytes - 12)).map { _ in
-            noise = noise &* 6_364_136_223_846_793_005 &+ 1
-            return packable ? 0x61 : UInt8(truncatingIfNeeded: noise >> 33)
-        })
+        let text = Bytes(
+            (0..<max(0, bytes - 12)).map { _ in
+                noise = noise &* 6_364_136_223_846_793_005 &+ 1
+                return packable ? 0x61 : UInt8(truncatingIfNeeded: noise >> 33)
+            }
+        )
         batch.encodeNote(text, origin: nil)
         return batch
     }

@@ -99,7 +99,10 @@ import Testing
             let run = Self.run(scenario, crashAt: crash)
             #expect(run.disk.isDead)
             // Each crash point has seeds of its own.
-            let losses = Self.losses.prefix(scenario.namesAreIndependent ? 6 : 8) + [.random(seed: UInt64(1000 + 2 * crash)), .random(seed: UInt64(1001 + 2 * crash))]
+            let losses =
+                Self.losses.prefix(scenario.namesAreIndependent ? 6 : 8) + [
+                    .random(seed: UInt64(1000 + 2 * crash)), .random(seed: UInt64(1001 + 2 * crash)),
+                ]
             for (index, loss) in losses.enumerated() {
                 let verdict = Self.verdict(run.disk.afterCrash(loss), scenario, acknowledged: run.acknowledged)
                 recoveries += 1

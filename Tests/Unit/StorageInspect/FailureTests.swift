@@ -70,15 +70,6 @@ import Testing
             .usage,
             contains: "the log ends before LSN 99: its last record is LSN 10"
         )
-        // With a snapshot beside it the log may begin anywhere.
-        unlink(scratch.segment(1))
-        mkdir(scratch.path + "/snapshot", 0o700)
-        expectError(
-            Run("get", scratch.path, "greeting", "--table", "2"),
-            .usage,
-            contains: "it is retained only from LSN 5 on"
-        )
-        #expect(Run("get", scratch.path, "greeting", "--table", "1").status == .sound)
     }
 
     @Test func everyConditionHasItsStatus() throws {

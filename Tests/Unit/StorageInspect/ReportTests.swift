@@ -101,6 +101,13 @@ import Testing
         }
     }
 
+    @Test func aSegmentThatTheLogDoesNotHave() throws {
+        let store = try Scratch(LogFixture.sample())
+        let run = Run("batches", store.path, "--segment", "4")
+        #expect(run.status == .usage && run.output.isEmpty)
+        #expect(run.errors == "error: there is no segment 4 [path \(store.path)] — the log has 1 to 3\n")
+    }
+
     @Test func rawPrintsTheValueAlone() throws {
         let store = try Scratch(LogFixture.sample())
         #expect(Run("get", store.path, "0x0001ff", "--table", "2", "--raw").output == [0xFF, 0xAD])

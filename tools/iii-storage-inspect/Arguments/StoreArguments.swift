@@ -9,9 +9,11 @@ struct StoreArguments: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
+    @OptionGroup var key: KeyArguments
+
     /// Opens the store for reading; says on standard error if an engine has it open.
     func open(_ console: Console) throws -> LogInspector {
-        let inspector = try LogInspector(path: path)
+        let inspector = try LogInspector(path: path, keys: try key.keys())
         let lock = try inspector.facts().lock
         if lock.isHeld {
             let holder = lock.holder.map { " (\($0))" } ?? ""

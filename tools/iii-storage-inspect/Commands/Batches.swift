@@ -22,7 +22,9 @@ struct Batches: InspectCommand {
 
     func run(on console: Console) throws -> ProcessStatus {
         let inspector = try store.open(console)
-        var progress = ReadingProgress(try inspector.facts(), console)
+        let facts = try inspector.facts()
+        try requireSegment(facts)
+        var progress = ReadingProgress(facts, console)
         var table = Table(BatchReport.columns, on: console)
         let report = try inspector.walk { event in
             progress.pass(event)
@@ -30,6 +32,18 @@ struct Batches: InspectCommand {
         }
         if !store.json { try table.finish() }
         return ConditionReport.finish(report, inspector, console)
+    }
+
+    /// A missing file between others may be asked for: its gap is what there is to say.
+    private func requireSegment(_ facts: StoreFacts) throws {
+        guard let segment, let first = facts.segments.first?.number, let last = facts.segments.last?.number,
+            !(first...last).contains(segment)
+        else { return }
+        throw CommandFailure(
+            "there is no segment \(segment)",
+            path: facts.path,
+            remedy: "the log has \(Amounts.range(first, last))"
+        )
     }
 
     private func print(_ event: LogEvent, _ console: Console, _ table: inout Table) throws {

@@ -4,13 +4,14 @@ import Storage
 struct Get: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
-        abstract: "The value of one key, now or at an earlier moment.",
+        abstract: "The value of one key, now or at an earlier moment, from log and snapshot.",
         discussion: """
             A moment is an LSN (the state after that record) or a time (the state before the first batch that was \
             committed later), as 2026-01-02T03:04:05.678Z or with another zone, +02:00; without one it is UTC.
 
-            The answer is certain or it is none: where the log does not reach back far enough, or is damaged behind the \
-            last known change, the command says so and ends with 1.
+            The last change in the log decides; else the snapshot's row, if it was written at or before the moment. The \
+            answer is certain or it is none: where neither can tell, or the log is damaged behind the last known change, \
+            the command says so and ends with 1.
 
             With --json: one object.
             """
@@ -33,8 +34,12 @@ struct Get: InspectCommand {
     func run(on console: Console) throws -> ProcessStatus {
         let inspector = try store.open(console)
         var progress = ReadingProgress(try inspector.facts(), console)
-        let (found, log) = try inspector.value(of: key.bytes, in: table, at: at?.position ?? .end) {
+        var (found, log) = try inspector.value(of: key.bytes, in: table, at: at?.position ?? .end) {
             progress.pass($0)
+        }
+        if case .unknown = found.answer {
+            let snapshot = try SnapshotInspector(path: inspector.path, keys: try store.key.keys())
+            found = try found.completed(by: snapshot, key.bytes, in: table, at: at?.position ?? .end, log)
         }
         let report = ValueReport(key: key.bytes, table: table, at: at, found: found)
         if case .unknown(let reason) = found.answer {

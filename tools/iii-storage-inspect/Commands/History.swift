@@ -6,10 +6,10 @@ struct History: InspectCommand {
         commandName: "history",
         abstract: "Every change of one key that the log still holds.",
         discussion: """
-            Puts and deletes of the key, and trims whose range covers it; the last line says from which LSN on the log \
-            is retained.
+            Puts and deletes of the key, and trims whose range covers it; behind them the snapshot's row, the base of \
+            what the log says. The last line says from which LSN on the log is retained.
 
-            With --json: one object per line, "type" being record, gap, or at the end retention.
+            With --json: one object per line, "type" being record, gap, or at the end snapshotRow and retention.
             """
     )
 
@@ -37,9 +37,12 @@ struct History: InspectCommand {
         filter.key = key.bytes
         let style = RecordReport.Style(isJSON: store.json, isFull: full, isRaw: encoding.raw)
         let report = try RecordReport.print(inspector, filter, style, console)
+        let base = try BaseReport(inspector.path, try store.key.keys(), table, key.bytes)
         if store.json {
+            try console.line(base.json(isRaw: encoding.raw))
             try console.line(["type": "retention", "retainedFrom": .number(report.retainedFrom.rawValue)])
         } else {
+            try console.write("-- \(base.phrase)\n")
             try console.write("-- the log is retained from LSN \(report.retainedFrom) on\n")
         }
         return ConditionReport.finish(report, inspector, console)

@@ -15,12 +15,13 @@ struct Summary: InspectCommand {
         let facts = try inspector.facts()
         var progress = ReadingProgress(facts, console)
         let report = try inspector.walk { progress.pass($0) }
-        let summary = SummaryReport(facts: facts, log: report)
+        let snapshot = try SnapshotCheck.run(inspector.path, store.key, report, isDeep: false, console)
+        let summary = SummaryReport(facts: facts, log: report, snapshot: snapshot)
         if store.json {
             try console.line(summary.json)
         } else {
             try summary.listing.write(to: console)
         }
-        return ProcessStatus(report.verdict.condition)
+        return snapshot.status(with: report)
     }
 }

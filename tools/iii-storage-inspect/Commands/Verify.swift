@@ -4,10 +4,15 @@ import Storage
 struct Verify: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check every checksum and every rule of the log; on damage, tell what is certain and what is lost.",
+        abstract: "Check log and snapshot by every rule; on damage, tell what is certain and what is lost.",
         discussion: """
             The first problem is the one that recovery would refuse with. Behind damage, reading goes on at the next \
-            sound batch: what is listed as certain has been verified, what is listed as lost lies in between.
+            sound batch: what is listed as certain has been verified, what is listed as lost lies in between. The \
+            snapshot's own row is checked, and that the log accounts for the batch with which the snapshot ends.
+
+            --deep also reads every row of the snapshot (checksums, digest, counts) and, if the log reaches back to \
+            LSN 1, derives the whole content anew from it and compares row by row. The snapshot is read by a process of \
+            its own: a damaged file that kills it is reported as damage.
 
             With --json: one object.
             """
@@ -15,15 +20,21 @@ struct Verify: InspectCommand {
 
     @OptionGroup var store: StoreArguments
 
+    @Flag(help: "Every row of the snapshot too.")
+    var deep = false
+
     func run(on console: Console) throws -> ProcessStatus {
         let inspector = try store.open(console)
-        var progress = ReadingProgress(try inspector.facts(), console)
-        let report = VerifyReport(log: try inspector.walk { progress.pass($0) }, path: inspector.path)
+        let facts = try inspector.facts()
+        var progress = ReadingProgress(facts, console)
+        let log = try inspector.walk { progress.pass($0) }
+        let snapshot = try SnapshotCheck.run(inspector.path, store.key, log, isDeep: deep, console)
+        let report = VerifyReport(log: log, snapshot: snapshot, path: inspector.path)
         if store.json {
             try console.line(report.json)
         } else {
             try report.write(to: console)
         }
-        return ProcessStatus(report.log.verdict.condition)
+        return report.status
     }
 }

@@ -15,6 +15,13 @@ enum Amounts {
         return "\(tenths / 10).\(tenths % 10) \(units[unit])"
     }
 
+    /// `0.25 s`, `12.00 s`.
+    static func duration(_ nanoseconds: UInt64) -> String {
+        let hundredths = nanoseconds / 10_000_000
+        let rest = hundredths % 100
+        return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) s"
+    }
+
     /// `1 batch`, `2 batches`.
     static func count(_ number: UInt64, _ one: String, _ many: String) -> String {
         number == 1 ? "1 \(one)" : "\(number) \(many)"

@@ -10,9 +10,13 @@ final class Console {
 
     static let bufferBytes = 64 * 1024
 
+    /// This tool's executable, for work in a process of its own.
+    let tool: String
     private let output: Sink
     private let errors: Sink
     private let isOutputTerminal: Bool
+    /// A clock that only goes forward: for how long something took.
+    let nanoseconds: () -> UInt64
     private var progress: Progress
     private var buffer: [UInt8] = []
 
@@ -21,11 +25,14 @@ final class Console {
         errors: @escaping Sink,
         isOutputTerminal: Bool,
         isErrorTerminal: Bool,
-        nanoseconds: @escaping () -> UInt64
+        nanoseconds: @escaping () -> UInt64,
+        tool: String = "/proc/self/exe"
     ) {
+        self.tool = tool
         self.output = output
         self.errors = errors
         self.isOutputTerminal = isOutputTerminal
+        self.nanoseconds = nanoseconds
         progress = Progress(isEnabled: isErrorTerminal, nanoseconds: nanoseconds)
         buffer.reserveCapacity(Self.bufferBytes)
     }

@@ -21,13 +21,18 @@ enum GapReport {
 
     /// Keys of a damaged batch that can still be read.
     static func mentions(_ gap: LogGap) -> [String] {
-        gap.mentions.map { "table \($0.table.rawValue) key \(ByteText.key($0.key))" }
+        gap.mentions.map { mention in
+            let table = "table \(mention.table.rawValue)"
+            guard let upTo = mention.upTo else { return "\(table) key \(ByteText.key(mention.key))" }
+            return "\(table) trim from \(ByteText.key(mention.key)) up to \(ByteText.key(upTo))"
+        }
     }
 
     static func json(_ gap: LogGap) -> JSON {
         let mentions = gap.mentions.map { mention in
             JSON.object([("table", .number(UInt64(mention.table.rawValue)))])
                 .adding(ByteText.members("key", mention.key, isRaw: false))
+                .adding(mention.upTo.map { ByteText.members("upTo", $0, isRaw: false) } ?? [])
         }
         return [
             "type": "gap", "cause": .string(gap.cause.rawValue), "found": .string(gap.found),

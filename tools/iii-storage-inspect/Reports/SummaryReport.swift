@@ -4,6 +4,7 @@ import Storage
 struct SummaryReport {
     var facts: StoreFacts
     var log: LogReport
+    var snapshot: SnapshotCheck
 
     var listing: Listing {
         var listing = Listing()
@@ -16,7 +17,8 @@ struct SummaryReport {
         listing.add("segments", segments)
         addContent(to: &listing)
         listing.add("log end", log.tail.map { "segment \($0.segment), offset \($0.offset)" } ?? "not found")
-        listing.add("snapshot", facts.hasSnapshot ? "present" : "none")
+        SnapshotCheckReport(check: snapshot).add(to: &listing)
+        CertaintyReport(log: log, snapshot: snapshot).add(to: &listing)
         listing.add("quarantine", Amounts.count(UInt64(facts.quarantinedFiles.count), "file", "files"))
         for name in facts.unknownFiles { listing.add("unknown file", "\(facts.path)/wal/\(name)") }
         listing.add("free space", Amounts.bytes(facts.freeBytes))
@@ -67,6 +69,8 @@ struct SummaryReport {
         return store.adding(ContentReport.members(log.content))
             .adding([
                 ("end", log.tail.map(TailReport.json) ?? .null), ("hasSnapshot", .bool(facts.hasSnapshot)),
+                ("snapshot", SnapshotCheckReport(check: snapshot).json),
+                ("lastCertainLSN", JSON(CertaintyReport(log: log, snapshot: snapshot).last?.rawValue)),
                 ("quarantinedFiles", .array(facts.quarantinedFiles.map(JSON.string))),
                 ("temporaryFiles", .array(facts.temporaryFiles.map(JSON.string))),
                 ("unknownFiles", .array(facts.unknownFiles.map(JSON.string))),

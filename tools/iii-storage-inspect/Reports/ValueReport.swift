@@ -8,6 +8,7 @@ struct ValueReport {
     var found: ValueAtPosition
 
     private var value: RecordFacts.Excerpt? {
+        if case .snapshot(let row?) = found.answer { return .init(row.value) }
         guard case .value(let record) = found.answer, case .put(_, _, let value) = record.change else { return nil }
         return value
     }
@@ -17,8 +18,17 @@ struct ValueReport {
         switch found.answer {
         case .value(let record): record
         case .absent(let record): record
-        case .unknown: nil
+        case .unknown, .snapshot: nil
         }
+    }
+
+    /// The snapshot decided.
+    private var isFromSnapshot: Bool {
+        if case .snapshot = found.answer { true } else { false }
+    }
+
+    private var row: SnapshotRow? {
+        if case .snapshot(let row) = found.answer { row } else { nil }
     }
 
     /// Empty if there is no value.
@@ -39,6 +49,8 @@ struct ValueReport {
     }
 
     private var change: String {
+        if let row { return "LSN \(row.lsn), from the snapshot" }
+        if isFromSnapshot { return "a change before the snapshot, or it was never set" }
         guard let record else { return "nobody: it was never set" }
         let time = Timestamp(nanoseconds: record.committedAt).short
         let origin = record.origin.map { ", by " + ByteText.value(.init($0)) } ?? ""
@@ -55,7 +67,11 @@ struct ValueReport {
         let body = value.map { value in
             [("valueBytes", JSON.number(UInt64(value.count)))] + ByteText.members("value", value.bytes, isRaw: isRaw)
         }
-        return start.adding(body ?? []).adding([("by", record.map { RecordReport.json($0, isRaw: isRaw) } ?? .null)])
+        return start.adding(body ?? []).adding([
+            ("source", .string(isFromSnapshot ? "snapshot" : "log")),
+            ("lsn", JSON((record?.lsn ?? row?.lsn)?.rawValue)),
+            ("by", record.map { RecordReport.json($0, isRaw: isRaw) } ?? .null),
+        ])
     }
 
     /// Why there is no answer.
@@ -64,11 +80,12 @@ struct ValueReport {
         let question = "the value of \(ByteText.key(key)) in table \(table.rawValue) at \(moment)"
         switch reason {
         case .beforeRetention:
-            let why = "it is retained only from LSN \(found.retainedFrom) on, and no change since decides"
+            let why =
+                "the log is retained only from LSN \(found.retainedFrom) on, and neither it nor the snapshot decides"
             return CommandFailure(
-                "the log can't tell \(question): \(why)",
+                "not known: \(question): \(why)",
                 path: path,
-                remedy: "ask for a later moment, or look into a backup"
+                remedy: "ask for a later moment, or restore a backup with --through"
             )
         case .gap(let gap):
             return CommandFailure(

@@ -3,21 +3,32 @@ import Storage
 /// The whole verdict: what is wrong, what is certain, what is lost.
 struct VerifyReport {
     var log: LogReport
+    var snapshot: SnapshotCheck
     var path: String
 
+    var status: ProcessStatus { snapshot.status(with: log) }
+
     func write(to console: Console) throws {
-        try console.write(ConditionReport.phrase(log.verdict) + "\n")
+        try console.write(headline + "\n")
         var listing = Listing()
         listing.add("path", path)
         listing.add("read", read)
         listing.add("certain", certain.isEmpty ? "nothing" : "LSN " + certain.joined(separator: ", "))
         if let tail = log.tail { listing.add("tail", TailReport.phrase(tail)) }
+        SnapshotCheckReport(check: snapshot).add(to: &listing)
+        CertaintyReport(log: log, snapshot: snapshot).add(to: &listing)
         for problem in log.problems { listing.add("problem", ProblemReport.phrase(problem)) }
         if log.omittedProblems > 0 { listing.add("problem", "and \(log.omittedProblems) more") }
         for gap in log.gaps { addGap(gap, to: &listing) }
         if log.omittedGaps > 0 { listing.add("lost", "and \(log.omittedGaps) more gaps") }
         if log.sawRetirement { listing.add("note", "segments were retired while they were read") }
         try listing.write(to: console)
+    }
+
+    private var headline: String {
+        let isLogSound = ProcessStatus(log.verdict.condition) == .sound
+        guard isLogSound, snapshot.isDamaged else { return ConditionReport.phrase(log.verdict) }
+        return "damaged: the snapshot is, the log is not (\(snapshot.problem?.row?.rawValue ?? "R17"))"
     }
 
     private func addGap(_ gap: LogGap, to listing: inout Listing) {
@@ -71,6 +82,8 @@ struct VerifyReport {
                 ("omittedProblems", .number(UInt64(log.omittedProblems))),
                 ("gaps", .array(log.gaps.map(GapReport.json))), ("omittedGaps", .number(UInt64(log.omittedGaps))),
                 ("sawRetirement", .bool(log.sawRetirement)),
+                ("snapshot", SnapshotCheckReport(check: snapshot).json),
+                ("lastCertainLSN", JSON(CertaintyReport(log: log, snapshot: snapshot).last?.rawValue)),
             ])
     }
 }

@@ -118,6 +118,7 @@ import Testing
         switch found.answer {
         case .value(let record): return "\(found.lsn): \(describe(record))"
         case .absent(let record): return "\(found.lsn): absent, \(record.map(describe) ?? "never set")"
+        case .snapshot(let row): return "\(found.lsn): snapshot \(row == nil ? "absent" : "row")"
         case .unknown(.beforeRetention): return "unknown before LSN \(found.retainedFrom)"
         case .unknown(.gap(let gap)): return "unknown after LSN \(gap.firstLSN?.description ?? "?")"
         case .unknown(.beyondEnd): return "beyond LSN \(found.lsn)"

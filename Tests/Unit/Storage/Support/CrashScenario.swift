@@ -73,7 +73,9 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
         default: checkpointInPieces(number, store)
         }
         // Not in the plain one, whose bytes are the golden files.
-        if kind != .plain, number % 7 == 5, let bytes = store.log.spareBytesWanted() { _ = store.log.prepareSpare(bytes: bytes) }
+        if kind != .plain, number % 7 == 5, let bytes = store.log.spareBytesWanted() {
+            _ = store.log.prepareSpare(bytes: bytes)
+        }
     }
 
     /// Some changes arrive while one is in progress.

@@ -411,7 +411,9 @@ final class SimulatedDisk: StorageIO {
             let synced =
                 state.namesAreIndependent
                 ? state.nameChanges.synced(by: path) : state.nameChanges.indices.map { $0 <= last }
-            for (change, isSynced) in zip(state.nameChanges, synced) where isSynced { change.apply(&state.durableNames) }
+            for (change, isSynced) in zip(state.nameChanges, synced) where isSynced {
+                change.apply(&state.durableNames)
+            }
             state.nameChanges = zip(state.nameChanges, synced).filter { !$0.1 }.map(\.0)
         }
     }

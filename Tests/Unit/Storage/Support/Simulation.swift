@@ -133,7 +133,11 @@ struct Simulation {
             }
             disk.healAll()
         } else if chance(2) {
-            disk.fail(Faults.calls.randomElement(using: &generator) ?? "", EIO, after: Int.random(in: 0..<8, using: &generator))
+            disk.fail(
+                Faults.calls.randomElement(using: &generator) ?? "",
+                EIO,
+                after: Int.random(in: 0..<8, using: &generator)
+            )
             _ = try? SimulatedStore(disk, options: options)
             disk.healAll()
         }
@@ -227,7 +231,9 @@ struct Simulation {
         let metrics = store.log.metrics
         let warnings = slowWarnings.value - slowWarningsAtStart
         tally.slowSyncs += Int(metrics.slowSyncs)
-        if metrics.slowSyncs != UInt64(warnings) { throw Finding("\(metrics.slowSyncs) slow syncs, \(warnings) warnings") }
+        if metrics.slowSyncs != UInt64(warnings) {
+            throw Finding("\(metrics.slowSyncs) slow syncs, \(warnings) warnings")
+        }
         let violations = (store.log.snapshot as? SimulatedSnapshot)?.violations ?? []
         if let violation = violations.first { throw Finding(violation) }
         if !hasFaults, metrics.segmentsOnDisk != disk.segments.count {
@@ -289,7 +295,9 @@ struct Simulation {
             let store = try SimulatedStore(copy, options: options)
             tally.harmless += 1
             guard store.log.recovery.recoveredLSN.rawValue == lsn else {
-                throw Finding("\(what): \(store.log.recovery.row) \(store.log.recovery.condition) \(lsn) silently became \(store.log.recovery.recoveredLSN) (I7)")
+                throw Finding(
+                    "\(what): \(store.log.recovery.row) \(store.log.recovery.condition) \(lsn) silently became \(store.log.recovery.recoveredLSN) (I7)"
+                )
             }
             guard let rows = model.recover(lsn), store.content.sorted() == rows else {
                 throw Finding("\(what): other rows at LSN \(lsn) (I7)")

@@ -94,6 +94,9 @@ struct LogFixture {
         try io.createDirectory(directory.wal)
         let format = "iii-storage 1\n\(store.text)\n"
         try io.replaceFile(directory.format, in: root, with: Array(format.utf8))
+        // As a new store has it: no checkpoint was written yet.
+        try io.createDirectory(directory.snapshot)
+        try LMDBSnapshot.open(directory, StorageOptions(), store: store, create: true).close()
         for segment in segments {
             try io.replaceFile(directory.segment(segment.number), in: directory.wal, with: segment.bytes)
         }

@@ -17,7 +17,8 @@ struct Run {
             errors: { errors += $0 },
             isOutputTerminal: false,
             isErrorTerminal: false,
-            nanoseconds: { 0 }
+            nanoseconds: { 0 },
+            tool: Executable.path
         )
         status = Program.run(arguments, on: console)
         self.output = output

@@ -53,20 +53,20 @@ enum Snapshot {
     private static func hideFreeSpace(_ text: String) -> String {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
             if line.hasPrefix("free space") { return "free space     …" }
-            guard let start = line.firstIndex(of: "f", before: "freeBytes\":", in: line) else { return String(line) }
-            let digits = line[start...].prefix { $0 >= "0" && $0 <= "9" }
-            return line[..<start] + "0" + line[digits.endIndex...]
+            return hideNumbers(behind: "\"freeBytes\":", in: line)
         }
         return lines.joined(separator: "\n")
     }
-}
 
-extension Substring {
-    /// Index behind the first occurrence of `text`; nil: none.
-    fileprivate func firstIndex(of first: Character, before text: String, in line: Substring) -> Index? {
-        guard let start = line.indices.first(where: { line[$0] == first && line[$0...].hasPrefix(text) }) else {
-            return nil
+    /// Every number that follows the words becomes 0: a snapshot's free pages are the same at every run, the disk's are not.
+    private static func hideNumbers(behind words: String, in line: Substring) -> String {
+        var result = ""
+        var rest = line
+        while let start = rest.indices.first(where: { rest[$0...].hasPrefix(words) }) {
+            let digits = rest[rest.index(start, offsetBy: words.count)...]
+            result += rest[..<start] + words + "0"
+            rest = digits.drop { $0 >= "0" && $0 <= "9" }
         }
-        return line.index(start, offsetBy: text.count)
+        return result + rest
     }
 }

@@ -8,7 +8,9 @@ import Testing
 /// Stores that workers share (docs/operations.md, "Durable stores").
 @Suite struct StoreRegistryTests {
     private func settings(_ path: String, _ fields: String) throws -> StoreSettings {
-        let json = try JSON.parse(#"{"name":"kv","config":{"store_method":"file_based","file_path":"\#(path)"\#(fields)}}"#)
+        let json = try JSON.parse(
+            #"{"name":"kv","config":{"store_method":"file_based","file_path":"\#(path)"\#(fields)}}"#
+        )
         let block = ConfigBlock(["adapter": json])
         let storage = try KeyValueStorageConfiguration(ConfigReader(block, fields: nil), worker: "test")
         guard case .fileBased(let configuration) = storage.method else {
@@ -62,7 +64,8 @@ import Testing
     }
 
     @Test func defaultsAreTheSameAsNothing() throws {
-        let fields = #","retain_log_hours":0,"retain_log_bytes":0,"scrub_retired_log":false,"previous_encryption_key_files":[]"#
+        let fields =
+            #","retain_log_hours":0,"retain_log_bytes":0,"scrub_retired_log":false,"previous_encryption_key_files":[]"#
         let directory = try TemporaryDirectory()
         let registry = StoreRegistry(options: StorageOptions())
         let first = try registry.open(directory.path, settings: settings(directory.path, ""), for: "one")

@@ -1,0 +1,72 @@
+import Storage
+
+/// The state in a store that is read without opening it: every scope with its entries in insertion order.
+/// Not thread-safe.
+public struct StateContent {
+    public struct Entry {
+        public var scope: String
+        /// Scopes are numbered in the order in which they were made.
+        public var scopeNumber: UInt32
+        public var key: String
+        /// JSON text.
+        public var value: Bytes
+    }
+
+    private let reader: StoreReader
+    private let names: [UInt32: String]
+
+    /// Reads the names of all scopes.
+    public init(_ reader: StoreReader) throws {
+        self.reader = reader
+        var names: [UInt32: String] = [:]
+        try reader.scan(StateRows.scopeNames) { key, name in
+            names[Bytes(key).integer()] = String(decoding: name, as: UTF8.self)
+            return true
+        }
+        self.names = names
+    }
+
+    public var scopes: [String] { names.sorted { $0.key < $1.key }.map(\.value) }
+
+    /// Visits all entries, scope by scope in order of their numbers. Throws what `visit` throws.
+    ///
+    /// - Throws: `.writerBug` at a row that no state adapter writes.
+    public func entries(_ visit: (Entry) throws -> Void) throws {
+        var failure: (any Error)?
+        try reader.scan(StateRows.entries) { key, value in
+            do {
+                try visit(try entry(Bytes(key), Bytes(value)))
+                return true
+            } catch {
+                failure = error
+                return false
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private func entry(_ key: Bytes, _ value: Bytes) throws -> Entry {
+        guard key.count == 12, let scope = names[key.integer()], let parts = StateRows.parts(ofEntry: value) else {
+            throw StorageError(
+                .writerBug,
+                "a row of table \(StateRows.entries.rawValue) is not one of state's. Keep the files and report it"
+            )
+        }
+        return Entry(
+            scope: scope,
+            scopeNumber: key.integer(),
+            key: String(decoding: parts.key, as: UTF8.self),
+            value: Bytes(parts.json)
+        )
+    }
+}
+
+extension StateRows {
+    /// An entry's JSON text and key name; nil: not an entry.
+    fileprivate static func parts(ofEntry value: Bytes) -> (json: ArraySlice<UInt8>, key: ArraySlice<UInt8>)? {
+        guard value.count >= 4 else { return nil }
+        let keyLength = Int(value.integer(at: value.count - 4, as: UInt32.self))
+        guard keyLength <= value.count - 4 else { return nil }
+        return (json(ofEntry: value), value.dropLast(4).suffix(keyLength))
+    }
+}

@@ -1,0 +1,49 @@
+/// What a salvage saved and what was lost.
+public struct SalvageReport: Sendable {
+    /// A row, by key.
+    public struct Row: Sendable, Equatable {
+        public var table: TableID
+        public var key: Bytes
+        /// nil: not known.
+        public var lsn: LSN?
+    }
+
+    public enum SnapshotCondition: Sendable, Equatable {
+        case whole
+        /// Read in part: up to a row, and from a row on.
+        case partial(String)
+        /// Nothing of it could be read.
+        case unreadable(String)
+    }
+
+    public var snapshot = SnapshotCondition.whole
+    public var snapshotLSN: LSN?
+    /// Sound rows that came from the snapshot, and changes that came from the log.
+    public var rowsFromSnapshot: UInt64 = 0
+    public var recordsFromLog: UInt64 = 0
+    /// Rows of the new store.
+    public var rows: UInt64 = 0
+    /// Last row before, and first row behind, what the snapshot no longer tells; both nil: nothing is missing, or all.
+    public var lastRowBefore: Row?
+    public var firstRowBehind: Row?
+    /// Damaged rows that a change in the log replaces.
+    public var recovered: [Row] = []
+    /// Damaged rows that nothing replaces: lost.
+    public var lost: [Row] = []
+    public var omittedRows: UInt64 = 0
+    /// Records that are missing behind the snapshot.
+    public var gaps: [LogGap] = []
+    /// Rows whose last certain change is before a gap: they may be older than the last acknowledged.
+    public var uncertain: [Row] = []
+    public var omittedUncertain: UInt64 = 0
+    /// The new store's last LSN.
+    public var lastLSN = LSN.zero
+    /// Up to here nothing is missing but the lost rows; nil: not known.
+    public var lastCertainLSN: LSN?
+
+    public var isComplete: Bool {
+        snapshot == .whole && lost.isEmpty && omittedRows == 0 && gaps.isEmpty
+    }
+
+    public var uncertainCount: UInt64 { UInt64(uncertain.count) + omittedUncertain }
+}

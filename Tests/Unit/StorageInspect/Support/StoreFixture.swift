@@ -1,0 +1,84 @@
+import Glibc
+
+@testable import Storage
+@testable import iii_storage_inspect
+
+/// Real stores: one transaction per batch, so that what stands where is the same at every run.
+struct StoreFixture {
+    static let table = TableID(rawValue: 1)
+
+    /// Segments of 15 batches, no checkpoints but those asked for.
+    static var options: StorageOptions {
+        var options = StorageOptions()
+        options.initialSegmentBytes = 16 * LogLimits.blockBytes
+        options.maximumSegmentBytes = options.initialSegmentBytes
+        options.checkpointIntervalNanoseconds = 0
+        options.sealAfterIdleNanoseconds = 0
+        options.lingerNanoseconds = 0
+        return options
+    }
+
+    static func key(_ number: Int) -> Bytes { Bytes("key \(number)".utf8) }
+
+    /// Row `number` gets LSN `number`.
+    static func put(_ store: Store, _ numbers: ClosedRange<Int>) throws {
+        for number in numbers {
+            let value = Bytes("value \(number)".utf8)
+            try store.commit { $0.put(table, key: key(number), value: value) }.wait()
+        }
+    }
+
+    /// A store that was closed.
+    static func closed(_ path: String, rows: Int, options: StorageOptions = options) throws {
+        let store = try Store.open(path: path, options: options)
+        try put(store, 1...rows)
+        try store.close()
+    }
+
+    /// A store as a killed process leaves it, with a checkpoint on the way.
+    static func killed(_ path: String, checkpointAfter: Int, rows: Int) throws {
+        let store = try Store.open(path: path + ".live", options: options)
+        try put(store, 1...checkpointAfter)
+        try store.checkpoint()
+        try put(store, (checkpointAfter + 1)...rows)
+        _ = try StoreFilesCopy(source: path + ".live", target: path).run { _ in }
+        try store.close()
+    }
+
+    /// Numbers of the rows that a store holds; every value must be the row's own.
+    static func rows(_ path: String, options: StorageOptions = options) throws -> [Int] {
+        let store = try Store.open(path: path, options: options)
+        let rows = try store.read { view in
+            var rows: [Int] = []
+            view.scan(table, from: nil, upTo: nil) { key, value in
+                guard let number = Int(String(decoding: key.dropFirst(4), as: UTF8.self)),
+                    value.elementsEqual("value \(number)".utf8)
+                else { return false }
+                rows.append(number)
+                return true
+            }
+            return rows.sorted()
+        }.wait()
+        try store.close()
+        return rows
+    }
+
+    static func segment(_ path: String, _ number: UInt64) -> String {
+        LogDirectory(root: path).segment(SegmentNumber(rawValue: number))
+    }
+
+    /// Inverts a byte.
+    static func damage(_ file: String, at offset: Int) throws {
+        let descriptor = open(file, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SystemCallError(call: "open", number: errno, path: file) }
+        defer { close(descriptor) }
+        var byte: UInt8 = 0
+        guard pread(descriptor, &byte, 1, offset) == 1 else {
+            throw SystemCallError(call: "pread", number: errno, path: file)
+        }
+        byte ^= 0xFF
+        guard pwrite(descriptor, &byte, 1, offset) == 1 else {
+            throw SystemCallError(call: "pwrite", number: errno, path: file)
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import Storage
+
+/// A storage error between processes.
+enum ErrorJSON {
+    static func json(_ error: StorageError) -> JSON {
+        [
+            "code": .string(error.code.description), "message": .string(error.message), "path": JSON(error.path),
+            "row": JSON(error.row?.rawValue), "segment": JSON(error.segment), "offset": JSON(error.offset),
+            "batch": JSON(error.batch),
+        ]
+    }
+
+    static func error(_ json: JSON?) -> StorageError {
+        let code = StorageError.Code(named: json?["code"]?.text ?? "damaged")
+        var error = StorageError(code, json?["message"]?.text ?? "unknown", path: json?["path"]?.text)
+        error.row = json?["row"]?.text.flatMap { RecoveryRow(rawValue: $0) }
+        error.segment = json?["segment"]?.integer
+        error.offset = json?["offset"]?.integer
+        error.batch = json?["batch"]?.integer
+        return error
+    }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Storage
+
+struct Export: InspectCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "The whole content as lines of JSON.",
+        discussion: """
+            One line per row in order of table and key, then a trailer with counts and the CRC32C of all bytes before \
+            it, so that a truncated export is noticed. Keys and values are text if they are UTF-8 ("keyEncoding":"utf8"), \
+            else base64. A store whose content is not certain is not exported: salvage it first.
+            """
+    )
+
+    @OptionGroup var store: StoreArguments
+
+    @Option(help: "Only this table.")
+    var table: TableID?
+
+    @Option(help: "The content after this LSN; default: the end of the log.")
+    var at: LSN?
+
+    @Option(help: ArgumentHelp("Write to this file, which appears when it is complete.", valueName: "file"))
+    var output: String?
+
+    func run(on console: Console) throws -> ProcessStatus {
+        let path = try store.open(console).path
+        let reader = try StoreContent.read(path, try store.key.keys(), at: at)
+        var trailer = ExportTrailer(through: reader.through)
+        let target = try output.map { try ExportFile($0) }
+        do {
+            let cursor = reader.cursor(table)
+            while let row = try cursor.next() {
+                let line = Bytes((RowLine.json(row).line + "\n").utf8)
+                trailer.add(line, of: row.table)
+                try write(line, target, console)
+                console.showProgress("exporting", done: trailer.rows, of: reader.snapshotFacts.rows)
+            }
+            try write(Bytes((trailer.json.line + "\n").utf8), target, console)
+            try target?.finish()
+        } catch {
+            target?.discard()
+            throw error
+        }
+        return .sound
+    }
+
+    private func write(_ line: Bytes, _ target: ExportFile?, _ console: Console) throws {
+        try line.withUnsafeBytes { line in
+            if let target { try target.write(line) } else { try console.write(line) }
+        }
+    }
+}

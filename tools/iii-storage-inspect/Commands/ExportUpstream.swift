@@ -1,0 +1,57 @@
+import Adapters
+import ArgumentParser
+import Glibc
+import Storage
+
+struct ExportUpstream: InspectCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export-upstream",
+        abstract: "Write a store's state as a volume that an upstream engine reads.",
+        discussion: """
+            One .bin file per scope, entries in their order, each file read back and compared. The store is only read; an \
+            engine may have it open, then what it writes meanwhile may be missing. Scopes that upstream can't hold, or \
+            could not load again, are named and left out; the command then ends with 1.
+
+            With --json: one object.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The store's directory.", valueName: "store"))
+    var path: String
+
+    @Option(help: ArgumentHelp("Where the volume goes; must not exist.", valueName: "dir"))
+    var to: String
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup var keys: KeyArguments
+
+    func run(on console: Console) throws -> ProcessStatus {
+        try NewPath.require(to)
+        let start = console.nanoseconds()
+        let keys = try keys.keys()
+        let inspector = try LogInspector(path: path, keys: keys)
+        let reader = try StoreReader(path: inspector.path, keys: keys)
+        let place = try StoreInTheMaking(to)
+        try place.makeDirectory()
+        let result = try UpstreamFailure.translating {
+            let content = try StateContent(reader)
+            let total = UInt64(content.scopes.count)
+            return try UpstreamExport(directory: place.partial).run(content) {
+                console.showProgress("exporting", done: UInt64($0), of: total)
+            }
+        }
+        try place.finish()
+        let listing = ExportListing(
+            result: result,
+            store: inspector.path,
+            volume: place.path,
+            through: reader.through,
+            nanoseconds: console.nanoseconds() - start
+        )
+        if json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
+        let status = ConditionReport.finish(reader.log, inspector, console)
+        return result.refused.isEmpty || status != .sound ? status : .usage
+    }
+}

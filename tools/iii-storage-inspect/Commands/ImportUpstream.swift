@@ -1,0 +1,74 @@
+import Adapters
+import ArgumentParser
+import Storage
+
+struct ImportUpstream: InspectCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import-upstream",
+        abstract: "Take the state of an upstream engine's file-based volume into a new store.",
+        discussion: """
+            VOLUME is the file_path of the upstream engine's state, with one .bin file per scope; stop that engine first. \
+            It is only read. Scopes, keys, values and their order are taken as they are; afterwards all files are read \
+            again and compared with the store, entry by entry, before DIR gets its name.
+
+            Files of streams are counted and not imported by this version. Damaged files are named and skipped; with \
+            --salvage, what can be read of them is taken. If any file is damaged, the command ends with 3.
+
+            With --json: one object.
+            """
+    )
+
+    @Argument(help: "The directory with the .bin files.")
+    var volume: String
+
+    @Option(help: ArgumentHelp("Where the store goes; must not exist.", valueName: "dir"))
+    var to: String
+
+    @Flag(help: "Take what can be read of damaged files.")
+    var salvage = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup var keys: KeyArguments
+
+    func run(on console: Console) throws -> ProcessStatus {
+        try NewPath.require(to)
+        let start = console.nanoseconds()
+        let options = try keys.options()
+        let source = UpstreamImport(volume: try openVolume(), takesSalvage: salvage)
+        let bytes = source.volume.files.reduce(0) { $0 + $1.bytes }
+        let place = try StoreInTheMaking(to)
+        let store = try Store.open(path: place.partial, options: options)
+        let result: UpstreamImport.Result
+        do {
+            result = try UpstreamFailure.translating {
+                try source.run(into: store) { console.showProgress("importing", done: UInt64($0), of: UInt64(bytes)) }
+            }
+        } catch {
+            try? store.close()
+            throw error
+        }
+        try store.close()
+        try UpstreamFailure.translating {
+            let content = try StateContent(StoreReader(path: place.partial, keys: options.encryption))
+            try source.verify(content) {
+                console.showProgress("comparing", done: UInt64($0), of: UInt64(bytes))
+            }
+        }
+        try place.finish()
+        let listing = ImportListing(
+            result: result,
+            volume: source.volume,
+            store: place.path,
+            takesSalvage: salvage,
+            nanoseconds: console.nanoseconds() - start
+        )
+        if json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
+        return result.damaged.isEmpty ? .sound : .damage
+    }
+
+    private func openVolume() throws -> UpstreamVolume {
+        try UpstreamFailure.translating { try UpstreamVolume(path: volume) }
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Storage
+
+struct Salvage: InspectCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "salvage",
+        abstract: "Save everything that is certain of a damaged store into a new one.",
+        discussion: """
+            The damaged store is only read. The new one keeps its id, its keys and all LSNs; it appears at DIR when it \
+            has been opened and every row has been read back. Rows that the snapshot can't tell any more take their last \
+            change from the log, as far as that is retained. What is lost is listed: damaged rows by key, missing LSNs, \
+            and rows whose last certain change is before a gap and which may be older than the last acknowledged.
+
+            Ends with 0 if nothing is lost, with 3 if something is. With --json: one object.
+            """
+    )
+
+    @OptionGroup var store: StoreArguments
+
+    @Option(help: ArgumentHelp("The new store's directory; must not exist.", valueName: "dir"))
+    var to: String
+
+    func run(on console: Console) throws -> ProcessStatus {
+        let inspector = try store.open(console)
+        guard !(try inspector.facts().lock.isHeld) else {
+            throw CommandFailure(
+                "an engine has the store open",
+                path: inspector.path,
+                remedy: "stop it, or make a backup while it runs"
+            )
+        }
+        var progress = ReadingProgress(try inspector.facts(), console)
+        let report = try StoreSalvage.run(
+            from: inspector.path,
+            to: to,
+            keys: try store.key.keys(),
+            snapshot: ChildSnapshotSource(path: inspector.path, key: store.key, console: console),
+            observe: { if case .segmentEnd(let segment) = $0 { progress.pass(segment) } },
+            announce: { if !store.json { try console.write(SalvageText.phrase($0) + "\n") } }
+        )
+        if store.json {
+            try console.line(SalvageText.json(report, to))
+        } else {
+            try SalvageText.listing(report).write(to: console)
+        }
+        return report.isComplete ? .sound : .damage
+    }
+}

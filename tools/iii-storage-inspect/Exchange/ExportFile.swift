@@ -1,0 +1,51 @@
+import Glibc
+import Storage
+
+/// A file that gets its name when it is complete and on the device.
+final class ExportFile {
+    private static let bufferBytes = 1 << 16
+
+    private let path: String
+    private let partial: String
+    private let descriptor: Int32
+    private var buffer: [UInt8] = []
+
+    init(_ path: String) throws {
+        self.path = path
+        partial = path + ".partial"
+        descriptor = creat(partial, 0o600)
+        guard descriptor >= 0 else { throw Self.failure("creat", errno, partial) }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+        buffer.append(contentsOf: bytes)
+        if buffer.count >= Self.bufferBytes { try flush() }
+    }
+
+    func finish() throws {
+        try flush()
+        guard fsync(descriptor) == 0 else { throw Self.failure("fsync", errno, partial) }
+        guard rename(partial, path) == 0 else { throw Self.failure("rename", errno, path) }
+        close(descriptor)
+    }
+
+    func discard() {
+        close(descriptor)
+        unlink(partial)
+    }
+
+    private func flush() throws {
+        var done = 0
+        while done < buffer.count {
+            let count = buffer.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+            guard count > 0 || errno == EINTR else { throw Self.failure("write", errno, partial) }
+            done += max(0, count)
+        }
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    private static func failure(_ call: String, _ number: Int32, _ path: String) -> CommandFailure {
+        let reason = SystemCallError(call: call, number: number, path: path).reason
+        return CommandFailure("the export can't be written: \(reason)", path: path, remedy: "nothing was left behind")
+    }
+}

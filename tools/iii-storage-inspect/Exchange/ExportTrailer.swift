@@ -1,0 +1,38 @@
+import Storage
+
+/// The last line of an export.
+struct ExportTrailer {
+    var through: LSN
+    private(set) var rows: UInt64 = 0
+    private(set) var checksum: UInt32 = 0
+    private(set) var tables: [UInt16: UInt64] = [:]
+
+    init(through: LSN) {
+        self.through = through
+    }
+
+    /// A row's line, its line end included.
+    mutating func add(_ line: Bytes, of table: TableID) {
+        rows += 1
+        tables[table.rawValue, default: 0] += 1
+        checksum = line.withUnsafeBytes { Checksum.crc32c($0, continuing: checksum) }
+    }
+
+    var json: JSON {
+        let tables = tables.sorted { $0.key < $1.key }
+        return [
+            "type": "trailer", "rows": .number(rows),
+            "tables": .array(tables.map { ["table": .number(UInt64($0.key)), "rows": .number($0.value)] }),
+            "throughLSN": .number(through.rawValue), "crc32c": .number(UInt64(checksum)),
+        ]
+    }
+
+    /// What a trailer has against the lines before it; nil: nothing.
+    func mismatch(_ trailer: JSON) -> String? {
+        guard let rows = trailer["rows"]?.integer, let checksum = trailer["crc32c"]?.integer,
+            trailer["throughLSN"]?.integer != nil
+        else { return "the trailer lacks \"rows\", \"crc32c\" or \"throughLSN\"" }
+        if rows != self.rows { return "the trailer counts \(rows) rows, the file has \(self.rows)" }
+        return checksum == UInt64(self.checksum) ? nil : "the checksum does not match: the file was changed"
+    }
+}

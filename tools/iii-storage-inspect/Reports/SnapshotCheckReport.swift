@@ -1,0 +1,45 @@
+import Storage
+
+/// A checked snapshot in words and as JSON.
+struct SnapshotCheckReport {
+    var check: SnapshotCheck
+
+    func add(to listing: inout Listing) {
+        listing.add("snapshot", words)
+        for problem in [check.failure, check.refusal] {
+            if let problem { listing.add("problem", ProblemReport.phrase(problem)) }
+        }
+        if check.matchesCheckpoint == false {
+            listing.add("problem", "R17: digest or counts of the rows are not what the checkpoint row says")
+        }
+        for row in check.damaged { listing.add("lost row", Self.phrase(row)) }
+        if check.omittedDamaged > 0 { listing.add("lost row", "and \(check.omittedDamaged) more") }
+        check.replay?.add(to: &listing)
+    }
+
+    private var words: String {
+        guard let facts = check.facts else { return check.failure == nil ? "none yet" : "not readable" }
+        let depth = check.isDeep && check.matchesCheckpoint != nil ? ", every row read" : ""
+        return SnapshotFactsReport.phrase(facts) + depth
+    }
+
+    static func phrase(_ row: SnapshotReport.DamagedRow) -> String {
+        "table \(row.table.rawValue) key \(ByteText.key(row.key)): its checksum does not match"
+    }
+
+    var json: JSON {
+        [
+            "facts": check.facts.map(SnapshotFactsReport.json) ?? .null,
+            "problems": .array([check.failure, check.refusal].compactMap { $0 }.map(ProblemReport.json)),
+            "everyRowRead": .bool(check.matchesCheckpoint != nil),
+            "matchesCheckpoint": check.matchesCheckpoint.map(JSON.bool) ?? .null,
+            "damagedRows": .array(check.damaged.map(Self.json)), "omittedDamagedRows": .number(check.omittedDamaged),
+            "replay": check.replay.map { ReplayReport.json($0.replay) } ?? .null,
+        ]
+    }
+
+    static func json(_ row: SnapshotReport.DamagedRow) -> JSON {
+        JSON.object([("table", .number(UInt64(row.table.rawValue)))])
+            .adding(ByteText.members("key", row.key, isRaw: false))
+    }
+}

@@ -1,0 +1,30 @@
+import Storage
+
+/// A store's content, if it is certain.
+enum StoreContent {
+    /// - Throws: with the status of damage if anything is missing or uncertain.
+    static func read(_ path: String, _ keys: EncryptionKeys, at position: LSN? = nil) throws -> StoreReader {
+        let reader = try StoreReader(path: path, keys: keys, at: position)
+        if let reason = reader.uncertainty { throw damage(reason, path) }
+        // An engine that has the store open goes on writing behind what was read.
+        if let position, position > reader.through, ProcessStatus(reader.log.verdict.condition) != .damage,
+            position > reader.log.content.lastLSN ?? reader.through
+        {
+            throw CommandFailure(
+                "the log ends before LSN \(position): its last record is LSN \(reader.through)",
+                path: path,
+                remedy: "ask for an earlier one"
+            )
+        }
+        return reader
+    }
+
+    private static func damage(_ reason: StorageError, _ path: String) -> CommandFailure {
+        CommandFailure(
+            "the store's content is not certain: \(ProblemReport.phrase(reason))",
+            path: path,
+            remedy: "salvage it first, then use the result",
+            status: .damage
+        )
+    }
+}

@@ -1,0 +1,24 @@
+import Adapters
+
+/// An upstream volume's error as one line of this tool.
+enum UpstreamFailure {
+    static func translating<R>(_ body: () throws -> R) throws -> R {
+        do {
+            return try body()
+        } catch let error as UpstreamError {
+            throw CommandFailure(error)
+        }
+    }
+}
+
+extension CommandFailure {
+    init(_ error: UpstreamError) {
+        let sentences = error.message.split(separator: ". ", maxSplits: 1)
+        self.init(
+            String(sentences.first ?? ""),
+            path: error.path,
+            remedy: sentences.count > 1 ? String(sentences[1]) : "see docs/upstream-volumes.md",
+            status: error.code == .verificationFailed ? .damage : .usage
+        )
+    }
+}
