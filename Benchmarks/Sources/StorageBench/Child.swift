@@ -18,6 +18,8 @@ enum Child {
         case allocations
         /// FOLDER ROWS SECONDS: random updates; samples resident memory.
         case soak
+        /// FOLDER LANES DRIVE SECONDS: nothing but updates, for a profiler.
+        case load
     }
 
     static func run(_ arguments: [String]) throws {
@@ -31,6 +33,7 @@ enum Child {
         case .updates: try updates(rest)
         case .allocations: try allocations(rest)
         case .soak: try soak(rest)
+        case .load: try load(rest)
         }
     }
 

@@ -23,6 +23,22 @@ enum ProcessFacts {
         field("write_bytes:", try readFile("/proc/self/io"))
     }
 
+    /// The same by the name of the thread, of those that still run.
+    static func writtenBytesByThread() throws -> [(thread: String, bytes: Int)] {
+        guard let folder = opendir("/proc/self/task") else { throw BenchError("can't list this process's threads") }
+        defer { closedir(folder) }
+        var sums: [String: Int] = [:]
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+                name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard !name.hasPrefix("."), let facts = try? readFile("/proc/self/task/\(name)/io") else { continue }
+            let thread = try readFile("/proc/self/task/\(name)/comm").split(separator: "\n").first ?? ""
+            sums[String(thread), default: 0] += field("write_bytes:", facts)
+        }
+        return sums.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
     /// Bytes written to the block device that holds a path, by everybody; nil if it has no statistics.
     static func deviceBytes(_ path: String) -> Int? {
         var facts = stat()

@@ -25,6 +25,8 @@ extension StorageBench {
         func perByte(_ values: [String: Double], _ name: String) throws -> Double {
             try told(values, name) / (try told(values, "operations") * Double(Self.valueBytes + Self.keyBytes))
         }
+        let threads = ["iii-log-writer", "iii-log-spare", "iii-checkpoint"]
+        let parts = try threads.map { "\($0) \(formatted(try perByte(ours, $0)))" }.joined(separator: ", ")
         var pairs = Pairs()
         pairs.append(ours: try perByte(ours, "written"), peer: try perByte(peer, "written"))
         return .ratio(
@@ -32,7 +34,8 @@ extension StorageBench {
             pairs,
             unit: "B/B",
             threshold: .atMost(bar: nil, goal: 1),
-            limit: "the whole device at the same time: \(formatted(try perByte(ours, "device"))) and "
+            limit: "ours by thread (filling included): \(parts), \(formatted(try told(ours, "checkpoints"))) checkpoints; "
+                + "the whole device at the same time: \(formatted(try perByte(ours, "device"))) and "
                 + "\(formatted(try perByte(peer, "device")))"
         )
     }
@@ -79,6 +82,8 @@ extension Child {
         while store.store.metrics.transactions < first + UInt64(operations) { sleep(milliseconds: 5) }
         try loop.stop()
         let done = Int(store.store.metrics.transactions - first)
+        for (thread, bytes) in try ProcessFacts.writtenBytesByThread() { tell(thread, bytes) }
+        tell("checkpoints", Double(store.store.metrics.checkpoints))
         try store.close()
         try Written(folder).tellSince(before, operations: done)
     }
