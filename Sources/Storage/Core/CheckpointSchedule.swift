@@ -52,6 +52,10 @@ struct CheckpointSchedule: Sendable {
 
     /// How much of the snapshot writing the changes may touch: a page per change or every leaf, and the new content.
     static func dirtyBytes(_ facts: Facts) -> Int {
-        min(facts.entryCount, facts.snapshot.leafPages) * facts.snapshot.pageBytes + facts.overlayBytes
+        dirtyBytes(entries: facts.entryCount, bytes: facts.overlayBytes, facts.snapshot)
+    }
+
+    static func dirtyBytes(entries: Int, bytes: Int, _ snapshot: SnapshotSize) -> Int {
+        min(entries, snapshot.leafPages) * snapshot.pageBytes + bytes
     }
 }

@@ -36,6 +36,8 @@ final class CommitCore: @unchecked Sendable {
     var roomBytes = Int.max
     /// Log written since the last checkpoint began, and before that since the one that is in progress.
     private(set) var liveLogBytes = 0
+    /// As of the last checkpoint.
+    private var snapshotSize: SnapshotSize
     private(set) var frozenLogBytes = 0
     private(set) var refusals: UInt64 = 0
     private var whenUnsaturated: [@Sendable () -> Void] = []
@@ -51,6 +53,7 @@ final class CommitCore: @unchecked Sendable {
 
     init(live: Overlay, logBytes: Int, snapshot: any SnapshotStore, nextLSN: LSN, limits: CommitLimits) {
         self.live = live
+        snapshotSize = snapshot.size
         liveLogBytes = logBytes
         self.snapshot = snapshot
         self.nextLSN = nextLSN
@@ -65,8 +68,13 @@ final class CommitCore: @unchecked Sendable {
         pendingBytes >= limits.pendingBytes || pendingTransactions >= limits.pendingTransactions || isOverlayFull
     }
     /// Changes come faster than checkpoints take them: memory is bounded, so writers wait.
+    private var liveDirtyBytes: Int {
+        CheckpointSchedule.dirtyBytes(entries: live.entryCount, bytes: live.bytes, snapshotSize)
+    }
+
     private var isOverlayFull: Bool {
-        live.bytes >= limits.overlayBytes || liveLogBytes + frozenLogBytes >= limits.logBytes
+        live.bytes >= limits.overlayBytes || liveDirtyBytes >= limits.dirtyBytes
+            || liveLogBytes + frozenLogBytes >= limits.logBytes
     }
 
     func takeLSN() -> LSN {
@@ -179,6 +187,7 @@ extension CommitCore {
 
     /// The frozen generation is in the snapshot now. Returns whom to tell that there is room again.
     func dropFrozen() -> [@Sendable () -> Void] {
+        snapshotSize = snapshot.size
         frozen = nil
         frozenLogBytes = 0
         return takeUnsaturatedCallbacks()
@@ -261,6 +270,8 @@ struct CommitLimits: Sendable {
     var pendingTransactions: Int
     /// Memory of the live generation, twice what makes a checkpoint due.
     var overlayBytes: Int
+    /// What the checkpoint of the live generation may touch.
+    var dirtyBytes: Int
     /// Log that no checkpoint has taken in yet.
     var logBytes: Int
 
@@ -272,6 +283,7 @@ struct CommitLimits: Sendable {
         pendingBytes = min(max(1, options.maximumPendingBytes), LogLimits.maximumPendingBytes)
         pendingTransactions = min(max(1, options.maximumPendingTransactions), LogLimits.maximumPendingTransactions)
         overlayBytes = 2 * min(max(1, options.checkpointOverlayBytes), Int.max / 2)
+        dirtyBytes = 2 * min(max(LogLimits.blockBytes, options.checkpointDirtyBytes), Int.max / 2)
         logBytes = Self.logFactor * min(max(LogLimits.blockBytes, options.checkpointLogBytes), Int.max / Self.logFactor)
     }
 }

@@ -115,7 +115,11 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         var stat = MDB_stat()
         try orThrow(mdb_env_info(environment, &info), "mdb_env_info", path)
         try orThrow(mdb_env_stat(environment, &stat), "mdb_env_stat", path)
-        map = (info.me_mapaddr, info.me_mapsize)
+        // LMDB tells the address of a fixed map only. It moves with the map's size.
+        if map.bytes != info.me_mapsize || map.address == nil {
+            map = (MappedMemory.address(of: path + "/data.mdb"), info.me_mapsize)
+            MappedMemory.avoidHugePages(map.address, map.bytes)
+        }
         let size = SnapshotSize(
             usedPages: Int(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages),
             filePages: Int(info.me_last_pgno) + 1,

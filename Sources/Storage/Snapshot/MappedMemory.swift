@@ -5,11 +5,11 @@ import Synchronization
 /// Keeps what the process has mapped of the snapshot's file within a budget: the page cache keeps the pages, the process
 /// gives its view of them back (storage.md §2: memory follows the working set).
 ///
-/// A page fault maps up to sixteen cached pages at once, so a random walk through a large file would make all of it
-/// resident. Every `checkInterval` touches the process's own count is read; above the budget the whole range is dropped,
-/// and comes back by minor faults.
+/// A page fault maps sixteen cached pages at once, or a whole huge page where those are allowed, so a random walk through
+/// a large file would make all of it resident. Every `checkInterval` touches the process's own count is read; above the
+/// budget the whole range is dropped, and comes back by minor faults.
 final class MappedMemory: Sendable {
-    static let checkInterval = 256
+    static let checkInterval = 128
     /// Without /proc the count is unknown: dropped after as many touches as may fill the budget.
     private static let bytesPerTouch = 64 * 1024
 
@@ -32,6 +32,29 @@ final class MappedMemory: Sendable {
     func touch(_ map: UnsafeMutableRawPointer?, _ bytes: Int) {
         let count = touches.wrappingAdd(1, ordering: .relaxed).newValue
         if count % Self.checkInterval == 0 { check(map, bytes, count: count) }
+    }
+
+    /// Where the process has mapped a file, as /proc/self/maps says; nil: nowhere, or there is no /proc.
+    static func address(of path: String) -> UnsafeMutableRawPointer? {
+        guard let maps = fopen("/proc/self/maps", "r") else { return nil }
+        defer { fclose(maps) }
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(line) }
+        while getline(&line, &capacity, maps) > 0, let text = line.map({ String(cString: $0) }) {
+            guard text.hasSuffix(" \(path)\n"), let first = text.split(separator: "-", maxSplits: 1).first else {
+                continue
+            }
+            return UInt(first, radix: 16).flatMap { UnsafeMutableRawPointer(bitPattern: $0) }
+        }
+        return nil
+    }
+
+    /// A fault must not map two mebibytes at once.
+    static func avoidHugePages(_ map: UnsafeMutableRawPointer?, _ bytes: Int) {
+        guard let map else { return }
+        // Not every kernel knows huge pages: a failure costs memory, nothing else.
+        _ = madvise(map, bytes, MADV_NOHUGEPAGE)
     }
 
     private func check(_ map: UnsafeMutableRawPointer?, _ bytes: Int, count: Int) {

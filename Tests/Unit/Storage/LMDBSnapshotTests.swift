@@ -109,6 +109,18 @@ import Testing
         #expect(error?.message.contains("restore") == true)
     }
 
+    /// Mapped pages can only be given back if it is known where they are: LMDB tells that for fixed maps alone, and the
+    /// engine once took nothing for an answer and let a 4 GiB store become resident.
+    @Test func theMapIsFound() throws {
+        let scratch = try ScratchDirectory()
+        try written(scratch)
+        let store = try SteppedStore(scratch.path, options: StorageOptions())
+        let snapshot = try #require(store.log.snapshot as? LMDBSnapshot)
+        #expect(snapshot.map.address != nil && snapshot.map.bytes == 64 << 30)
+        try store.close()
+        #expect(MappedMemory.address(of: dataPath(scratch)) == nil)
+    }
+
     /// Rows of the format survive their own codec, and every flipped bit of a checkpoint row is noticed.
     @Test func checkpointRowRoundTripAndFlips() {
         let row = CheckpointRow(
