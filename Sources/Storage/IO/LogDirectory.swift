@@ -10,7 +10,7 @@ struct LogDirectory: Sendable {
     var snapshotData: String { snapshot + "/data.mdb" }
     var snapshotLock: String { snapshot + "/lock.mdb" }
     var quarantine: String { root + "/quarantine" }
-    var spare: String { wal + "/spare-1.tmp" }
+    func spare(_ number: Int) -> String { wal + "/spare-\(number).tmp" }
     /// Written once at open to see whether direct writes work here.
     var probe: String { wal + "/probe.tmp" }
 

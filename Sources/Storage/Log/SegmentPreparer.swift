@@ -9,6 +9,8 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
     private let io: IO
     private let directory: LogDirectory
     private let spare = Mutex<PreparedSegment?>(nil)
+    /// Every file gets a name of its own: the one taken last may be on its way to become a segment while the next is made.
+    private let made = Atomic(0)
 
     init(io: IO, directory: LogDirectory) {
         self.io = io
@@ -18,8 +20,11 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
     /// Makes sure that a spare of at least `bytes` exists.
     func prepare(bytes: Int) throws(SystemCallError) {
         try spare.withLock { (spare) throws(SystemCallError) in
-            if let ready = spare, ready.bytes >= bytes { return }
-            spare = nil
+            if let ready = spare {
+                if ready.bytes >= bytes { return }
+                spare = nil
+                try? io.unlink(ready.path)
+            }
             spare = try make(bytes: bytes)
         }
     }
@@ -28,7 +33,10 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
     func take(atLeast bytes: Int, wanted: Int) throws(SystemCallError) -> PreparedSegment {
         try spare.withLock { (spare) throws(SystemCallError) in
             defer { spare = nil }
-            if let ready = spare, ready.bytes >= bytes { return ready }
+            if let ready = spare {
+                if ready.bytes >= bytes { return ready }
+                try? io.unlink(ready.path)
+            }
             return try make(bytes: wanted)
         }
     }
@@ -37,8 +45,9 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
     func recycle(_ path: String, bytes: Int) throws(SystemCallError) -> Bool {
         try spare.withLock { (spare) throws(SystemCallError) in
             guard spare == nil else { return false }
-            try io.rename(path, to: directory.spare)
-            spare = PreparedSegment(path: directory.spare, bytes: bytes, isRecycled: true)
+            let name = nextName()
+            try io.rename(path, to: name)
+            spare = PreparedSegment(path: name, bytes: bytes, isRecycled: true)
             return true
         }
     }
@@ -46,16 +55,20 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
     /// Gives an unused spare back to the file system.
     func discard() {
         spare.withLock { spare in
-            guard spare != nil else { return }
+            guard let unused = spare else { return }
             spare = nil
-            try? io.unlink(directory.spare)
+            try? io.unlink(unused.path)
         }
     }
 
     var hasSpare: Bool { spare.withLock { $0 != nil } }
 
+    private func nextName() -> String {
+        directory.spare(made.wrappingAdd(1, ordering: .relaxed).newValue)
+    }
+
     private func make(bytes: Int) throws(SystemCallError) -> PreparedSegment {
-        let path = directory.spare
+        let path = nextName()
         let file = try io.open(path, .create)
         do {
             try io.fillWithZeros(file, length: bytes)

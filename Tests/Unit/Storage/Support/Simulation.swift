@@ -315,7 +315,7 @@ enum SimulatedFiles {
         let directory = LogDirectory(root: SimulatedStore.root)
         return disk.paths.filter { path in
             if path == directory.format || path == directory.snapshotData { return false }
-            if isOpen, path == directory.spare { return false }
+            if isOpen, path.hasPrefix(directory.wal + "/spare-") { return false }
             let name = String(path[path.index(after: path.lastIndex(of: "/")!)...])
             switch SimulatedDisk.parent(path) {
             case directory.wal: return LogDirectory.segmentNumber(ofName: name) == nil
