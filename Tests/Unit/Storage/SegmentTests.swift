@@ -64,7 +64,9 @@ import Testing
         #expect(try preparer.take(atLeast: 4096, wanted: 4096).bytes == 4096, "made on the spot")
         try preparer.prepare(bytes: 4096)
         preparer.discard()
-        #expect(disk.contents(path) == nil)
+        // What was taken is its taker's; only the unused one went. Each has a name of its own: the spare's thread once
+        // emptied the file that was just becoming a segment.
+        #expect(disk.paths == [1, 2].map { "/store/wal/spare-\($0).tmp" })
     }
 
     @Test func aSpareThatDoesNotFitLeavesNothingBehind() {
