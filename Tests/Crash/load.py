@@ -146,8 +146,22 @@ class Load:
                 await self.call("state::set", BARRIER_MILLISECONDS, key=f"barrier-{self.name}", value=token)
                 break
             except Exception:
+                self.revive()
                 await asyncio.sleep(0.02)  # not connected yet
         journal("paused")
+
+    def revive(self) -> None:
+        """Connects anew when the SDK has given up.
+
+        These versions stop reconnecting for ever when the engine dies between a handshake and the registrations that
+        follow it (docs/compatibility.md): neither their receiving nor their reconnecting task is left then.
+        """
+        client = self.client
+        tasks = (client._receiver_task, client._reconnect_task)
+        if all(task is None or task.done() for task in tasks):
+            print("the SDK has stopped reconnecting: connecting anew", file=sys.stderr, flush=True)
+            client._ws = None
+            client._schedule_reconnect()
 
     def main(self) -> None:
         journal("ready")

@@ -32,7 +32,7 @@ public final class Store: Sendable {
             }
             opening.warnings = warnings
             let log = LogStore(options: options, io: io, opened: try opening.run())
-            log.boundSegments()
+            log.settleOpening()
             return try Store(log, lock)
         } catch {
             lock.release()
@@ -90,6 +90,8 @@ public final class Store: Sendable {
         self.spareWakeUp = spareWakeUp
         self.checkpointWakeUp = checkpointWakeUp
         self.isStopping = isStopping
+        // For the reserve.
+        spareWakeUp.post()
     }
 
     deinit {

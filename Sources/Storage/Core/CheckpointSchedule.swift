@@ -5,6 +5,8 @@ struct CheckpointSchedule: Sendable {
         /// Memory and number of changes since the last checkpoint began.
         var overlayBytes = 0
         var entryCount = 0
+        /// Room that the changes take in the snapshot.
+        var snapshotBytes = 0
         var isDirty = false
         /// Log written since then.
         var logBytes = 0
@@ -40,7 +42,7 @@ struct CheckpointSchedule: Sendable {
         if facts.segments > Self.maximumSegments || facts.needsReseal { return true }
         guard facts.isDirty else { return false }
         if facts.isLowSpace { return true }
-        let dirty = Self.dirtyBytes(facts)
+        let dirty = Self.dirtyBytes(entries: facts.entryCount, bytes: facts.snapshotBytes, facts.snapshot)
         return facts.logBytes >= logBytes || facts.overlayBytes >= overlayBytes || dirty >= dirtyBytes
             || dirty >= facts.roomBytes / 2
     }
@@ -51,10 +53,6 @@ struct CheckpointSchedule: Sendable {
     }
 
     /// How much of the snapshot writing the changes may touch: a page per change or every leaf, and the new content.
-    static func dirtyBytes(_ facts: Facts) -> Int {
-        dirtyBytes(entries: facts.entryCount, bytes: facts.overlayBytes, facts.snapshot)
-    }
-
     static func dirtyBytes(entries: Int, bytes: Int, _ snapshot: SnapshotSize) -> Int {
         min(entries, snapshot.leafPages) * snapshot.pageBytes + bytes
     }

@@ -39,6 +39,10 @@ final class CommitCore: @unchecked Sendable {
     /// As of the last checkpoint.
     private var snapshotSize: SnapshotSize
     private(set) var frozenLogBytes = 0
+    /// Of the latest frozen generation, which the next ones will resemble.
+    private var largestFrozenPages = 1
+    /// Contiguous pages that the largest value to be written needs.
+    var largestValuePages: Int { max(live.largestValuePages, largestFrozenPages) }
     private(set) var refusals: UInt64 = 0
     private var whenUnsaturated: [@Sendable () -> Void] = []
 
@@ -69,7 +73,7 @@ final class CommitCore: @unchecked Sendable {
     }
     /// Changes come faster than checkpoints take them: memory is bounded, so writers wait.
     private var liveDirtyBytes: Int {
-        CheckpointSchedule.dirtyBytes(entries: live.entryCount, bytes: live.bytes, snapshotSize)
+        CheckpointSchedule.dirtyBytes(entries: live.entryCount, bytes: live.snapshotBytes, snapshotSize)
     }
 
     private var isOverlayFull: Bool {
@@ -122,7 +126,7 @@ final class CommitCore: @unchecked Sendable {
             throw StorageError(
                 .overloaded,
                 isOverlayFull
-                    ? "\(live.bytes) bytes of changes wait for a checkpoint; retry when the store is no longer saturated"
+                    ? "\(live.bytes + (frozen?.bytes ?? 0)) bytes of changes, \(liveLogBytes + frozenLogBytes) bytes of log, wait for a checkpoint; retry when the store is no longer saturated"
                     : "\(pendingBytes) bytes in \(pendingTransactions) transactions wait for the disk; retry when the store is no longer saturated"
             )
         }
@@ -179,6 +183,7 @@ extension CommitCore {
         if !open.isEmpty { closeOpenBatch() }
         if isMutant(.checkpointSkipsTrims) { live.forgetTrims() }
         frozen = live
+        largestFrozenPages = live.largestValuePages
         live = Overlay()
         frozenLogBytes = liveLogBytes
         liveLogBytes = 0
@@ -191,6 +196,16 @@ extension CommitCore {
         frozen = nil
         frozenLogBytes = 0
         return takeUnsaturatedCallbacks()
+    }
+
+    /// The snapshot has no room for the frozen generation: it goes back below the live one, where deletes can take out
+    /// what doesn't fit.
+    func thaw() {
+        guard let older = frozen else { return }
+        live.absorb(older)
+        frozen = nil
+        liveLogBytes += frozenLogBytes
+        frozenLogBytes = 0
     }
 }
 
@@ -233,9 +248,7 @@ extension CommitCore {
     func dirtyBytes(_ snapshot: SnapshotSize) -> Int {
         [live, frozen].compactMap { $0 }.reduce(0) { sum, overlay in
             sum
-                + CheckpointSchedule.dirtyBytes(
-                    .init(overlayBytes: overlay.bytes, entryCount: overlay.entryCount, snapshot: snapshot)
-                )
+                + CheckpointSchedule.dirtyBytes(entries: overlay.entryCount, bytes: overlay.snapshotBytes, snapshot)
         }
     }
 

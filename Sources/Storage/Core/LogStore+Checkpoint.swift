@@ -77,6 +77,7 @@ extension LogStore {
             CheckpointSchedule.Facts(
                 overlayBytes: core.live.bytes,
                 entryCount: core.live.entryCount,
+                snapshotBytes: core.live.snapshotBytes,
                 isDirty: !core.live.isEmpty,
                 logBytes: core.liveLogBytes,
                 segments: segments,
@@ -116,9 +117,13 @@ extension LogStore {
     }
 
     /// Before any thread runs: an owner that is always killed right after its start must not pile up segments, so their
-    /// number is bounded here and not left to a thread.
-    func boundSegments() {
-        guard checkpointFacts().segments > CheckpointSchedule.maximumSegments, beginCheckpoint() else { return }
+    /// number is bounded here and not left to a thread; on a full disk the first deletes would find no room for their
+    /// records while the log waits for a checkpoint.
+    func settleOpening() {
+        let facts = checkpointFacts()
+        guard facts.segments > CheckpointSchedule.maximumSegments || facts.isLowSpace && facts.isDirty,
+            beginCheckpoint()
+        else { return }
         _ = writeCheckpoint()
     }
 
@@ -199,7 +204,7 @@ extension LogStore {
         for callback in told { callback(nil) }
     }
 
-    /// The frozen changes stay where they are, below the live ones, and are tried again; or nothing is promised any more.
+    /// The frozen changes go back below the live ones, for another attempt; or nothing is promised any more.
     private func settle(_ failure: SnapshotFailure) -> CheckpointResult {
         counters.withLock { $0.checkpointFailures += 1 }
         switch failure {
@@ -218,9 +223,14 @@ extension LogStore {
     }
 
     private func retry(_ error: StorageError) -> CheckpointResult {
+        core.withLock { $0.thaw() }
         foundDiskFull()
+        // The room that was kept is for this as well: without a checkpoint nothing that deletes free comes back.
+        _ = preparer.releaseReserve()
         let now = options.clock.monotonicNanoseconds()
         let told = checkpoints.withLock { state in
+            state.plan = nil
+            state.dirtySince = now
             state.retryAt = now &+ CheckpointSchedule.retryNanoseconds
             defer { state.waitingForPlan = [] }
             return state.waitingForPlan
@@ -272,10 +282,9 @@ extension CheckpointState {
     {
         if hasStopped { return .sleep(nanoseconds: nil) }
         if let plan {
-            guard durable >= plan.lsn else { return .sleep(nanoseconds: nil) }
-            if let retryAt, now < retryAt { return .sleep(nanoseconds: retryAt - now) }
-            return .write
+            return durable >= plan.lsn ? .write : .sleep(nanoseconds: nil)
         }
+        if let retryAt, now < retryAt { return .sleep(nanoseconds: retryAt - now) }
         if isRequested || isDue { return .begin }
         guard let dirtySince, let deadline = schedule.deadline(dirtySince: dirtySince) else {
             return .sleep(nanoseconds: nil)

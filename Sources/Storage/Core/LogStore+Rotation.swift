@@ -56,10 +56,10 @@ extension LogStore {
         guard let free = try? io.freeBytes(directory.wal) else { return }
         let (needed, least) = segmentBytesNeeded()
         let size = snapshot.size
-        let dirty = core.withLock { $0.dirtyBytes(size) }
+        let (dirty, runPages) = core.withLock { ($0.dirtyBytes(size), $0.largestValuePages) }
         let facts = SpaceJudgement.Facts(
             diskBytes: Int(clamping: free),
-            snapshot: size,
+            reusableBytes: snapshot.reusableBytes(inRunsOf: runPages),
             dirtyBytes: dirty,
             segmentBytes: needed,
             leastSegmentBytes: least
@@ -67,7 +67,7 @@ extension LogStore {
         changeLowSpace(
             space.withLock { $0.judge(facts) },
             room: SpaceJudgement.roomBytes(facts),
-            canRotate: preparer.hasSpare || free >= UInt64(2 * SegmentSizing.fullDiskBytes)
+            canRotate: preparer.hasSpare || preparer.hasReserve || free >= UInt64(2 * SegmentSizing.fullDiskBytes)
         )
     }
 
@@ -85,7 +85,7 @@ extension LogStore {
     /// A write said so.
     func foundDiskFull() {
         space.withLock { $0.foundFull() }
-        changeLowSpace(true, room: 0, canRotate: false)
+        changeLowSpace(true, room: 0, canRotate: preparer.hasReserve)
     }
 
     private func changeLowSpace(_ isLow: Bool, room: Int, canRotate: Bool) {
@@ -122,6 +122,13 @@ extension LogStore {
             guard free >= UInt64(2 * state.sizing.initialBytes) else { return nil }
             return state.sizing.spareBytes(free: free)
         }
+    }
+
+    /// Makes the reserve (anew) while there is room.
+    func keepReserve() {
+        guard core.withLock({ !$0.isLowSpace && $0.refusal == nil }) else { return }
+        // Without it the store works as well; the next attempt comes with the next spare.
+        try? preparer.keepReserve()
     }
 
     /// Prepares a spare. False: no room, try again later.

@@ -9,7 +9,8 @@ struct SpaceJudgement: Sendable {
     struct Facts: Equatable, Sendable {
         /// On the disk, for us.
         var diskBytes: Int
-        var snapshot: SnapshotSize
+        /// Of the snapshot's file, for what waits.
+        var reusableBytes: Int
         /// What a checkpoint of everything accepted may write.
         var dirtyBytes: Int
         /// The next segment, unless it is prepared already.
@@ -22,7 +23,7 @@ struct SpaceJudgement: Sendable {
 
     /// Room that isn't spoken for; less than nothing if it isn't enough.
     static func roomBytes(_ facts: Facts) -> Int {
-        facts.diskBytes + facts.snapshot.freeBytes - facts.dirtyBytes - facts.segmentBytes
+        facts.diskBytes + facts.reusableBytes - facts.dirtyBytes - facts.segmentBytes
     }
 
     /// Hysteresis: half as much again must be free to leave the state.

@@ -11,6 +11,8 @@ struct LogDirectory: Sendable {
     var snapshotLock: String { snapshot + "/lock.mdb" }
     var quarantine: String { root + "/quarantine" }
     func spare(_ number: Int) -> String { wal + "/spare-\(number).tmp" }
+    /// Takes up room that a full disk must still have (§5.8).
+    var reserve: String { wal + "/reserve.tmp" }
     /// Written once at open to see whether direct writes work here.
     var probe: String { wal + "/probe.tmp" }
 

@@ -11,6 +11,24 @@ struct TableEntry: Sendable {
     /// Memory that it takes, bookkeeping and allocator included.
     var memoryBytes: Int { key.count + (value?.count ?? 0) + Self.overheadBytes }
 
+    /// Room that it takes in the snapshot at most, what it replaces aside.
+    ///
+    /// LMDB puts two entries or more on a page, and larger values on pages of their own.
+    var snapshotBytes: Int {
+        guard let value else { return 0 }
+        let bytes = key.count + value.count + Self.snapshotHeaderBytes
+        guard bytes > LogLimits.blockBytes / 4 else { return memoryBytes }
+        return valuePages * LogLimits.blockBytes + (valuePages > 1 ? key.count + Self.snapshotHeaderBytes : 0)
+    }
+
+    /// Contiguous pages that its value needs in the snapshot.
+    var valuePages: Int {
+        1 + ((value?.count ?? 0) + Self.snapshotHeaderBytes) / LogLimits.blockBytes
+    }
+
+    /// The page's header, the node's, the envelope and what encryption adds.
+    private static let snapshotHeaderBytes = 80
+
     /// Two array headers, the entry itself, the leaf's slack.
     static let overheadBytes = 128
 }

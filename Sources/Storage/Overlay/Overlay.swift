@@ -12,6 +12,9 @@ final class Overlay {
     private(set) var tables: [UInt16: Table] = [:]
     /// Memory of entries and trims, as `TableEntry.memoryBytes` counts it.
     private(set) var bytes = 0
+    /// What the entries take in the snapshot at most.
+    private(set) var snapshotBytes = 0
+    private(set) var largestValuePages = 1
     private(set) var entryCount = 0
     private(set) var trimCount = 0
 
@@ -33,23 +36,44 @@ final class Overlay {
     @discardableResult
     func set(_ entry: TableEntry, in table: Table) -> TableEntry? {
         let old = table.entries.put(entry)
-        bytes += entry.memoryBytes - (old?.memoryBytes ?? 0)
-        if old == nil { entryCount += 1 }
+        bytes += entry.memoryBytes
+        snapshotBytes += entry.snapshotBytes
+        largestValuePages = max(largestValuePages, entry.valuePages)
+        entryCount += 1
+        if let old { discount(old) }
         return old
     }
 
     /// This generation says nothing of the key any more.
     func forget(_ key: Bytes, in table: Table) {
-        guard let old = table.entries.remove(key) else { return }
-        bytes -= old.memoryBytes
+        if let old = table.entries.remove(key) { discount(old) }
+    }
+
+    private func discount(_ gone: TableEntry) {
+        bytes -= gone.memoryBytes
+        snapshotBytes -= gone.snapshotBytes
         entryCount -= 1
+    }
+
+    /// Takes in an older generation, below what this one says.
+    func absorb(_ older: Overlay) {
+        for (number, from) in older.tables {
+            let table = table(TableID(rawValue: number))
+            from.entries.forEach { entry in
+                guard table.trims.covering(entry.key) == nil, table.entries.entry(entry.key) == nil else { return }
+                set(entry, in: table)
+            }
+            var trims = table.trims
+            for range in from.trims.ranges { trims.insert(from: range.from, upTo: range.upTo, lsn: range.lsn) }
+            setTrims(trims, in: table)
+            table.lastChangeLSN = max(table.lastChangeLSN, from.lastChangeLSN)
+        }
     }
 
     /// Hides a key range of everything older, and drops this generation's own entries there, which are handed out.
     func trim(from: Bytes, upTo: Bytes, lsn: UInt64, in table: Table, _ removed: (TableEntry) -> Void) {
         table.entries.removeRange(from: from, upTo: upTo) { entry in
-            bytes -= entry.memoryBytes
-            entryCount -= 1
+            discount(entry)
             removed(entry)
         }
         var trims = table.trims

@@ -15,7 +15,9 @@ extension LMDBSnapshot {
                 return try writer.write(changes, position)
             }
         } catch {
-            throw lackOfSpaceIfSo(error)
+            let failure = lackOfSpaceIfSo(error)
+            if case .lowSpace = failure { giveBackUnusedEnd() }
+            throw failure
         }
         try requireName()
         committed(row)

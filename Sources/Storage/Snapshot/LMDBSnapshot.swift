@@ -13,6 +13,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     struct Facts: Sendable {
         var row: CheckpointRow?
         var size = SnapshotSize()
+        /// nil: not known, the disk has room.
+        var free: FreePages?
     }
 
     let path: String
@@ -49,6 +51,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             throw error.refusal
         }
         try readRow()
+        if !options.isReadOnly { learnFreePages() }
     }
 
     deinit {
@@ -167,6 +170,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         facts.withLock { $0.row = row }
         // The figures serve decisions about room only: an old one does no harm.
         try? learn()
+        learnFreePages()
     }
 
     func growMap() throws(SnapshotFailure) {

@@ -7,6 +7,8 @@ protocol SnapshotStore: AnyObject, Sendable {
     /// What the image holds, by its own words; nil before the first checkpoint.
     var row: CheckpointRow? { get }
     var size: SnapshotSize { get }
+    /// Free room inside the image for values that need so many contiguous pages.
+    func reusableBytes(inRunsOf pages: Int) -> Int
     /// Some rows may be sealed with another key than the current one: the next checkpoint changes that.
     var needsReseal: Bool { get }
 

@@ -111,6 +111,7 @@ struct SpareLoop<IO: StorageIO>: Sendable {
             guard !isStopping.isSet else { return }
             if let bytes = log.spareBytesWanted() { _ = log.prepareSpare(bytes: bytes) }
             log.judgeSpace()
+            log.keepReserve()
             log.tellWarnings()
             // While it is full: whether there is room again is seen by looking.
             mustRetry = log.core.withLock { $0.isLowSpace }

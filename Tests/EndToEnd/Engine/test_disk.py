@@ -115,6 +115,32 @@ def test_a_disk_that_others_fill(engine_factory, volume):  # noqa: F811
     engine.stop()
 
 
+def test_starts_on_a_disk_that_others_filled(engine_factory, volume):  # noqa: F811
+    """Not one byte is left: the room that the store kept lets it start again, read and take deletes; nothing is lost."""
+    engine = engine_on(engine_factory, volume)
+    worker = RawWorker(engine.worker_port)
+    kept: dict[str, str] = {}
+    gone: set[str] = set()
+    for n in range(300):
+        assert can_write(worker, f"{n}", kept)
+    ballast = volume.path / "ballast"
+    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    for _ in range(2):
+        engine.kill()
+        engine.start()
+        worker = RawWorker(engine.worker_port)
+        check(worker, kept, gone)
+        delete(worker, sorted(kept)[:20], kept, gone)
+    assert "lowSpace" in fill(worker, "full-", kept)
+    ballast.unlink()
+    eventually(lambda: can_write(worker, "after", kept), "writing resumes when there is room again")
+    engine.restart()
+    check(RawWorker(engine.worker_port), kept, gone)
+    engine.stop()
+
+
 # Writes that fail
 
 

@@ -104,6 +104,15 @@ import Testing
             switch Int.random(in: 0..<6, using: &generator) {
             case 0: log.beginCheckpoint()
             case 1 where log.nextCheckpointAction() == .write: _ = log.writeCheckpoint()
+            case 2:
+                // No room this time: the frozen changes go back below the live ones.
+                guard let snapshot = log.snapshot as? SimulatedSnapshot, log.core.withLock({ $0.frozen }) != nil else {
+                    continue
+                }
+                snapshot.failures = [.lowSpace(StorageError(.lowSpace, "no room"))]
+                _ = log.writeCheckpoint()
+                snapshot.failures = []
+                log.judgeSpace()
             default: break
             }
             try compare(log, model, &generator, note)
@@ -184,19 +193,24 @@ import Testing
         guard case .failed(let error) = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not failed") }
         #expect(error.code == .lowSpace)
         #expect(store.content == ["1 a 1", "1 b 2"])
+        #expect(store.log.core.withLock { $0.frozen } == nil, "deletes can reach what had no room")
+        guard case .sleep(.some) = store.log.nextCheckpointAction() else { throw StorageError(.damaged, "no delay") }
+        store.log.judgeSpace()
+        store.log.beginCheckpoint()
+        try store.putDurably("c", "2")
         guard case .written = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not retried") }
-        #expect(snapshot.row?.position.lsn == LSN(rawValue: 1), "what came later is the next checkpoint's")
+        #expect(snapshot.row?.position.lsn == LSN(rawValue: 2), "what came later is the next checkpoint's")
 
         snapshot.failures = [.final(StorageError(.durabilityLost, "the device failed"))]
         store.log.beginCheckpoint()
         guard case .failed = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not failed") }
-        #expect(throws: StorageError.self) { try store.put("c", "3") }
-        #expect(store.content == ["1 a 1", "1 b 2"], "reads go on")
+        #expect(throws: StorageError.self) { try store.put("d", "3") }
+        #expect(store.content == ["1 a 1", "1 b 2", "1 c 2"], "reads go on")
         #expect(store.log.nextCheckpointAction() == .sleep(nanoseconds: nil), "it isn't tried for ever")
         let asked = Outcome<Void>()
         store.log.requestCheckpoint { asked.set($0.map { .failure($0) } ?? .success(())) }
         guard case .failure = asked.value else { throw StorageError(.damaged, "who asks is not told") }
-        #expect(try SimulatedStore(disk.copy()).content == ["1 a 1", "1 b 2"])
+        #expect(try SimulatedStore(disk.copy()).content == ["1 a 1", "1 b 2", "1 c 2"])
     }
 
     /// Memory is bounded by the changes since the last checkpoint; writers wait at twice the budget.

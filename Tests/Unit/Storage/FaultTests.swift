@@ -97,6 +97,35 @@ import Testing
         try store.putDurably("b", "2")
     }
 
+    /// The room that is kept lets the log go on when there is no other, once; it comes back when there is room again.
+    @Test func theReserveIsTakenByTheLogOfAFullDisk() throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: true)
+        options.initialSegmentBytes = 64 * LogLimits.blockBytes
+        options.maximumSegmentBytes = options.initialSegmentBytes
+        let store = try SimulatedStore(disk, options: options)
+        store.log.keepReserve()
+        #expect(store.log.preparer.hasReserve)
+        for number in 0..<100 { try store.putDurably("\(number)", "1") }
+        disk.limit(to: disk.usedBytes)
+        #expect(store.log.prepareSpare(bytes: options.initialSegmentBytes) == false)
+        for number in 0..<100 {
+            _ = try store.log.commit { transaction in
+                transaction.delete(SimulatedStore.rows, key: Bytes("\(number)".utf8))
+            }
+            #expect(store.log.writeStep() != .outOfSpace)
+        }
+        #expect(store.content.isEmpty && !store.log.preparer.hasReserve)
+        let reopened = try SimulatedStore(disk.copy(), options: options)
+        #expect(reopened.content.isEmpty, "a store opens on a full disk")
+        disk.limit(to: nil)
+        store.log.judgeSpace()
+        store.log.keepReserve()
+        #expect(store.log.preparer.hasReserve)
+        try store.close()
+        #expect(disk.names.allSatisfy { !LogDirectory.isTemporary($0) }, "nothing is left of it")
+    }
+
     /// L2 in small: random steps with random faults; nothing acknowledged is ever lost.
     @Test(arguments: 1...60 as ClosedRange<UInt64>)
     func randomFaults(seed: UInt64) throws {

@@ -97,6 +97,13 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
         guard number % 9 == 6, store.log.core.withLock({ $0.frozen != nil }), !store.disk.isDead else { return }
         (store.log.snapshot as? SimulatedSnapshot)?.failures =
             [.lowSpace(StorageError(.lowSpace, "no room")), .mapFull, .mapFull, .mapFull]
-        for _ in 0..<3 { _ = store.log.writeCheckpoint() }
+        // After each failure the changes go back, and the next attempt begins with what came meanwhile.
+        for _ in 0..<3 {
+            if store.isCheckpointDurable { _ = store.log.writeCheckpoint() }
+            store.log.judgeSpace()
+            store.log.beginCheckpoint()
+            while case .wrote = store.log.writeStep() {}
+        }
+        if store.isCheckpointDurable { _ = store.log.writeCheckpoint() }
     }
 }

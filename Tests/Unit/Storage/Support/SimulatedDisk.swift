@@ -230,6 +230,13 @@ final class SimulatedDisk: StorageIO {
 
     var paths: [String] { state.withLock { $0.liveNames.keys.sorted() } }
 
+    var names: [String] { state.withLock { Array($0.liveNames.keys) } }
+
+    /// Bytes in all files that have a name.
+    var usedBytes: Int {
+        state.withLock { state in state.liveNames.values.reduce(0) { $0 + state.nodes[$1].live.count } }
+    }
+
     func contents(_ path: String) -> [UInt8]? {
         state.withLock { state in state.liveNames[path].map { state.nodes[$0].live } }
     }
