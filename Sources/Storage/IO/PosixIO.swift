@@ -61,11 +61,10 @@ struct PosixIO: StorageIO {
     }
 
     func isLinked(_ file: File) throws(SystemCallError) -> Bool {
-        var facts = stat()
-        guard fstat(file.descriptor, &facts) == 0 else {
-            throw SystemCallError(call: "fstat", number: errno, path: file.path)
-        }
-        return facts.st_nlink > 0
+        var names: UInt64 = 0
+        let status = iii_link_count(file.descriptor, &names)
+        guard status == 0 else { throw SystemCallError(call: "statx", number: status, path: file.path) }
+        return names > 0
     }
 
     func size(_ file: File) throws(SystemCallError) -> UInt64 {

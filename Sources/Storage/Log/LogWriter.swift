@@ -102,7 +102,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
         try orFail("look at the log") { () throws(SystemCallError) in isLinked = try io.isLinked(segment.file) }
         guard !isLinked else { return }
         try orFail("go on with the log, its file was removed") { () throws(SystemCallError) in
-            throw SystemCallError(call: "fstat", number: ENOENT, path: directory.segment(segment.number))
+            throw SystemCallError(call: "statx", number: ENOENT, path: directory.segment(segment.number))
         }
     }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -47,6 +48,13 @@ int iii_filesystem_type(const char *path, uint64_t *type) {
     } while (result != 0 && errno == EINTR);
     if (result != 0) return errno;
     *type = (uint32_t)facts.f_type;  // some magics have the high bit set: no sign extension
+    return 0;
+}
+
+int iii_link_count(int fd, uint64_t *count) {
+    struct statx facts;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_NLINK, &facts) != 0) return errno;
+    *count = facts.stx_nlink;
     return 0;
 }
 
