@@ -12,8 +12,12 @@ struct StoreUnderTest: Sendable {
     struct Settings: Sendable {
         /// False: no checkpoint comes by itself.
         var checkpointsByItself = true
+        /// The part of the memory for changes that a store takes before it checkpoints.
+        var memoryShare = 1
         /// Encryption at rest.
         var isEncrypted = false
+        /// Runs what waits for durability; nil: the store's writer thread does.
+        var loop: EventLoop?
     }
 
     private static let key = EncryptionKey.random()
@@ -26,7 +30,11 @@ struct StoreUnderTest: Sendable {
             options.checkpointDirtyBytes = .max / 16
             options.checkpointIntervalNanoseconds = 0
         }
+        options.checkpointLogBytes /= settings.memoryShare
+        options.checkpointOverlayBytes /= settings.memoryShare
+        options.checkpointDirtyBytes /= settings.memoryShare
         if settings.isEncrypted { options.encryption.current = Self.key }
+        if let loop = settings.loop { options.deliver = { loop.execute($0) } }
         options.onFailure = { printToStandardError("storage-bench: the store failed: \($0)") }
         store = try Store.open(path: path, options: options)
     }

@@ -17,7 +17,7 @@ public struct LSN: Comparable, Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(rawValue)" }
 }
 
-/// A table of a store, by number. What its rows mean belongs to the layer above (storage.md §5.5).
+/// A table of a store, by number. What its rows mean belongs to the layer above (storage.md §5.5). 0 is the store's own.
 public struct TableID: RawRepresentable, Hashable, Sendable {
     public var rawValue: UInt16
 

@@ -26,12 +26,12 @@ public struct StorageOptions: Sendable {
     /// ... or this much memory in changes; writers wait at twice as much.
     public var checkpointOverlayBytes = 32 * LogLimits.mebibyte
     /// ... or when writing it may change this much of the snapshot: bounds the memory that the transaction takes;
-    /// writers wait at twice as much.
-    public var checkpointDirtyBytes = 32 * LogLimits.mebibyte
+    /// writers wait at a quarter more.
+    public var checkpointDirtyBytes = 64 * LogLimits.mebibyte
     /// ... or this long after the first change. 0: never for that reason.
     public var checkpointIntervalNanoseconds: UInt64 = 60_000_000_000
     /// How much of the snapshot's file the process may keep mapped in.
-    public var snapshotMappedBytes = 48 * LogLimits.mebibyte
+    public var snapshotMappedBytes = 32 * LogLimits.mebibyte
     /// First size of the snapshot's address range; sparse, doubled when full.
     public var snapshotMapBytes = 64 << 30
     /// Log is kept this long, and at most this many bytes of it, beyond what recovery needs: for history and restore to a

@@ -14,6 +14,7 @@ public struct Transaction: ~Copyable {
 
     /// Sets the key's value. The array is shared, not copied. A key has at most 500 bytes.
     public mutating func put(_ table: TableID, key: Bytes, value: Bytes) {
+        precondition(table != SnapshotKey.checkpointTable, "table 0 is the store's own")
         guard admit(key: key), admit(BatchBuffer.putBytes(key.count, value.count)) else { return }
         beginRecord()
         core.open.encodePut(table, key: key, value: value, origin: takeOrigin())

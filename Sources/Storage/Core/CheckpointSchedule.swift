@@ -42,9 +42,9 @@ struct CheckpointSchedule: Sendable {
         if facts.segments > Self.maximumSegments || facts.needsReseal { return true }
         guard facts.isDirty else { return false }
         if facts.isLowSpace { return true }
-        let dirty = Self.dirtyBytes(entries: facts.entryCount, bytes: facts.snapshotBytes, facts.snapshot)
-        return facts.logBytes >= logBytes || facts.overlayBytes >= overlayBytes || dirty >= dirtyBytes
-            || dirty >= facts.roomBytes / 2
+        let touched = Self.touchedBytes(entries: facts.entryCount, facts.snapshot)
+        return facts.logBytes >= logBytes || facts.overlayBytes >= overlayBytes || touched >= dirtyBytes
+            || touched + facts.snapshotBytes >= facts.roomBytes / 2
     }
 
     /// When it is due at the latest; nil: never for that reason.
@@ -52,8 +52,11 @@ struct CheckpointSchedule: Sendable {
         intervalNanoseconds == 0 ? nil : dirtySince &+ intervalNanoseconds
     }
 
-    /// How much of the snapshot writing the changes may touch: a page per change or every leaf, and the new content.
-    static func dirtyBytes(entries: Int, bytes: Int, _ snapshot: SnapshotSize) -> Int {
-        min(entries, snapshot.leafPages) * snapshot.pageBytes + bytes
+    /// How much of the snapshot writing the changes may touch: a page per change, or every leaf.
+    ///
+    /// LMDB holds these pages in memory until it commits. New content comes on top of that, but no more than the changes
+    /// take in memory before, which is bounded as well.
+    static func touchedBytes(entries: Int, _ snapshot: SnapshotSize) -> Int {
+        min(entries, snapshot.leafPages) * snapshot.pageBytes
     }
 }

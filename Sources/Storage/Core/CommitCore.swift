@@ -72,12 +72,12 @@ final class CommitCore: @unchecked Sendable {
         pendingBytes >= limits.pendingBytes || pendingTransactions >= limits.pendingTransactions || isOverlayFull
     }
     /// Changes come faster than checkpoints take them: memory is bounded, so writers wait.
-    private var liveDirtyBytes: Int {
-        CheckpointSchedule.dirtyBytes(entries: live.entryCount, bytes: live.snapshotBytes, snapshotSize)
+    private var liveTouchedBytes: Int {
+        CheckpointSchedule.touchedBytes(entries: live.entryCount, snapshotSize)
     }
 
     private var isOverlayFull: Bool {
-        live.bytes >= limits.overlayBytes || liveDirtyBytes >= limits.dirtyBytes
+        live.bytes >= limits.overlayBytes || liveTouchedBytes >= limits.dirtyBytes
             || liveLogBytes + frozenLogBytes >= limits.logBytes
     }
 
@@ -94,7 +94,10 @@ final class CommitCore: @unchecked Sendable {
         scratch = TransactionScratch()
         undo.removeAll(keepingCapacity: true)
         readFailure = nil
-        defer { snapshot.endRead() }
+        defer {
+            snapshot.endRead()
+            snapshot.trimMapped()
+        }
         var transaction = Transaction(core: self)
         let result: R
         do {
@@ -248,7 +251,7 @@ extension CommitCore {
     func dirtyBytes(_ snapshot: SnapshotSize) -> Int {
         [live, frozen].compactMap { $0 }.reduce(0) { sum, overlay in
             sum
-                + CheckpointSchedule.dirtyBytes(entries: overlay.entryCount, bytes: overlay.snapshotBytes, snapshot)
+                + CheckpointSchedule.touchedBytes(entries: overlay.entryCount, snapshot) + overlay.snapshotBytes
         }
     }
 
@@ -283,7 +286,7 @@ struct CommitLimits: Sendable {
     var pendingTransactions: Int
     /// Memory of the live generation, twice what makes a checkpoint due.
     var overlayBytes: Int
-    /// What the checkpoint of the live generation may touch.
+    /// What the checkpoint of the live generation may touch, a quarter more than what makes it due: enough to begin it.
     var dirtyBytes: Int
     /// Log that no checkpoint has taken in yet.
     var logBytes: Int
@@ -296,7 +299,7 @@ struct CommitLimits: Sendable {
         pendingBytes = min(max(1, options.maximumPendingBytes), LogLimits.maximumPendingBytes)
         pendingTransactions = min(max(1, options.maximumPendingTransactions), LogLimits.maximumPendingTransactions)
         overlayBytes = 2 * min(max(1, options.checkpointOverlayBytes), Int.max / 2)
-        dirtyBytes = 2 * min(max(LogLimits.blockBytes, options.checkpointDirtyBytes), Int.max / 2)
+        dirtyBytes = min(max(LogLimits.blockBytes, options.checkpointDirtyBytes), Int.max / 5) / 4 * 5
         logBytes = Self.logFactor * min(max(LogLimits.blockBytes, options.checkpointLogBytes), Int.max / Self.logFactor)
     }
 }

@@ -82,7 +82,7 @@ final class LMDBCursor: SnapshotCursor {
     }
 
     private func take(_ status: Int32) throws(StorageError) {
-        snapshot.mapped.touch(snapshot.map.address, snapshot.map.bytes)
+        snapshot.touch()
         isAtEnd = status == MDB_NOTFOUND
         guard status == 0 || isAtEnd else {
             throw LMDBError(call: "mdb_cursor_get", status: status, path: snapshot.path).refusal

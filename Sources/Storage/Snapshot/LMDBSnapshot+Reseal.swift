@@ -12,7 +12,7 @@ extension LMDBSnapshot {
     /// means to go on. The checkpoint row names the key when all rows are done.
     func reseal() throws(SnapshotFailure) {
         guard var row, row.keyID != options.keys.current?.id.rawValue ?? 0 else { return }
-        var next: Bytes? = [0]
+        var next: Bytes? = SnapshotKey.end(of: SnapshotKey.checkpointTable)
         while let from = next {
             next = try inTransaction { (transaction) throws(SnapshotFailure) in
                 var writer = try LMDBWriter(self, transaction, after: row, store: options.store)
@@ -72,13 +72,13 @@ extension LMDBWriter {
         return nil
     }
 
-    /// The first row at or behind a row key; nil: none of a table.
+    /// The first row at or behind a row key; nil: none.
     private func row(from key: Bytes) throws(SnapshotFailure) -> (key: Bytes, value: Bytes)? {
         var value = MDB_val()
         var found = Bytes()
         let isThere = try seek(key, &value, MDB_SET_RANGE) { bytes in
             found = Bytes(bytes)
-            return SnapshotKey.table(of: bytes) != SnapshotKey.checkpointTable
+            return true
         }
         return isThere ? (found, Bytes(UnsafeRawBufferPointer(value))) : nil
     }

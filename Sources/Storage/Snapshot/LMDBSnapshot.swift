@@ -7,9 +7,17 @@ import Synchronization
 /// Opened with `MDB_NOTLS` and default sync mode: a commit is durable when it returns. Reading: see `SnapshotStore`.
 ///
 /// `@unchecked Sendable`: what reading changes (`reader`, `isReading`, `scratch`) is touched by the holder of the core's
-/// lock only; `apply`, `growMap` and `copy` by the checkpoint thread only; `row` and `size` stand behind a `Mutex`; the
+/// lock only; `apply`, `growMap` and `copy` by the checkpoint thread only; `row`, `size` and `map` stand behind a `Mutex`; the
 /// environment itself may be used by any thread.
 final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
+    /// Where LMDB has mapped its file.
+    ///
+    /// `@unchecked Sendable`: an address for `madvise`, never followed.
+    struct MemoryMap: @unchecked Sendable {
+        var address: UnsafeMutableRawPointer?
+        var bytes = 0
+    }
+
     struct Facts: Sendable {
         var row: CheckpointRow?
         var size = SnapshotSize()
@@ -23,8 +31,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     let mapped: MappedMemory
     let facts = Mutex(Facts())
     let codec: SnapshotCodec
-    /// The map's address and length, for giving mapped pages back. Changed by `growMap` only.
-    private(set) var map: (address: UnsafeMutableRawPointer?, bytes: Int) = (nil, 0)
+    /// Held while pages are given back, and while the map moves.
+    let map = Mutex(MemoryMap())
 
     private var reader: OpaquePointer?
     private var isReading = false
@@ -119,8 +127,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         try orThrow(mdb_env_info(environment, &info), "mdb_env_info", path)
         try orThrow(mdb_env_stat(environment, &stat), "mdb_env_stat", path)
         // LMDB tells the address of a fixed map only. It moves with the map's size.
-        if map.bytes != info.me_mapsize || map.address == nil {
-            map = (MappedMemory.address(of: path + "/data.mdb"), info.me_mapsize)
+        map.withLock { map in
+            guard map.bytes != info.me_mapsize || map.address == nil else { return }
+            map.address = MappedMemory.address(of: path + "/data.mdb")
+            map.bytes = info.me_mapsize
             MappedMemory.avoidHugePages(map.address, map.bytes)
         }
         let size = SnapshotSize(
@@ -161,8 +171,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         if let reader { mdb_txn_abort(reader) }
         reader = nil
         isReading = false
-        map = (nil, 0)
-        mdb_env_close(environment)
+        map.withLock { map in
+            map = MemoryMap()
+            mdb_env_close(environment)
+        }
     }
 
     /// The checkpoint thread has committed a transaction.
@@ -175,7 +187,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
 
     func growMap() throws(SnapshotFailure) {
         do {
-            try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
+            try map.withLock { (map) throws(LMDBError) in
+                try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
+                map.address = nil
+            }
             try learn()
         } catch {
             throw error.failure
@@ -224,7 +239,7 @@ extension LMDBSnapshot {
         let reader = try beginRead()
         var value = MDB_val()
         let status = withLMDBValue(key) { mdb_get(reader, Self.tree, &$0, &value) }
-        mapped.touch(map.address, map.bytes)
+        touch()
         if status == MDB_NOTFOUND { return nil }
         guard status == 0 else { throw LMDBError(call: "mdb_get", status: status, path: path).refusal }
         return UnsafeRawBufferPointer(value)
@@ -252,6 +267,19 @@ extension LMDBSnapshot {
         guard isReading, let reader else { return }
         mdb_txn_reset(reader)
         isReading = false
+    }
+
+    @inline(__always)
+    func touch() {
+        mapped.touch()
+        // Tools walk through the whole file in one read.
+        if options.isReadOnly { trimMapped() }
+    }
+
+    func trimMapped() {
+        guard mapped.isDue else { return }
+        // Somebody else is at it: no commit waits for that.
+        map.withLockIfAvailable { mapped.trim($0.address, $0.bytes) }
     }
 
     /// The unnamed database.

@@ -6,9 +6,10 @@ import Synchronization
 /// gives its view of them back (storage.md §2: memory follows the working set).
 ///
 /// A page fault maps sixteen cached pages at once, or a whole huge page where those are allowed, so a random walk through
-/// a large file would make all of it resident. Every `checkInterval` touches the process's own count is read; above the
-/// budget the whole range is dropped, and comes back by minor faults.
+/// a large file would make all of it resident. Above the budget the whole range is dropped, and comes back by minor faults:
+/// at once where changes look around, which wait for the disk anyway, and after a while where clients read.
 final class MappedMemory: Sendable {
+    /// Touches between two looks at the process's own count.
     static let checkInterval = 128
     /// Without /proc the count is unknown: dropped after as many touches as may fill the budget.
     private static let bytesPerTouch = 64 * 1024
@@ -29,9 +30,18 @@ final class MappedMemory: Sendable {
 
     /// A page of the map may have been read. Thread-safe.
     @inline(__always)
-    func touch(_ map: UnsafeMutableRawPointer?, _ bytes: Int) {
-        let count = touches.wrappingAdd(1, ordering: .relaxed).newValue
-        if count % Self.checkInterval == 0 { check(map, bytes, count: count) }
+    func touch() {
+        touches.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// There were enough touches for a look.
+    @inline(__always)
+    var isDue: Bool { touches.load(ordering: .relaxed) >= Self.checkInterval }
+
+    /// Gives the view back if it has outgrown the budget.
+    func trim(_ map: UnsafeMutableRawPointer?, _ bytes: Int) {
+        let count = touches.load(ordering: .relaxed)
+        if count >= Self.checkInterval { check(map, bytes, count: count) }
     }
 
     /// Where the process has mapped a file, as /proc/self/maps says; nil: nowhere, or there is no /proc.
@@ -59,11 +69,15 @@ final class MappedMemory: Sendable {
 
     private func check(_ map: UnsafeMutableRawPointer?, _ bytes: Int, count: Int) {
         guard let map else { return }
-        let resident = residentFileBytes() ?? count * Self.bytesPerTouch
-        guard resident > budgetBytes else { return }
+        if let resident = residentFileBytes() {
+            touches.store(0, ordering: .relaxed)
+            guard resident > budgetBytes else { return }
+        } else {
+            guard count * Self.bytesPerTouch > budgetBytes else { return }
+            touches.store(0, ordering: .relaxed)
+        }
         // Never dirty: LMDB writes by system calls, the map is read-only. A failure costs memory, nothing else.
         _ = madvise(map, bytes, MADV_DONTNEED)
-        touches.store(0, ordering: .relaxed)
     }
 
     /// Third field of statm: resident pages that belong to files.

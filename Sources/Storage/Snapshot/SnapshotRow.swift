@@ -78,8 +78,8 @@ enum SnapshotKey {
     static let tableBytes = 2
     /// LMDB takes keys of up to 511 bytes.
     static let maximumBytes = 511
-    /// Behind all tables.
-    static let checkpointTable = TableID(rawValue: .max)
+    /// Before all tables: the tree's last key is the last table's, so that rows added behind it fill their pages.
+    static let checkpointTable = TableID(rawValue: 0)
     static let checkpointRow = Array("checkpoint".utf8)
 
     static func make(_ table: TableID, _ key: some Collection<UInt8>) -> Bytes {
@@ -91,9 +91,10 @@ enum SnapshotKey {
         return bytes
     }
 
-    /// First row key behind a table; the last table that may hold rows is followed by the checkpoint row's.
+    /// Not before the first row key behind a table.
     static func end(of table: TableID) -> Bytes {
-        make(TableID(rawValue: table.rawValue + 1), [])
+        guard table.rawValue < .max else { return Bytes(repeating: 0xFF, count: maximumBytes) }
+        return make(TableID(rawValue: table.rawValue + 1), [])
     }
 
     static func table(of key: UnsafeRawBufferPointer) -> TableID? {

@@ -18,6 +18,8 @@ protocol SnapshotStore: AnyObject, Sendable {
     func find(_ table: TableID, _ key: UnsafeRawBufferPointer) throws(StorageError) -> SnapshotValue?
     func cursor(_ table: TableID, from: Bytes?, upTo: Bytes?, reversed: Bool) throws(StorageError) -> any SnapshotCursor
     func endRead()
+    /// Gives back memory beyond the budget that reading has mapped in. Any thread, but not while the map grows.
+    func trimMapped()
 
     /// Writes a frozen generation and the row that describes the result, in one transaction, durable when it returns.
     func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow

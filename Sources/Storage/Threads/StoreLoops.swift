@@ -95,9 +95,10 @@ struct WriterLoop<IO: StorageIO>: Sendable {
     }
 }
 
-/// The low-priority thread that has the next segment ready before it is needed.
+/// The low-priority thread that has the next segment ready before it is needed, and gives back what reads have mapped in.
 struct SpareLoop<IO: StorageIO>: Sendable {
     static var retryNanoseconds: UInt64 { 1_000_000_000 }
+    static var trimNanoseconds: UInt64 { 10_000_000_000 }
 
     let log: LogStore<IO>
     let wakeUp: WakeUp
@@ -107,8 +108,9 @@ struct SpareLoop<IO: StorageIO>: Sendable {
         iii_set_thread_background()
         var mustRetry = false
         while !isStopping.isSet {
-            wakeUp.wait(nanoseconds: mustRetry ? Self.retryNanoseconds : nil)
+            wakeUp.wait(nanoseconds: mustRetry ? Self.retryNanoseconds : Self.trimNanoseconds)
             guard !isStopping.isSet else { return }
+            log.snapshot.trimMapped()
             if let bytes = log.spareBytesWanted() { _ = log.prepareSpare(bytes: bytes) }
             log.judgeSpace()
             log.keepReserve()

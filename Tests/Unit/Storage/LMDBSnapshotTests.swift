@@ -116,7 +116,7 @@ import Testing
         try written(scratch)
         let store = try SteppedStore(scratch.path, options: StorageOptions())
         let snapshot = try #require(store.log.snapshot as? LMDBSnapshot)
-        #expect(snapshot.map.address != nil && snapshot.map.bytes == 64 << 30)
+        #expect(snapshot.map.withLock { $0.address != nil && $0.bytes == 64 << 30 })
         try store.close()
         #expect(MappedMemory.address(of: dataPath(scratch)) == nil)
     }

@@ -48,6 +48,8 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         return SnapshotSize(usedPages: pages, filePages: pages + 2, leafPages: pages)
     }
 
+    func trimMapped() {}
+
     func reusableBytes(inRunsOf pages: Int) -> Int { size.freeBytes }
 
     func find(_ table: TableID, _ key: UnsafeRawBufferPointer) throws(StorageError) -> SnapshotValue? {
