@@ -60,6 +60,8 @@ struct PosixIO: StorageIO {
         }
     }
 
+    var canReadAhead: Bool { true }
+
     func isLinked(_ file: File) throws(SystemCallError) -> Bool {
         var names: UInt64 = 0
         let status = iii_link_count(file.descriptor, &names)

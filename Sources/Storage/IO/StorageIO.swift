@@ -24,11 +24,16 @@ protocol StorageIO: Sendable {
     /// Not an error if it is there.
     func createDirectory(_ path: String) throws(SystemCallError)
     func exists(_ path: String) throws(SystemCallError) -> Bool
+    /// Reads may come from another thread and in advance.
+    var canReadAhead: Bool { get }
     /// Bytes that the file system can still take.
     func freeBytes(_ path: String) throws(SystemCallError) -> UInt64
 }
 
 extension StorageIO {
+    /// Simulated disks count the calls.
+    var canReadAhead: Bool { false }
+
     /// For simulated disks, where nobody else removes files.
     func isLinked(_ file: File) throws(SystemCallError) -> Bool { true }
 }

@@ -85,13 +85,17 @@ final class OrderedTable {
             prefixes.insert(prefix, at: index)
         }
 
-        /// Order of a key against the entry at `index`.
-        @inline(__always)
-        fileprivate func order(_ key: UnsafeRawBufferPointer, _ prefix: KeyPrefix, _ index: Int) -> Int {
-            let other = prefixes.withUnsafeBufferPointer { $0[index] }
-            if prefix < other { return -1 }
-            if other < prefix { return 1 }
-            return entries.withUnsafeBufferPointer { entries in
+        fileprivate func replace(_ entry: TableEntry, at index: Int) -> TableEntry {
+            entries.withUnsafeMutableBufferPointer { entries in
+                var entry = entry
+                swap(&entries[index], &entry)
+                return entry
+            }
+        }
+
+        /// Order of a key against that of the entry at `index`, which begins alike.
+        fileprivate func order(_ key: UnsafeRawBufferPointer, _ index: Int) -> Int {
+            entries.withUnsafeBufferPointer { entries in
                 entries[index].key.withUnsafeBytes { compare(key, $0) }
             }
         }
@@ -122,7 +126,7 @@ final class OrderedTable {
             while low < high {
                 let middle = (low + high) / 2
                 let first = firsts[middle]
-                if prefix < first || !(first < prefix) && leaves[middle].order(key, prefix, 0) < 0 {
+                if prefix < first || !(first < prefix) && leaves[middle].order(key, 0) < 0 {
                     high = middle
                 } else {
                     low = middle + 1
@@ -135,15 +139,19 @@ final class OrderedTable {
 
     private func place(of key: UnsafeRawBufferPointer, _ prefix: KeyPrefix, inLeaf number: Int) -> Place {
         let leaf = leaves[number]
-        var low = 0
-        var high = leaf.prefixes.count
-        while low < high {
-            let middle = (low + high) / 2
-            let order = leaf.order(key, prefix, middle)
-            if order == 0 { return Place(leaf: number, index: middle, isFound: true) }
-            if order < 0 { high = middle } else { low = middle + 1 }
+        // One access for the whole search: the array's own checks would cost more than the comparisons.
+        return leaf.prefixes.withUnsafeBufferPointer { prefixes in
+            var low = 0
+            var high = prefixes.count
+            while low < high {
+                let middle = (low + high) / 2
+                let other = prefixes[middle]
+                let order = prefix < other ? -1 : other < prefix ? 1 : leaf.order(key, middle)
+                if order == 0 { return Place(leaf: number, index: middle, isFound: true) }
+                if order < 0 { high = middle } else { low = middle + 1 }
+            }
+            return Place(leaf: number, index: low, isFound: false)
         }
-        return Place(leaf: number, index: low, isFound: false)
     }
 
     func entry(_ key: Bytes) -> TableEntry? {
@@ -165,11 +173,7 @@ final class OrderedTable {
             insert(entry, prefix, at: place)
             return nil
         }
-        let leaf = leaves[place.leaf]
-        let old = leaf.entries[place.index]
-        leaf.entries[place.index].value = entry.value
-        leaf.entries[place.index].lsn = entry.lsn
-        return old
+        return leaves[place.leaf].replace(entry, at: place.index)
     }
 
     /// Removes and returns what was there.

@@ -126,7 +126,7 @@ extension LogOpening {
         let path = directory.segment(segment.number)
         // Nothing was written to this segment before the checkpoint: its header accounts for the batch before it.
         guard end.offset > LogLimits.firstBatchOffset else { return try requirePredecessor(of: row, in: segment) }
-        var window = try SegmentWindow(io: io, path: path)
+        var window = try SegmentWindow(io: io, path: path, pieceBytes: LogLimits.blockBytes)
         let block = try window.bytes(at: end.batchOffset, LogLimits.blockBytes)
         let position = BatchHeader.Position(segment: segment.number, offset: end.batchOffset)
         if isMutant(.noCheckpointInLogCheck) { return }
@@ -207,7 +207,7 @@ extension LogOpening {
     }
 
     private func readHeader(_ number: SegmentNumber) throws(StorageError) -> SegmentHeaderReading {
-        var window = try SegmentWindow(io: io, path: directory.segment(number))
+        var window = try SegmentWindow(io: io, path: directory.segment(number), pieceBytes: LogLimits.blockBytes)
         return SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes))
     }
 

@@ -31,6 +31,8 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     private var isClean = false
     private(set) var batches: UInt64 = 0
     private(set) var records: UInt64 = 0
+    /// Where the last byte that belongs to this use of the file ends, as far as was looked.
+    private var usedBytes: UInt64 = 0
     /// Bytes of the batches read, padding included.
     private(set) var bytes: UInt64 = 0
 
@@ -45,7 +47,7 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         throws(StorageError)
     {
         let cipher = try keys.cipher(for: header, path: path)
-        window = try SegmentWindow(io: io, path: path)
+        window = try SegmentWindow(io: io, path: path, readsAhead: true)
         codec = BatchCodec(cipher)
         self.limit = limit
         self.path = path
@@ -98,12 +100,14 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     }
 
     private mutating func finish(_ row: RecoveryRow) throws(StorageError) -> End {
-        End(
+        // What is behind the end of a finished segment proves nothing, but is kept all the same.
+        if row == .r4 { try forEachBlock(from: end.offset) { _, _ throws(StorageError) in } }
+        return End(
             log: end,
             row: isClean ? .r3 : row,
             isClean: isClean,
             isFinished: isClean || row == .r4,
-            usedBytes: try lastUsedByte()
+            usedBytes: max(usedBytes, end.offset)
         )
     }
 
@@ -229,17 +233,23 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
     /// Whether the missing batch had been acknowledged: a later batch's durable-through proves it (R5-R7).
     private mutating func judgeTail(because reason: String) throws(StorageError) -> RecoveryRow {
         let missing = end.lastBatch.next
-        try requireNotMisdirected(try window.bytes(at: end.offset, LogLimits.blockBytes), at: end.offset)
-        var offset = end.offset + UInt64(LogLimits.blockBytes)
+        let start = end.offset
+        let spot = spot
+        let header = header
+        let fileBytes = window.size
         var row = RecoveryRow.r5
-        while offset < window.size {
-            let block = try window.bytes(at: offset, LogLimits.blockBytes)
+        try forEachBlock(from: start) { block, offset throws(StorageError) in
             let position = BatchHeader.Position(segment: header.number, offset: offset)
-            switch BatchHeader.read(block, at: position) {
-            case .invalid: try requireNotMisdirected(block, at: offset)
+            // The first one is known to be no batch of this place.
+            let reading = offset == start ? .invalid("") : BatchHeader.read(block, at: position)
+            switch reading {
+            case .invalid:
+                // It may be the missing one, or have hit it (R9).
+                let stray = BatchHeader.misdirected(block, at: position, epoch: header.epoch, fileBytes: fileBytes)
+                if let stray { throw .lostOrMisdirectedWrite(at: spot, stray) }
             case .needsVersion(let what): throw .newerWriter(at: spot, what)
             case .valid(let later, _):
-                guard later.epoch == header.epoch else { break }
+                guard later.epoch == header.epoch else { return }
                 guard later.number > missing else {
                     throw .lostOrMisdirectedWrite(at: spot, "batch \(later.number) stands at offset \(offset)")
                 }
@@ -253,40 +263,33 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
                 }
                 row = .r6
             }
-            offset += UInt64(LogLimits.blockBytes)
         }
         return row
     }
 
-    /// It may be the missing one, or have hit it (R9).
-    private func requireNotMisdirected(_ block: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageError) {
-        let here = BatchHeader.Position(segment: header.number, offset: offset)
-        guard let stray = BatchHeader.misdirected(block, at: here, epoch: header.epoch, fileBytes: window.size) else {
-            return
-        }
-        throw .lostOrMisdirectedWrite(at: spot, stray)
-    }
-
-    /// Where what was written for this segment ends.
+    /// Looks at all blocks from here to the end of the file, once, and notes where what was written for this segment ends.
     ///
     /// A fresh file is zero behind that. A recycled one holds what it held before: there only blocks count that begin
     /// like a batch of this epoch, with the length that they claim.
-    private mutating func lastUsedByte() throws(StorageError) -> UInt64 {
+    private mutating func forEachBlock(
+        from start: UInt64,
+        _ visit: (UnsafeRawBufferPointer, UInt64) throws(StorageError) -> Void
+    ) throws(StorageError) {
         let isRecycled = header.ignorableFeatures & SegmentHeader.recycledFeature != 0
-        var offset = end.offset
-        var used = end.offset
+        var offset = start
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
-            if isRecycled {
-                if let claimed = BatchHeader.claimedBytes(block, epoch: header.epoch) {
-                    used = max(used, min(window.size, offset + claimed))
+            // Nearly all of a tail is zeros, which nothing begins with.
+            if !block.isAllZero {
+                if !isRecycled, let last = block.lastIndex(where: { $0 != 0 }) {
+                    usedBytes = offset + UInt64(last) + 1
+                } else if let claimed = BatchHeader.claimedBytes(block, epoch: header.epoch) {
+                    usedBytes = max(usedBytes, min(window.size, offset + claimed))
                 }
-            } else if !block.isAllZero, let last = block.lastIndex(where: { $0 != 0 }) {
-                used = offset + UInt64(last) + 1
+                try visit(block, offset)
             }
             offset += UInt64(LogLimits.blockBytes)
         }
-        return used
     }
 
     /// The bytes of the tail, block by block.

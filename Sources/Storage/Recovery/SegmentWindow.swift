@@ -1,24 +1,38 @@
-/// A sliding window over one segment file: sequential aligned reads of a mebibyte, bounded memory unless a single batch
-/// is larger.
+/// A sliding window over one segment file: aligned reads of a mebibyte, bounded memory unless a single batch is larger.
 struct SegmentWindow<IO: StorageIO>: ~Copyable {
     private let io: IO
     private let file: IO.File
     /// Bytes in the file.
     let size: UInt64
+    private let pieceBytes: Int
+    /// nil: nobody reads ahead.
+    private var ahead: ReadAhead<IO>?
     private var place: AlignedBytes
+    /// Where in `place` the window begins.
+    private var base = 0
     private var start: UInt64 = 0
     private var filled = 0
 
-    init(io: IO, path: String) throws(StorageError) {
+    /// `pieceBytes`: read at once. `readsAhead`: the file will be read from one end to the other.
+    init(
+        io: IO,
+        path: String,
+        pieceBytes: Int = LogLimits.mebibyte,
+        readsAhead: Bool = false
+    ) throws(StorageError) {
         let (file, size) = try Self.open(path, io)
         self.io = io
         self.file = file
         self.size = size
-        let bytes = Int(min(size, UInt64(LogLimits.mebibyte)))
-        place = AlignedBytes(count: LogLimits.roundedToBlock(max(1, bytes)))
+        self.pieceBytes = pieceBytes
+        place = AlignedBytes(count: LogLimits.roundedToBlock(max(1, Int(min(size, UInt64(pieceBytes))))))
+        guard readsAhead, io.canReadAhead, size > UInt64(pieceBytes) else { return }
+        // Without it everything works as well.
+        ahead = try? ReadAhead(io: io, file: file, headRoom: pieceBytes, pieceBytes: pieceBytes)
     }
 
     deinit {
+        ahead?.stop()
         io.close(file)
     }
 
@@ -36,18 +50,17 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
         }
     }
 
+    private var end: UInt64 { start + UInt64(filled) }
+
     /// The bytes from a block edge on, fewer than asked for only at the file's end. Valid until the next call.
     mutating func bytes(at offset: UInt64, _ count: Int) throws(StorageError) -> UnsafeRawBufferPointer {
         precondition(offset % UInt64(LogLimits.blockBytes) == 0, "reads start on a block edge")
         precondition(count <= LogLimits.maximumBatchBytes, "a read beyond the largest batch")
         guard offset < size else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         let wanted = Int(min(UInt64(count), size - offset))
-        if offset < start || offset + UInt64(wanted) > start + UInt64(filled) {
-            if wanted > place.count { place = AlignedBytes(count: LogLimits.roundedToBlock(wanted)) }
-            start = offset
-            filled = 0
+        if offset < start || offset + UInt64(wanted) > end {
             do {
-                filled = try io.readAll(file, into: place.mutable, at: offset)
+                if try !slide(to: offset, wanted) { try jump(to: offset, wanted) }
             } catch {
                 throw .deviceFailed(error)
             }
@@ -55,6 +68,30 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
                 throw .deviceFailed(SystemCallError(call: "pread", number: 5, path: "(file became shorter while read)"))
             }
         }
-        return place.readOnly.part(Int(offset - start), wanted)
+        return place.readOnly.part(base + Int(offset - start), wanted)
+    }
+
+    /// Goes on with the piece that was read meanwhile; false: it isn't the one, or not enough.
+    private mutating func slide(to offset: UInt64, _ wanted: Int) throws(SystemCallError) -> Bool {
+        guard let ahead, ahead.offset == end, offset >= start, offset <= end else { return false }
+        let rest = Int(end - offset)
+        guard rest <= ahead.headRoom, wanted <= rest + pieceBytes else { return false }
+        let count = try ahead.take(&place, keeping: base + Int(offset - start), rest)
+        base = ahead.headRoom - rest
+        start = offset
+        filled = rest + count
+        if end < size { ahead.request(end) }
+        return true
+    }
+
+    private mutating func jump(to offset: UInt64, _ wanted: Int) throws(SystemCallError) {
+        try ahead?.drop()
+        if wanted > place.count { place = AlignedBytes(count: LogLimits.roundedToBlock(wanted)) }
+        base = 0
+        start = offset
+        filled = 0
+        let bytes = min(place.count, max(pieceBytes, LogLimits.roundedToBlock(wanted)))
+        filled = try io.readAll(file, into: UnsafeMutableRawBufferPointer(rebasing: place.mutable[..<bytes]), at: offset)
+        if let ahead, end < size { ahead.request(end) }
     }
 }
