@@ -49,7 +49,10 @@ struct StoreFilesCopy {
         _ done: inout (files: Int, bytes: UInt64),
         _ progress: (UInt64) -> Void
     ) throws(SystemCallError) {
-        for name in try io.list(from).sorted() where try isFile(from + "/" + name) && name != "LOCK" {
+        // Temporary files hold nothing, and come and go beside a running engine.
+        for name in try io.list(from).sorted()
+        where name != "LOCK" && !LogDirectory.isTemporary(name) {
+            guard try isFile(from + "/" + name) else { continue }
             let bytes = try FileCopy(io: io).bytes(from + "/" + name)
             let written = try FileCopy(io: io).copy(
                 from + "/" + name,

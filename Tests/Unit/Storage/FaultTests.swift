@@ -97,6 +97,24 @@ import Testing
         try store.putDurably("b", "2")
     }
 
+    /// Accepted, it would wait for room that nobody makes, and everybody behind it.
+    @Test func aTransactionBeyondTheRoomIsRefusedAtOnce() throws {
+        let disk = SimulatedDisk()
+        let store = try SimulatedStore(disk)
+        try store.putDurably("a", "1")
+        disk.limit(to: disk.usedBytes + SpaceJudgement.reserveBytes + 2 * LogLimits.mebibyte)
+        store.log.judgeSpace()
+        #expect(!store.log.metrics.isLowSpace)
+        do {
+            try store.put("b", String(repeating: "x", count: 5 * LogLimits.mebibyte))
+            Issue.record("accepted")
+        } catch let error as StorageError {
+            #expect(error.code == .lowSpace && error.message.contains("no room for"), "\(error)")
+        }
+        try store.putDurably("c", "3")
+        #expect(store.content == ["1 a 1", "1 c 3"])
+    }
+
     /// The room that is kept lets the log go on when there is no other, once; it comes back when there is room again.
     @Test func theReserveIsTakenByTheLogOfAFullDisk() throws {
         let disk = SimulatedDisk()

@@ -86,6 +86,26 @@ import Testing
         #expect(run.text.contains("key 19 (LSN 20)"), "uncertain rows are named: \(run.text)")
     }
 
+    /// A whole segment behind the snapshot is gone: what came after it is still saved, and the gap is named.
+    @Test func aMissingSegment() async throws {
+        let home = try Scratch()
+        let store = home.path + "/store"
+        try StoreFixture.killed(store, checkpointAfter: 20, rows: 90)
+        let segments = try LogInspector(path: store).facts().segments.map(\.number)
+        #expect(segments.count > 4)
+        let missing = segments[segments.count - 3]
+        unlink(StoreFixture.segment(store, missing))
+        #expect(Run("verify", store).status == .damage)
+        let run = Run("salvage", store, "--to", home.path + "/saved")
+        #expect(run.status == .damage && run.text.contains("segment \(missing)"), "\(run.text) \(run.errors)")
+        let rows = try StoreFixture.rows(home.path + "/saved")
+        #expect(rows.contains(20) && rows.contains(90) && rows.count < 90, "\(rows)")
+        #expect(rows == rows.sorted() && Set(1...90).isSuperset(of: rows))
+        // A key that may have changed in the gap has no certain value.
+        let get = Run("get", store, "--table", "1", "key 20")
+        #expect(get.status != .sound, "\(get.text) \(get.errors)")
+    }
+
     @Test func noFormat() async throws {
         let store = try await CheckpointedStore.make()
         unlink(store.path + "/FORMAT")
