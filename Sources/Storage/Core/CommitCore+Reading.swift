@@ -45,6 +45,7 @@ extension CommitCore {
     private func inSnapshot<R>(_ table: TableID, _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> R)
         -> R?
     {
+        guard table != SnapshotKey.checkpointTable else { return nil }
         do throws(StorageError) {
             return try snapshot.find(table, key).map { body($0.bytes) }
         } catch {
@@ -70,6 +71,7 @@ extension CommitCore {
         reversed: Bool,
         _ visit: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Bool
     ) {
+        guard table != SnapshotKey.checkpointTable else { return }
         do throws(StorageError) {
             var merge = try MergedScan(self, table, from: from, upTo: upTo, reversed: reversed)
             while try merge.step(visit) {}

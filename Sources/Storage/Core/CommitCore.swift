@@ -42,7 +42,13 @@ final class CommitCore: @unchecked Sendable {
     /// Of the latest frozen generation, which the next ones will resemble.
     private var largestFrozenPages = 1
     /// Contiguous pages that the largest value to be written needs.
-    var largestValuePages: Int { max(live.largestValuePages, largestFrozenPages) }
+    var largestValuePages: Int {
+        guard live.isEmpty && frozen == nil else { return max(live.largestValuePages, largestFrozenPages) }
+        return min(largestFrozenPages, Self.usualValuePages)
+    }
+
+    /// With nothing to be written, one large value of the past doesn't count.
+    private static let usualValuePages = 16
     private(set) var refusals: UInt64 = 0
     private var whenUnsaturated: [@Sendable () -> Void] = []
 
@@ -76,8 +82,10 @@ final class CommitCore: @unchecked Sendable {
         CheckpointSchedule.touchedBytes(entries: live.entryCount, snapshotSize)
     }
 
+    /// While the disk is full nobody waits for that: puts are refused anyway, and deletes are what lets a checkpoint fit.
     private var isOverlayFull: Bool {
-        live.bytes >= limits.overlayBytes || liveTouchedBytes >= limits.dirtyBytes
+        guard !isLowSpace else { return false }
+        return live.bytes >= limits.overlayBytes || liveTouchedBytes >= limits.dirtyBytes
             || liveLogBytes + frozenLogBytes >= limits.logBytes
     }
 
@@ -151,7 +159,8 @@ final class CommitCore: @unchecked Sendable {
         }
         guard isLowSpace, bytes > 0 else { return }
         // Deletes go on while there is room for their records; only they make space.
-        let hasRoom = canRotate || pendingBytes + bytes + LogLimits.lowSpaceMarginBytes <= segmentRoom
+        let needed = pendingBytes + bytes + LogLimits.lowSpaceMarginBytes
+        let hasRoom = needed <= segmentRoom || canRotate && needed <= SegmentSizing.fullDiskBytes
         guard scratch.hasPut || !hasRoom else { return }
         refusals += 1
         throw StorageError(.lowSpace, "the disk is full; free some space, writing resumes by itself")
@@ -241,10 +250,12 @@ extension CommitCore {
         return takeUnsaturatedCallbacks()
     }
 
-    func setLowSpace(_ isLow: Bool, room: Int, canRotate: Bool) {
+    /// Returns whom to tell that waiting has ended.
+    func setLowSpace(_ isLow: Bool, room: Int, canRotate: Bool) -> [@Sendable () -> Void] {
         isLowSpace = isLow
         self.canRotate = canRotate
         roomBytes = room
+        return takeUnsaturatedCallbacks()
     }
 
     /// What checkpoints of everything accepted may write.

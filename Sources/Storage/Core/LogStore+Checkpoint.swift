@@ -46,9 +46,9 @@ extension LogStore {
     func nextCheckpointAction() -> CheckpointAction {
         let now = options.clock.monotonicNanoseconds()
         let isDue = checkpointSchedule.isDue(checkpointFacts())
-        let durable = gate.durableLSN
         return checkpoints.withLock { state in
-            let action = state.next(now: now, durable: durable, isDue: isDue, checkpointSchedule)
+            // Looked at inside: what becomes durable after this finds the thread asleep and wakes it.
+            let action = state.next(now: now, durable: gate.durableLSN, isDue: isDue, checkpointSchedule)
             state.isAwake = action == .begin || action == .write
             return action
         }
@@ -58,12 +58,11 @@ extension LogStore {
     func wakesCheckpoint() -> Bool {
         let now = options.clock.monotonicNanoseconds()
         let isDue = checkpointSchedule.isDue(checkpointFacts())
-        let durable = gate.durableLSN
         return checkpoints.withLock { state in
             let isFirstChange = state.dirtySince == nil
             if isFirstChange { state.dirtySince = now }
             guard !state.isAwake else { return false }
-            let action = state.next(now: now, durable: durable, isDue: isDue, checkpointSchedule)
+            let action = state.next(now: now, durable: gate.durableLSN, isDue: isDue, checkpointSchedule)
             state.isAwake = isFirstChange || action == .begin || action == .write
             return state.isAwake
         }
@@ -224,9 +223,9 @@ extension LogStore {
 
     private func retry(_ error: StorageError) -> CheckpointResult {
         core.withLock { $0.thaw() }
-        foundDiskFull()
         // The room that was kept is for this as well: without a checkpoint nothing that deletes free comes back.
         _ = preparer.releaseReserve()
+        foundDiskFull()
         let now = options.clock.monotonicNanoseconds()
         let told = checkpoints.withLock { state in
             state.plan = nil

@@ -89,10 +89,11 @@ extension LogStore {
     }
 
     private func changeLowSpace(_ isLow: Bool, room: Int, canRotate: Bool) {
-        let changed = core.withLock { core in
-            defer { core.setLowSpace(isLow, room: room, canRotate: canRotate) }
-            return core.isLowSpace != isLow
+        let (changed, unsaturated) = core.withLock { core in
+            let changed = core.isLowSpace != isLow
+            return (changed, core.setLowSpace(isLow, room: room, canRotate: canRotate))
         }
+        for callback in unsaturated { callback() }
         guard changed else { return }
         warn(
             isLow

@@ -69,7 +69,7 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
             do throws(SystemCallError) {
                 return try make(bytes: wanted)
             } catch {
-                guard error.isLackOfSpace, releaseReserve() else { throw error }
+                guard error.isLackOfSpace, wanted <= Self.reserveBytes, releaseReserve() else { throw error }
                 return try make(bytes: wanted)
             }
         }

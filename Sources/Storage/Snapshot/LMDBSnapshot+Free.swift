@@ -36,15 +36,17 @@ extension LMDBSnapshot {
         facts.withLock { $0.free.map { $0.pages(inRunsOf: pages) * LogLimits.blockBytes } ?? $0.size.freeBytes }
     }
 
-    /// Looks which pages are free if the disk is nearly full, and makes those usable that the latest commit freed: a
-    /// store that deletes made empty would else grow its file before it takes them.
-    func learnFreePages() {
+    /// Looks which pages are free if the disk is nearly full.
+    ///
+    /// `settling`: also makes those usable that the latest commit freed: a store that deletes made empty would else grow its
+    /// file before it takes them.
+    func learnFreePages(settling: Bool) {
         guard let free = try? PosixIO().freeBytes(path), free < Self.tightBytes else {
             return facts.withLock { $0.free = nil }
         }
         do {
             var pages = try freePages()
-            if pages.unsettled >= Self.worthSettlingPages {
+            if settling, pages.unsettled >= Self.worthSettlingPages {
                 try settleFreePages()
                 pages = try freePages()
             }
@@ -63,11 +65,20 @@ extension LMDBSnapshot {
             writer.row = row
             try writer.putRow()
         }
+        // It may have made the file longer.
+        try? learn()
     }
 
-    /// After a checkpoint for which there was no room: the end of the file that it had begun to write.
+    /// After a checkpoint for which there was no room: gives back the end of the file that it had begun to write, behind
+    /// the last page of any commit.
     func giveBackUnusedEnd() {
+        do {
+            try learn()
+        } catch {
+            return
+        }
         _ = truncate(path + "/data.mdb", off_t(size.fileBytes))
+        learnFreePages(settling: false)
     }
 
     func freePages() throws(SnapshotFailure) -> FreePages {

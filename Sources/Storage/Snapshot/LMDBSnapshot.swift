@@ -59,7 +59,6 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             throw error.refusal
         }
         try readRow()
-        if !options.isReadOnly { learnFreePages() }
     }
 
     deinit {
@@ -81,6 +80,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         let snapshot = try LMDBSnapshot(path: directory.snapshot, options: SnapshotOptions(options, store: store))
         guard create else {
             try snapshot.coverMissingEnd(bytes: Int(facts.st_size))
+            snapshot.learnFreePages(settling: false)
             return snapshot
         }
         let status = mdb_env_sync(snapshot.environment, 1)
@@ -121,7 +121,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     }
 
     /// Refreshes what LMDB says of its own size.
-    private func learn() throws(LMDBError) {
+    func learn() throws(LMDBError) {
         var info = MDB_envinfo()
         var stat = MDB_stat()
         try orThrow(mdb_env_info(environment, &info), "mdb_env_info", path)
@@ -182,7 +182,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         facts.withLock { $0.row = row }
         // The figures serve decisions about room only: an old one does no harm.
         try? learn()
-        learnFreePages()
+        learnFreePages(settling: true)
     }
 
     func growMap() throws(SnapshotFailure) {
@@ -260,7 +260,13 @@ extension LMDBSnapshot {
 
     /// Every row of every table, and the checkpoint row.
     func allRows(reversed: Bool = false) throws(StorageError) -> LMDBCursor {
-        try LMDBCursor(self, try beginRead(), from: [0], upTo: [0xFF, 0xFF, 0xFF], reversed: reversed)
+        try LMDBCursor(
+            self,
+            try beginRead(),
+            from: [0],
+            upTo: SnapshotKey.end(of: TableID(rawValue: .max)),
+            reversed: reversed
+        )
     }
 
     func endRead() {

@@ -115,6 +115,61 @@ import Testing
         #expect(store.content == ["1 a 1", "1 c 3"])
     }
 
+    /// Changes beyond the memory bound, on a full disk: deletes are what lets their checkpoint fit, so they don't wait.
+    @Test func deletesPassAFullOverlayOnAFullDisk() throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: true)
+        options.initialSegmentBytes = 64 * LogLimits.blockBytes
+        options.maximumSegmentBytes = options.initialSegmentBytes
+        options.checkpointOverlayBytes = 8 * 1024
+        let store = try SimulatedStore(disk, options: options)
+        let told = Counter()
+        var number = 0
+        while !store.log.core.withLock({ $0.isSaturated }) {
+            try store.putDurably("\(number)", String(repeating: "x", count: 500))
+            number += 1
+        }
+        #expect(store.log.core.withLock { $0.callWhenUnsaturated { told.add() } })
+        disk.limit(to: disk.usedBytes)
+        store.log.foundDiskFull()
+        #expect(told.value == 1, "who waited is told, and then told why")
+        #expect(throws: StorageError.self) { try store.put("more", "1") }
+        _ = try store.log.commit { $0.delete(SimulatedStore.rows, key: Bytes("0".utf8)) }
+        #expect(store.log.writeStep() != .outOfSpace)
+    }
+
+    /// Records of deletes that no small segment holds would wait for ever, and every checkpoint behind them.
+    @Test func deletesBeyondASmallSegmentAreRefusedOnAFullDisk() throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: true)
+        options.initialSegmentBytes = 128 * LogLimits.blockBytes
+        options.maximumSegmentBytes = options.initialSegmentBytes
+        let store = try SimulatedStore(disk, options: options)
+        store.log.keepReserve()
+        for start in stride(from: 0, to: 20_000, by: 1000) {
+            _ = try store.log.commit { transaction in
+                for number in start..<(start + 1000) {
+                    transaction.put(SimulatedStore.rows, key: Bytes("a key of some length \(number)".utf8), value: [1])
+                }
+            }
+            while case .wrote = store.log.writeStep() {}
+        }
+        disk.limit(to: disk.usedBytes)
+        store.log.foundDiskFull()
+        func delete(_ numbers: Range<Int>) throws {
+            _ = try store.log.commit { transaction in
+                for number in numbers {
+                    transaction.delete(SimulatedStore.rows, key: Bytes("a key of some length \(number)".utf8))
+                }
+            }
+        }
+        #expect(throws: StorageError.self) { try delete(0..<20_000) }
+        for start in stride(from: 0, to: 3000, by: 500) {
+            try delete(start..<(start + 500))
+            #expect(store.log.writeStep() != .outOfSpace)
+        }
+    }
+
     /// The room that is kept lets the log go on when there is no other, once; it comes back when there is room again.
     @Test func theReserveIsTakenByTheLogOfAFullDisk() throws {
         let disk = SimulatedDisk()
