@@ -196,7 +196,7 @@ import Testing
         store.log.keepReserve()
         #expect(store.log.preparer.hasReserve)
         try store.close()
-        #expect(disk.names.allSatisfy { !LogDirectory.isTemporary($0) }, "nothing is left of it")
+        #expect(disk.paths.allSatisfy { !LogDirectory.isTemporary($0) }, "nothing is left of it")
     }
 
     /// L2 in small: random steps with random faults; nothing acknowledged is ever lost.
