@@ -30,7 +30,8 @@ public struct StorageOptions: Sendable {
     public var checkpointDirtyBytes = 64 * LogLimits.mebibyte
     /// ... or this long after the first change. 0: never for that reason.
     public var checkpointIntervalNanoseconds: UInt64 = 60_000_000_000
-    /// How much of the snapshot's file the process may keep mapped in.
+    /// How much the process may keep mapped in of the snapshot's file and of all others, its own program included. What
+    /// clients read counts after ten seconds only.
     public var snapshotMappedBytes = 32 * LogLimits.mebibyte
     /// First size of the snapshot's address range; sparse, doubled when full.
     public var snapshotMapBytes = 64 << 30

@@ -2,17 +2,16 @@
 struct CheckpointSchedule: Sendable {
     /// What the decision rests on.
     struct Facts: Equatable, Sendable {
-        /// Memory and number of changes since the last checkpoint began.
+        /// Memory of the changes since the last checkpoint began.
         var overlayBytes = 0
-        var entryCount = 0
-        /// Room that the changes take in the snapshot.
-        var snapshotBytes = 0
+        /// What writing them may touch of the snapshot, and what it may write in all.
+        var touchedBytes = 0
+        var writtenBytes = 0
         var isDirty = false
         /// Log written since then.
         var logBytes = 0
         /// Files of the log that recovery needs.
         var segments = 0
-        var snapshot = SnapshotSize()
         /// Room on the disk, and in free pages of the snapshot.
         var roomBytes = Int.max
         /// Only a checkpoint turns deletes into room: it is due at once.
@@ -42,21 +41,12 @@ struct CheckpointSchedule: Sendable {
         if facts.segments > Self.maximumSegments || facts.needsReseal { return true }
         guard facts.isDirty else { return false }
         if facts.isLowSpace { return true }
-        let touched = Self.touchedBytes(entries: facts.entryCount, facts.snapshot)
-        return facts.logBytes >= logBytes || facts.overlayBytes >= overlayBytes || touched >= dirtyBytes
-            || touched + facts.snapshotBytes >= facts.roomBytes / 2
+        return facts.logBytes >= logBytes || facts.overlayBytes >= overlayBytes || facts.touchedBytes >= dirtyBytes
+            || facts.writtenBytes >= facts.roomBytes / 2
     }
 
     /// When it is due at the latest; nil: never for that reason.
     func deadline(dirtySince: UInt64) -> UInt64? {
         intervalNanoseconds == 0 ? nil : dirtySince &+ intervalNanoseconds
-    }
-
-    /// How much of the snapshot writing the changes may touch: a page per change, or every leaf.
-    ///
-    /// LMDB holds these pages in memory until it commits. New content comes on top of that, but no more than the changes
-    /// take in memory before, which is bounded as well.
-    static func touchedBytes(entries: Int, _ snapshot: SnapshotSize) -> Int {
-        min(entries, snapshot.leafPages) * snapshot.pageBytes
     }
 }

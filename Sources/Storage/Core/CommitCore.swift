@@ -36,17 +36,11 @@ final class CommitCore: @unchecked Sendable {
     var roomBytes = Int.max
     /// Log written since the last checkpoint began, and before that since the one that is in progress.
     private(set) var liveLogBytes = 0
+    private(set) var frozenLogBytes = 0
     /// As of the last checkpoint.
     private var snapshotSize: SnapshotSize
-    private(set) var frozenLogBytes = 0
-    /// Of the latest frozen generation, which the next ones will resemble.
+    /// Contiguous pages that the largest value of the latest frozen generation needed: the next ones will resemble it.
     private var largestFrozenPages = 1
-    /// Contiguous pages that the largest value to be written needs.
-    var largestValuePages: Int {
-        guard live.isEmpty && frozen == nil else { return max(live.largestValuePages, largestFrozenPages) }
-        return min(largestFrozenPages, Self.usualValuePages)
-    }
-
     /// With nothing to be written, one large value of the past doesn't count.
     private static let usualValuePages = 16
     private(set) var refusals: UInt64 = 0
@@ -78,14 +72,11 @@ final class CommitCore: @unchecked Sendable {
         pendingBytes >= limits.pendingBytes || pendingTransactions >= limits.pendingTransactions || isOverlayFull
     }
     /// Changes come faster than checkpoints take them: memory is bounded, so writers wait.
-    private var liveTouchedBytes: Int {
-        CheckpointSchedule.touchedBytes(entries: live.entryCount, snapshotSize)
-    }
-
+    ///
     /// While the disk is full nobody waits for that: puts are refused anyway, and deletes are what lets a checkpoint fit.
     private var isOverlayFull: Bool {
         guard !isLowSpace else { return false }
-        return live.bytes >= limits.overlayBytes || liveTouchedBytes >= limits.dirtyBytes
+        return live.bytes >= limits.overlayBytes || live.touchedBytes(snapshotSize) >= limits.dirtyBytes
             || liveLogBytes + frozenLogBytes >= limits.logBytes
     }
 
@@ -259,11 +250,14 @@ extension CommitCore {
     }
 
     /// What checkpoints of everything accepted may write.
-    func dirtyBytes(_ snapshot: SnapshotSize) -> Int {
-        [live, frozen].compactMap { $0 }.reduce(0) { sum, overlay in
-            sum
-                + CheckpointSchedule.touchedBytes(entries: overlay.entryCount, snapshot) + overlay.snapshotBytes
-        }
+    func writtenBytes(_ snapshot: SnapshotSize) -> Int {
+        live.writtenBytes(snapshot) + (frozen?.writtenBytes(snapshot) ?? 0)
+    }
+
+    /// Contiguous pages that the largest value to be written needs.
+    var largestValuePages: Int {
+        guard live.isEmpty && frozen == nil else { return max(live.largestValuePages, largestFrozenPages) }
+        return min(largestFrozenPages, Self.usualValuePages)
     }
 
     /// nil: there is room, nothing was registered.

@@ -75,12 +75,11 @@ extension LogStore {
         return core.withLock { core in
             CheckpointSchedule.Facts(
                 overlayBytes: core.live.bytes,
-                entryCount: core.live.entryCount,
-                snapshotBytes: core.live.snapshotBytes,
+                touchedBytes: core.live.touchedBytes(size),
+                writtenBytes: core.live.writtenBytes(size),
                 isDirty: !core.live.isEmpty,
                 logBytes: core.liveLogBytes,
                 segments: segments,
-                snapshot: size,
                 roomBytes: core.roomBytes,
                 isLowSpace: core.isLowSpace,
                 needsReseal: snapshot.needsReseal

@@ -56,11 +56,11 @@ extension LogStore {
         guard let free = try? io.freeBytes(directory.wal) else { return }
         let (needed, least) = segmentBytesNeeded()
         let size = snapshot.size
-        let (dirty, runPages) = core.withLock { ($0.dirtyBytes(size), $0.largestValuePages) }
+        let (written, runPages) = core.withLock { ($0.writtenBytes(size), $0.largestValuePages) }
         let facts = SpaceJudgement.Facts(
             diskBytes: Int(clamping: free),
             reusableBytes: snapshot.reusableBytes(inRunsOf: runPages),
-            dirtyBytes: dirty,
+            writtenBytes: written,
             segmentBytes: needed,
             leastSegmentBytes: least
         )
@@ -128,7 +128,7 @@ extension LogStore {
     /// Makes the reserve (anew) while there is room.
     func keepReserve() {
         guard core.withLock({ !$0.isLowSpace && $0.refusal == nil }) else { return }
-        // Without it the store works as well; the next attempt comes with the next spare.
+        // Without it the store works as well; the spare's thread tries again.
         try? preparer.keepReserve()
     }
 

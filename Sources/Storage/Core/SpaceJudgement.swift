@@ -12,7 +12,7 @@ struct SpaceJudgement: Sendable {
         /// Of the snapshot's file, for what waits.
         var reusableBytes: Int
         /// What a checkpoint of everything accepted may write.
-        var dirtyBytes: Int
+        var writtenBytes: Int
         /// The next segment, unless it is prepared already.
         var segmentBytes: Int
         /// The smallest one that will do.
@@ -23,7 +23,7 @@ struct SpaceJudgement: Sendable {
 
     /// Room that isn't spoken for; less than nothing if it isn't enough.
     static func roomBytes(_ facts: Facts) -> Int {
-        facts.diskBytes + facts.reusableBytes - facts.dirtyBytes - facts.segmentBytes
+        facts.diskBytes + facts.reusableBytes - facts.writtenBytes - facts.segmentBytes
     }
 
     /// Hysteresis: half as much again must be free to leave the state.

@@ -18,6 +18,19 @@ final class Overlay {
     private(set) var entryCount = 0
     private(set) var trimCount = 0
 
+    /// How much of the snapshot writing the changes may touch: a page per change, or every leaf.
+    ///
+    /// LMDB holds these pages in memory until it commits. New content comes on top of that, but no more than the changes
+    /// take in memory before, which is bounded as well.
+    func touchedBytes(_ snapshot: SnapshotSize) -> Int {
+        min(entryCount, snapshot.leafPages) * snapshot.pageBytes
+    }
+
+    /// What writing them may take on the disk.
+    func writtenBytes(_ snapshot: SnapshotSize) -> Int {
+        touchedBytes(snapshot) + snapshotBytes
+    }
+
     var isEmpty: Bool { entryCount == 0 && trimCount == 0 }
 
     /// nil: this generation didn't touch it.

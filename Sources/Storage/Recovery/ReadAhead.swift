@@ -53,9 +53,9 @@ final class ReadAhead<IO: StorageIO>: @unchecked Sendable {
         return count
     }
 
-    /// Forgets the piece under way.
-    func drop() throws(SystemCallError) {
-        if offset != nil { _ = try wait() }
+    /// Forgets the piece under way: nobody needs it, so whether it could be read doesn't matter.
+    func drop() {
+        if offset != nil { _ = try? wait() }
     }
 
     private func wait() throws(SystemCallError) -> Int {
@@ -66,7 +66,7 @@ final class ReadAhead<IO: StorageIO>: @unchecked Sendable {
 
     /// Ends the thread. Nothing may be used afterwards.
     func stop() {
-        if offset != nil { done.wait(nanoseconds: nil) }
+        drop()
         isStopping = true
         requested.post()
         thread?.join()

@@ -85,7 +85,7 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
     }
 
     private mutating func jump(to offset: UInt64, _ wanted: Int) throws(SystemCallError) {
-        try ahead?.drop()
+        ahead?.drop()
         if wanted > place.count { place = AlignedBytes(count: LogLimits.roundedToBlock(wanted)) }
         base = 0
         start = offset

@@ -38,12 +38,6 @@ final class MappedMemory: Sendable {
     @inline(__always)
     var isDue: Bool { touches.load(ordering: .relaxed) >= Self.checkInterval }
 
-    /// Gives the view back if it has outgrown the budget.
-    func trim(_ map: UnsafeMutableRawPointer?, _ bytes: Int) {
-        let count = touches.load(ordering: .relaxed)
-        if count >= Self.checkInterval { check(map, bytes, count: count) }
-    }
-
     /// Where the process has mapped a file, as /proc/self/maps says; nil: nowhere, or there is no /proc.
     static func address(of path: String) -> UnsafeMutableRawPointer? {
         guard let maps = fopen("/proc/self/maps", "r") else { return nil }
@@ -67,15 +61,14 @@ final class MappedMemory: Sendable {
         _ = madvise(map, bytes, MADV_NOHUGEPAGE)
     }
 
-    private func check(_ map: UnsafeMutableRawPointer?, _ bytes: Int, count: Int) {
+    /// Gives the view back if it has outgrown the budget.
+    func trim(_ map: UnsafeMutableRawPointer?, _ bytes: Int) {
         guard let map else { return }
-        if let resident = residentFileBytes() {
-            touches.store(0, ordering: .relaxed)
-            guard resident > budgetBytes else { return }
-        } else {
-            guard count * Self.bytesPerTouch > budgetBytes else { return }
-            touches.store(0, ordering: .relaxed)
-        }
+        let counted = residentFileBytes()
+        let isBeyond = (counted ?? touches.load(ordering: .relaxed) * Self.bytesPerTouch) > budgetBytes
+        // Without a count the touches are all there is to go by.
+        if counted != nil || isBeyond { touches.store(0, ordering: .relaxed) }
+        guard isBeyond else { return }
         // Never dirty: LMDB writes by system calls, the map is read-only. A failure costs memory, nothing else.
         _ = madvise(map, bytes, MADV_DONTNEED)
     }

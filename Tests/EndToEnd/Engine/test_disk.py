@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import pathlib
 import random
 import shutil
 import signal
@@ -66,6 +67,18 @@ def can_write(worker: RawWorker, key: str, kept: dict[str, str]) -> bool:
     return True
 
 
+def fill_up(volume) -> pathlib.Path:
+    """Somebody else's file that takes every byte that is left."""
+    ballast = volume.path / "ballast"
+    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 20))
+    with pytest.raises(OSError), ballast.open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return ballast
+
+
 # A full disk
 
 
@@ -102,10 +115,7 @@ def test_a_disk_that_others_fill(engine_factory, volume):  # noqa: F811
     worker = RawWorker(engine.worker_port)
     kept: dict[str, str] = {}
     assert can_write(worker, "before", kept)
-    ballast = volume.path / "ballast"
-    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(1 << 20))
+    ballast = fill_up(volume)
     assert "lowSpace" in fill(worker, "full-", kept)
     check(worker, kept, set())
     ballast.unlink()
@@ -123,10 +133,7 @@ def test_starts_on_a_disk_that_others_filled(engine_factory, volume):  # noqa: F
     gone: set[str] = set()
     for n in range(300):
         assert can_write(worker, f"{n}", kept)
-    ballast = volume.path / "ballast"
-    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
+    ballast = fill_up(volume)
     for _ in range(2):
         engine.kill()
         engine.start()

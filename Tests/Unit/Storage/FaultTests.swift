@@ -81,20 +81,31 @@ import Testing
     /// Deletes make room, so they go on while the active segment holds them.
     @Test func aFullDiskStillTakesDeletes() throws {
         let disk = SimulatedDisk()
-        var options = SimulatedStore.options(direct: true)
-        options.initialSegmentBytes = 64 * LogLimits.blockBytes
-        options.maximumSegmentBytes = options.initialSegmentBytes
+        let options = Self.options(segmentBlocks: 64)
         let store = try SimulatedStore(disk, options: options)
         try store.putDurably("a", "1")
         disk.limit(to: 70 * LogLimits.blockBytes)
         #expect(store.log.prepareSpare(bytes: options.initialSegmentBytes) == false)
         #expect(throws: StorageError.self) { try store.put("b", "2") }
-        _ = try store.log.commit { transaction in transaction.delete(SimulatedStore.rows, key: Bytes("a".utf8)) }
+        try delete(["a"], store)
         #expect(store.log.writeStep() != .outOfSpace)
         #expect(store.content.isEmpty)
         disk.limit(to: nil)
         #expect(store.log.prepareSpare(bytes: options.initialSegmentBytes))
         try store.putDurably("b", "2")
+    }
+
+    private static func options(segmentBlocks: Int) -> StorageOptions {
+        var options = SimulatedStore.options(direct: true)
+        options.initialSegmentBytes = segmentBlocks * LogLimits.blockBytes
+        options.maximumSegmentBytes = options.initialSegmentBytes
+        return options
+    }
+
+    private func delete(_ keys: some Sequence<String>, _ store: SimulatedStore) throws {
+        _ = try store.log.commit { transaction in
+            for key in keys { transaction.delete(SimulatedStore.rows, key: Bytes(key.utf8)) }
+        }
     }
 
     /// Accepted, it would wait for room that nobody makes, and everybody behind it.
@@ -118,9 +129,7 @@ import Testing
     /// Changes beyond the memory bound, on a full disk: deletes are what lets their checkpoint fit, so they don't wait.
     @Test func deletesPassAFullOverlayOnAFullDisk() throws {
         let disk = SimulatedDisk()
-        var options = SimulatedStore.options(direct: true)
-        options.initialSegmentBytes = 64 * LogLimits.blockBytes
-        options.maximumSegmentBytes = options.initialSegmentBytes
+        var options = Self.options(segmentBlocks: 64)
         options.checkpointOverlayBytes = 8 * 1024
         let store = try SimulatedStore(disk, options: options)
         let told = Counter()
@@ -134,16 +143,14 @@ import Testing
         store.log.foundDiskFull()
         #expect(told.value == 1, "who waited is told, and then told why")
         #expect(throws: StorageError.self) { try store.put("more", "1") }
-        _ = try store.log.commit { $0.delete(SimulatedStore.rows, key: Bytes("0".utf8)) }
+        try delete(["0"], store)
         #expect(store.log.writeStep() != .outOfSpace)
     }
 
     /// Records of deletes that no small segment holds would wait for ever, and every checkpoint behind them.
     @Test func deletesBeyondASmallSegmentAreRefusedOnAFullDisk() throws {
         let disk = SimulatedDisk()
-        var options = SimulatedStore.options(direct: true)
-        options.initialSegmentBytes = 128 * LogLimits.blockBytes
-        options.maximumSegmentBytes = options.initialSegmentBytes
+        let options = Self.options(segmentBlocks: 128)
         let store = try SimulatedStore(disk, options: options)
         store.log.keepReserve()
         for start in stride(from: 0, to: 20_000, by: 1000) {
@@ -156,16 +163,10 @@ import Testing
         }
         disk.limit(to: disk.usedBytes)
         store.log.foundDiskFull()
-        func delete(_ numbers: Range<Int>) throws {
-            _ = try store.log.commit { transaction in
-                for number in numbers {
-                    transaction.delete(SimulatedStore.rows, key: Bytes("a key of some length \(number)".utf8))
-                }
-            }
-        }
-        #expect(throws: StorageError.self) { try delete(0..<20_000) }
+        func keys(_ numbers: Range<Int>) -> [String] { numbers.map { "a key of some length \($0)" } }
+        #expect(throws: StorageError.self) { try delete(keys(0..<20_000), store) }
         for start in stride(from: 0, to: 3000, by: 500) {
-            try delete(start..<(start + 500))
+            try delete(keys(start..<(start + 500)), store)
             #expect(store.log.writeStep() != .outOfSpace)
         }
     }
@@ -173,9 +174,7 @@ import Testing
     /// The room that is kept lets the log go on when there is no other, once; it comes back when there is room again.
     @Test func theReserveIsTakenByTheLogOfAFullDisk() throws {
         let disk = SimulatedDisk()
-        var options = SimulatedStore.options(direct: true)
-        options.initialSegmentBytes = 64 * LogLimits.blockBytes
-        options.maximumSegmentBytes = options.initialSegmentBytes
+        let options = Self.options(segmentBlocks: 64)
         let store = try SimulatedStore(disk, options: options)
         store.log.keepReserve()
         #expect(store.log.preparer.hasReserve)
@@ -183,9 +182,7 @@ import Testing
         disk.limit(to: disk.usedBytes)
         #expect(store.log.prepareSpare(bytes: options.initialSegmentBytes) == false)
         for number in 0..<100 {
-            _ = try store.log.commit { transaction in
-                transaction.delete(SimulatedStore.rows, key: Bytes("\(number)".utf8))
-            }
+            try delete(["\(number)"], store)
             #expect(store.log.writeStep() != .outOfSpace)
         }
         #expect(store.content.isEmpty && !store.log.preparer.hasReserve)

@@ -121,6 +121,58 @@ import Testing
         #expect(MappedMemory.address(of: dataPath(scratch)) == nil)
     }
 
+    /// Resident bytes of the mapping that begins at an address, as the kernel counts them.
+    private func residentBytes(_ address: UnsafeMutableRawPointer) throws -> Int {
+        let start = String(UInt(bitPattern: address), radix: 16) + "-"
+        let lines = try String(decoding: PosixIO().readFile("/proc/self/smaps", limit: 1 << 24), as: UTF8.self)
+            .split(separator: "\n").drop { !$0.hasPrefix(start) }
+        let line = try #require(lines.first { $0.hasPrefix("Rss:") })
+        return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) * 1024
+    }
+
+    /// What reads mapped in goes when the view is trimmed, and the reads go on.
+    @Test func whatReadsMappedInIsGivenBack() throws {
+        let scratch = try ScratchDirectory()
+        try written(scratch, rows: 20_000)
+        var options = StorageOptions()
+        options.snapshotMappedBytes = 1
+        let store = try SteppedStore(scratch.path, options: options)
+        defer { try? store.close() }
+        let snapshot = try #require(store.log.snapshot as? LMDBSnapshot)
+        let address = try #require(snapshot.map.withLock { $0.address })
+        func readAll() throws {
+            for number in stride(from: 0, to: 20_000, by: 50) {
+                let value = store.log.read { $0.get(table, key: key(number)) }
+                #expect(try value.wait() == Bytes("value of \(number)".utf8))
+            }
+        }
+        try readAll()
+        let mapped = try residentBytes(address)
+        #expect(mapped > 200 * LogLimits.blockBytes, "reads keep what they map")
+        snapshot.trimMapped()
+        #expect(try residentBytes(address) < mapped / 4)
+        try readAll()
+    }
+
+    /// Rows behind all others fill their pages, in one checkpoint after the other.
+    @Test func rowsBehindTheLastFillTheirPages() throws {
+        let scratch = try ScratchDirectory()
+        let store = try SteppedStore(scratch.path, options: StorageOptions())
+        defer { try? store.close() }
+        for round in 0..<4 {
+            for number in (1000 * round)..<(1000 * round + 1000) {
+                let key = withUnsafeBytes(of: UInt64(number).bigEndian) { Bytes($0) }
+                _ = try store.log.commit { $0.put(table, key: key, value: Bytes(repeating: UInt8(number & 0xFF), count: 30)) }
+            }
+            store.flush()
+            store.log.beginCheckpoint()
+            guard case .written = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not written") }
+        }
+        // Node header 8, table and key 10, envelope 16, value 30 at most, slot 2.
+        let snapshot = try #require(store.log.snapshot as? LMDBSnapshot)
+        #expect(snapshot.size.leafPages * LogLimits.blockBytes < 4000 * 66 * 11 / 10)
+    }
+
     /// Rows of the format survive their own codec, and every flipped bit of a checkpoint row is noticed.
     @Test func checkpointRowRoundTripAndFlips() {
         let row = CheckpointRow(
