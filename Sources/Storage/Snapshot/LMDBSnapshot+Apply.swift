@@ -58,8 +58,6 @@ struct LMDBWriter: ~Copyable {
     let snapshot: LMDBSnapshot
     let cursor: OpaquePointer
     var row: CheckpointRow
-    /// No row is behind this key; empty: there is none at all.
-    private var lastKey: Bytes = []
 
     init(_ snapshot: LMDBSnapshot, _ transaction: OpaquePointer, after last: CheckpointRow?, store: StoreID)
         throws(SnapshotFailure)
@@ -87,7 +85,6 @@ struct LMDBWriter: ~Copyable {
     }
 
     mutating func write(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
-        lastKey = try findLastKey()
         for (number, table) in changes.tables.sorted(by: { $0.key < $1.key }) {
             let id = TableID(rawValue: number)
             for range in table.trims.ranges { try trim(id, range) }
@@ -121,7 +118,6 @@ struct LMDBWriter: ~Copyable {
 
     private mutating func write(_ entry: TableEntry, in table: TableID) throws(SnapshotFailure) {
         let key = SnapshotKey.make(table, entry.key)
-        guard compareKeys(key, lastKey) <= 0 else { return try append(entry, key, table) }
         var old = MDB_val()
         let isThere = try seek(key, &old, MDB_SET_KEY) { _ in true }
         guard let value = entry.value else {
@@ -130,23 +126,6 @@ struct LMDBWriter: ~Copyable {
         }
         if isThere { forget(UnsafeRawBufferPointer(old)) } else { row.counts[table.rawValue, default: 0] += 1 }
         try put(value, lsn: entry.lsn, key)
-    }
-
-    /// A row behind all others: LMDB then fills its pages instead of halving them, and nothing is looked up.
-    private mutating func append(_ entry: TableEntry, _ key: Bytes, _ table: TableID) throws(SnapshotFailure) {
-        guard let value = entry.value else { return }
-        row.counts[table.rawValue, default: 0] += 1
-        try put(value, lsn: entry.lsn, key, flags: MDB_APPEND)
-        lastKey = key
-    }
-
-    private func findLastKey() throws(SnapshotFailure) -> Bytes {
-        var key = MDB_val()
-        var value = MDB_val()
-        let status = mdb_cursor_get(cursor, &key, &value, MDB_LAST)
-        if status == MDB_NOTFOUND { return [] }
-        try orFail(status, "mdb_cursor_get")
-        return Bytes(UnsafeRawBufferPointer(key))
     }
 
     /// Positions the cursor; false: not there, or `accept` doesn't want it.
@@ -184,11 +163,11 @@ struct LMDBWriter: ~Copyable {
         row.digest.remove(checksum: envelope.checksum, lsn: envelope.lsn)
     }
 
-    mutating func put(_ value: Bytes, lsn: UInt64, _ key: Bytes, flags: Int32 = 0) throws(SnapshotFailure) {
+    mutating func put(_ value: Bytes, lsn: UInt64, _ key: Bytes) throws(SnapshotFailure) {
         let payload = snapshot.codec.encode(value, key: key, lsn: lsn)
         var place = MDB_val(mv_size: SnapshotEnvelope.encodedBytes + payload.bytes.count, mv_data: nil)
         let status = key.withUnsafeBytes { key in
-            withLMDBValue(key) { mdb_cursor_put(cursor, &$0, &place, UInt32(MDB_RESERVE | flags)) }
+            withLMDBValue(key) { mdb_cursor_put(cursor, &$0, &place, UInt32(MDB_RESERVE)) }
         }
         try orFail(status, "mdb_cursor_put")
         let envelope = payload.fill(place.mv_data, key: key, lsn: lsn)
