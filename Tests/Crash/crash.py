@@ -1,216 +1,240 @@
 #!/usr/bin/env python3
 """Kills a loaded engine at random moments and checks after each restart that it kept its promises.
 
-    python3 Tests/Crash/crash.py [--rounds 50] [--seed N]
+    python3 Tests/Crash/crash.py [--rounds 100] [--seed N]
 
-Real SDK workers in processes of their own write over WebSocket, and this process through HTTP. After each SIGKILL and
-restart the workers reconnect by themselves, everything is read back, and `oracle.py` judges it.
+Real SDK workers in processes of their own write and read state and streams over WebSocket, this process writes through
+HTTP, and raw subscribers follow the streams. After each SIGKILL and restart the workers and subscribers reconnect by
+themselves, everything is read back, and `oracle.py` judges it. In every fifth round the engine is killed in the midst of a
+checkpoint (failpoints.py).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
-import queue
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
+import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "EndToEnd"))
 
-from oracle import Oracle  # noqa: E402
-from support.engine import REPOSITORY, Engine  # noqa: E402
-from support.httpclient import request_json  # noqa: E402
+from children import PATIENCE_SECONDS, Child, HTTPWriter  # noqa: E402
+from failpoints import Failpoints  # noqa: E402
+from oracle import STATE, Oracle, where_of  # noqa: E402
+from stream_work import address  # noqa: E402
+from subscribers import CONNECTIONS  # noqa: E402
+from support.engine import JSON_LOG, Engine, free_port  # noqa: E402
 from support.rawsocket import RawWorker  # noqa: E402
+from values import BULK_SCOPE, GROUPS, SCOPE, STREAM, marks_of  # noqa: E402
 
-SCOPE = "crash"
 # The SDK versions of the worker processes.
 VERSIONS = ("0.22.1", "0.25.0", "0.20.0")
+SUBSCRIBERS_VERSION = VERSIONS[0]
 HTTP_WRITERS = 3
 # The longest and shortest time from the start of the load to the kill, seconds.
 LOAD_SECONDS = (0.02, 1.2)
 # How often the engine is killed once more while it recovers.
 KILL_DURING_RECOVERY = 0.25
-# A guard against hanging: a worker that isn't back by then never comes back.
-PATIENCE_SECONDS = 90
-
-
-class LoadProcess:
-    """One worker process and the thread that reads its journal into the oracle."""
-
-    def __init__(self, engine: Engine, oracle: Oracle, version: str, name: str) -> None:
-        python = REPOSITORY / f".venv-sdk-{version}" / "bin" / "python"
-        if not python.exists():
-            raise SystemExit(f"{python} is missing: run tools/dev/sdk-venvs")
-        self.name, self.version, self.oracle = name, version, oracle
-        self.marks: queue.Queue[str] = queue.Queue()
-        command = [python, HERE / "load.py", engine.url, name]
-        # The SDK logs every call that a kill interrupted.
-        with (engine.directory / f"{name}.log").open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        threading.Thread(target=self._read_journal, daemon=True).start()
-
-    def _read_journal(self) -> None:
-        for line in self.process.stdout:
-            match json.loads(line):
-                case ["intend", key, sequence, deletes]:
-                    self.oracle.intend_write(key, sequence, deletes)
-                case ["done", key, sequence, old]:
-                    self.oracle.acknowledge_write(key, sequence, old)
-                case ["count", key]:
-                    self.oracle.intend_increment(key)
-                case ["counted", key, writer, value]:
-                    self.oracle.acknowledge_increment(key, writer, value)
-                case [mark]:
-                    self.marks.put(mark)
-
-    def command(self, word: str) -> None:
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-
-    def wait_for(self, mark: str) -> None:
-        try:
-            found = self.marks.get(timeout=PATIENCE_SECONDS)
-        except queue.Empty:
-            raise TimeoutError(f"{self.name} (SDK {self.version}) didn't come back to {mark}") from None
-        assert found == mark, f"{found} instead of {mark}"
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-class HTTPWriter(threading.Thread):
-    """Writes one key and one counter through a worker's HTTP routes, one request at a time."""
-
-    def __init__(self, engine: Engine, oracle: Oracle, via: str, number: int) -> None:
-        super().__init__(daemon=True)
-        self.engine, self.oracle, self.via = engine, oracle, via
-        self.key, self.writer = f"http-{number}", f"http-{number}"
-        self.counter = f"http-counter-{number % 2}"
-        self.may_run = threading.Event()
-        # Held during a request: who has it after `may_run` was cleared knows that nothing is under way.
-        self.under_way = threading.Lock()
-        self.acknowledged = 0
-
-    def post(self, operation: str, body: dict) -> dict | None:
-        """The answer's body, or None when the outcome is unknown."""
-        try:
-            response = request_json(self.engine.http_port, "POST", f"/{self.via}/{operation}", body)
-        except OSError:
-            return None
-        except Exception:  # http.client: a response cut off in the middle
-            return None
-        return response.json if response.status == 200 else None
-
-    def run(self) -> None:
-        sequence = 0
-        while True:
-            self.may_run.wait()
-            with self.under_way:
-                if self.may_run.is_set():
-                    sequence += 1
-                    self.write(sequence)
-
-    def write(self, sequence: int) -> None:
-        self.oracle.intend_write(self.key, sequence, False)
-        if answer := self.post("set", {"key": self.key, "sequence": sequence}):
-            self.oracle.acknowledge_write(self.key, sequence, answer["old"])
-            self.acknowledged += 1
-        self.oracle.intend_increment(self.counter)
-        if answer := self.post("count", {"key": self.counter}):
-            self.oracle.acknowledge_increment(self.counter, self.writer, answer["value"])
-            self.acknowledged += 1
-        else:
-            time.sleep(0.01)
+# Every so many rounds the kill comes at a failpoint, under large values.
+FAILPOINT_EVERY = 5
+# Who is told of the markers: groups, and single items.
+MARKED = {(group, item) for _, subscriptions in CONNECTIONS for group, item in subscriptions}
+# A marker that a subscriber didn't get went to a connection that was lost.
+MARKER_SECONDS = 0.5
+STREAM_BLOCK = """\
+  - name: iii-stream
+    config:
+      host: 127.0.0.1
+      port: {port}
+      adapter: {{name: kv, config: {{store_method: file_based, file_path: {path}}}}}
+"""
 
 
 class CrashTest:
     def __init__(self, directory: pathlib.Path, seed: int) -> None:
         self.chance = random.Random(seed)
         self.oracle = Oracle()
-        self.engine = Engine(directory).start()
-        self.loads = [
-            LoadProcess(self.engine, self.oracle, version, f"load{number}") for number, version in enumerate(VERSIONS)
-        ]
+        self.stream_port = free_port()
+        block = STREAM_BLOCK.format(port=self.stream_port, path=directory / "data" / "streams")
+        self.engine = Engine(directory, extra=JSON_LOG + block)
+        self.failpoints = Failpoints(self.engine, self.chance)
+        self.kills = 0
+        self.slowest_start = 0.0
+        self.start_engine()
+        self.loads = [self.load(version, f"load{number}") for number, version in enumerate(VERSIONS)]
+        seeds = str(self.stream_port), str(self.chance.randrange(1 << 32))
+        subscribers = ("subscribers", "subscribers.py", *seeds)
+        self.subscribers = Child(self.engine, self.oracle, SUBSCRIBERS_VERSION, *subscribers)
         self.writers = [
             HTTPWriter(self.engine, self.oracle, f"load{number % len(VERSIONS)}", number)
             for number in range(HTTP_WRITERS)
         ]
-        self.kills = 0
-        self.slowest_start = 0.0
+
+    def load(self, version: str, name: str) -> Child:
+        return Child(self.engine, self.oracle, version, name, "load.py", self.engine.url, name, "state", "stream")
 
     def prepare(self) -> None:
         for load in self.loads:
             load.wait_for("ready")
+            load.command("pause")
+        self.subscribers.command("settle")
         for writer in self.writers:
             writer.start()
+        self.settle()
 
-    def round(self) -> None:
-        for load in self.loads:
-            load.command("run")
-        for writer in self.writers:
-            writer.may_run.set()
-        time.sleep(self.chance.uniform(*LOAD_SECONDS))
-        for writer in self.writers:
-            writer.may_run.clear()
-        self.engine.kill()
+    # Rounds
+
+    def round(self, number: int) -> None:
+        """The load, a kill, perhaps more of them during the recovery, and the judgement."""
+        self.begin_load("run bulk" if self.failpoints.armed else "run")
+        if self.failpoints.armed is None:
+            time.sleep(self.chance.uniform(*LOAD_SECONDS))
+        if self.failpoints.armed is None or not self.failpoints.wait_for_hit():
+            self.engine.kill()
         self.kills += 1
-        for load in self.loads:
-            load.command("pause")
+        self.end_load()
         while self.chance.random() < KILL_DURING_RECOVERY:
             self.engine.spawn()
             time.sleep(self.chance.uniform(0, 0.15))
             self.engine.kill()
             self.kills += 1
-        before = time.monotonic()
-        self.engine.start()
-        self.slowest_start = max(self.slowest_start, time.monotonic() - before)
+        self.start_engine(arms=number % FAILPOINT_EVERY == FAILPOINT_EVERY - 1)
         self.settle()
 
-    def settle(self) -> None:
-        """Waits until nothing is under way and every worker is connected; then reads everything back."""
+    def graceful_round(self, number: int) -> None:
+        """A stop in the midst of the load instead of a kill."""
+        self.begin_load("run")
+        time.sleep(0.3)
+        self.engine.stop()
+        self.end_load()
+        self.start_engine()
+        self.settle()
+
+    def start_engine(self, arms: bool = False) -> None:
+        if arms:
+            self.failpoints.arm()
+        before = time.monotonic()
+        try:
+            self.engine.start()
+        except RuntimeError:
+            if not arms:
+                raise
+            # At the checkpoint that an opening with many segments begins with.
+            self.failpoints.ended()
+            self.kills += 1
+            self.failpoints.disarm()
+            self.engine.start()
+        self.slowest_start = max(self.slowest_start, time.monotonic() - before)
+        self.failpoints.judge()
+
+    def begin_load(self, command: str) -> None:
+        self.subscribers.command("run")
+        for load in self.loads:
+            load.command(command)
         for writer in self.writers:
-            if not writer.under_way.acquire(timeout=PATIENCE_SECONDS):
-                raise TimeoutError(f"{writer.writer} has an HTTP request that never ends")
-            writer.under_way.release()
+            writer.may_run.set()
+
+    def end_load(self) -> None:
+        """The engine is gone."""
+        self.oracle.interrupt()
+        self.failpoints.disarm()
+        for writer in self.writers:
+            writer.may_run.clear()
+        for load in self.loads:
+            load.command("pause")
+        self.subscribers.command("settle")
+
+    # Judgement
+
+    def settle(self) -> None:
+        """Waits until nothing is under way and everybody is connected and up to date; then reads everything back."""
+        for writer in self.writers:
+            writer.wait_for_pause()
         for load in self.loads:
             load.wait_for("paused")
+        self.subscribers.wait_for("calm")
         reader = RawWorker(self.engine.worker_port)
-        self.oracle.settle(lambda key: reader.call("state::get", {"scope": SCOPE, "key": key}))
+        self.wait_for_subscribers(reader)
+        self.oracle.settle(lambda place: self.read(reader, place))
+        self.check_lists(reader)
         reader.close()
         if self.oracle.violations:
             raise AssertionError("; ".join(self.oracle.violations))
 
-    def graceful_round(self) -> None:
-        """A stop in the midst of the load instead of a kill."""
-        for load in self.loads:
-            load.command("run")
-        time.sleep(0.3)
-        self.engine.stop()
-        for load in self.loads:
-            load.command("pause")
-        self.engine.start()
-        self.settle()
+    def wait_for_subscribers(self, reader: RawWorker) -> None:
+        """Sends markers behind everything else until every subscription has had one."""
+        token = str(uuid.uuid4())
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while missing := self.oracle.subscriptions_before(token):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{missing} never got the marker")
+            for group, item in MARKED:
+                event = {"type": "marker", "data": token} | ({} if item is None else {"id": item})
+                reader.call("stream::send", {"stream_name": STREAM, "group_id": group, **event})
+            self.oracle.wait_for_marker(token, MARKER_SECONDS)
+
+    @staticmethod
+    def read(reader: RawWorker, place: str) -> object:
+        where = where_of(place)
+        if where in GROUPS:
+            return reader.call("stream::get", address(place))
+        return reader.call("state::get", {"scope": SCOPE if where == STATE else BULK_SCOPE, "key": place})
+
+    def check_lists(self, reader: RawWorker) -> None:
+        self.oracle.check_list(STATE, *marks_of(reader.call("state::list", {"scope": SCOPE})))
+        for group in GROUPS:
+            values = reader.call("stream::list", {"stream_name": STREAM, "group_id": group})
+            self.oracle.check_list(group, *marks_of(values))
 
     def end(self) -> None:
-        for load in self.loads:
-            load.end()
+        for child in [*self.loads, self.subscribers]:
+            child.end()
         self.engine.dispose()
+
+    # The summary
+
+    def unproven(self) -> list[str]:
+        """What this run never did, and so proves nothing about."""
+        counts, hits = self.oracle.counts, self.failpoints.hits
+        done = {
+            "a write through HTTP": sum(writer.acknowledged for writer in self.writers),
+            "a write to the state": counts["done"],
+            "an update": counts["counted"],
+            "a list": counts["listed"],
+            "an event of a state trigger": counts["event"],
+            "an event of a stream trigger": counts["streamed"],
+            "a sync": counts["sync"],
+            "a resume": counts["resumed"],
+            "an event that was missed and resumed": counts["missed"],
+            "a kill during a checkpoint": hits["during a checkpoint"],
+        }
+        return [what for what, count in done.items() if count == 0]
+
+    def summary(self) -> str:
+        counts = self.oracle.counts
+        through_http = sum(writer.acknowledged for writer in self.writers)
+        hits = ", ".join(f"{count} {what}" for what, count in sorted(self.failpoints.hits.items())) or "none"
+        return "\n".join([
+            f"{self.kills} kills; at failpoints: {hits}",
+            f"{counts['intend'] + counts['count'] + counts['send']} writes intended, "
+            f"{counts['done'] + counts['counted'] + counts['sent']} acknowledged ({through_http} of them through HTTP)",
+            f"seen: {counts['saw']} reads, {counts['listed']} lists, {counts['event']} events of state triggers, "
+            f"{counts['streamed'] + counts['ticked']} of stream triggers, {counts['told'] + counts['heard']} by subscribers",
+            f"{counts['join']} joins ({counts['cut joins']} cut off by a kill), {counts['sync']} syncs, "
+            f"{counts['resumed']} resumes of {counts['missed']} missed events",
+            f"slowest start {self.slowest_start:.2f} s",
+        ])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"crash test: {options.rounds} rounds, seed {options.seed}", flush=True)
@@ -222,25 +246,20 @@ def main() -> int:
     try:
         test.prepare()
         for number, step in enumerate(steps, 1):
-            step()
+            step(number)
             passed += 1
             if number % 10 == 0:
-                print(f"  round {number}: {test.oracle.acknowledged} writes acknowledged, none lost", flush=True)
+                print(f"  round {number}, {time.monotonic() - began:.0f} s: nothing lost", flush=True)
     except Exception:
         traceback.print_exc()
         print(f"round {passed + 1} failed; seed {options.seed}; store and log are kept in {directory}")
         print(test.engine.log()[-4000:])
     finally:
         test.end()
-    oracle = test.oracle
-    through_http = sum(writer.acknowledged for writer in test.writers)
-    print(
-        f"{test.kills} kills, {oracle.intended} writes intended, {oracle.acknowledged} acknowledged "
-        f"({through_http} of them through HTTP), slowest start {test.slowest_start:.2f} s, "
-        f"{time.monotonic() - began:.0f} s"
-    )
-    if through_http == 0 or oracle.acknowledged == 0:
-        print("nothing was acknowledged: this run proves nothing")
+    print(test.summary())
+    print(f"{time.monotonic() - began:.0f} s")
+    if passed == len(steps) and (unproven := test.unproven()):
+        print(f"this run proves less than it should: there never was {', '.join(unproven)}")
         passed = 0
     failed = len(steps) - passed
     print(f"{passed} passed, {failed} failed")
