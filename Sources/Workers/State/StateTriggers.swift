@@ -47,7 +47,7 @@ final class StateTriggers: TriggerProvider {
         }
     }
 
-    func fire(scope: String, key: String, change: StateChange) {
+    func fire(scope: String, key: String, change: EntryChange) {
         guard !bindings.isEmpty else { return }
         let matching = ((byScope[Name(scope)] ?? []) + anyScope).filter { $0.filter.admits(key: key) }
         guard !matching.isEmpty else { return }
@@ -97,7 +97,7 @@ struct StateTriggerFilter {
 
 /// The payload of handlers (state.md §3.2), spliced from the stored bytes.
 enum StateEvent {
-    static func json(scope: String, key: String, change: StateChange) -> RawJSON {
+    static func json(scope: String, key: String, change: EntryChange) -> RawJSON {
         let type: StaticString =
             switch (change.old, change.new) {
             case (_, nil): "state:deleted"

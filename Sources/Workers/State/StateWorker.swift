@@ -117,7 +117,7 @@ public final class StateWorker: Worker {
     }
 
     private func finish<Value>(
-        _ result: Result<Value, StateAdapterError>,
+        _ result: Result<Value, AdapterError>,
         _ reply: Reply,
         _ code: String,
         _ words: String,
@@ -131,13 +131,13 @@ public final class StateWorker: Worker {
         }
     }
 
-    private func notify(_ scope: String, _ key: String, _ change: StateChange) {
+    private func notify(_ scope: String, _ key: String, _ change: EntryChange) {
         guard configuration.triggersEnabled else { return }
         triggers?.fire(scope: scope, key: key, change: change)
     }
 }
 
-extension StateChange {
+extension EntryChange {
     /// `{"old_value", "new_value", "errors"?}`, spliced from the stored bytes.
     fileprivate func replyJSON(errors: [UpdateError]) -> RawJSON {
         var text = ByteBuffer()
