@@ -11,6 +11,9 @@ public final class DurableStateAdapter: StateAdapter {
         access = StoreAccess(store, loop: loop)
     }
 
+    public var mode: StoreMode { .synced }
+    public var status: StoreStatus { access.shared.status }
+
     public func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<EntryChange>) {
         let row = EntryRow.make(value, key: key)
         commit(completion) { EntryChange(old: $0.setState(scope, key, to: row), new: value) }

@@ -8,6 +8,9 @@ public final class InMemoryStateAdapter: StateAdapter {
 
     public init() {}
 
+    public var mode: StoreMode { .memory }
+    public var status: StoreStatus { .memory }
+
     public func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<EntryChange>) {
         let stored = value.detached
         let old = scopes[Name(scope), default: [:]].updateValue(stored, forKey: Name(key))

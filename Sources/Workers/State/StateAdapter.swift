@@ -8,6 +8,12 @@ import Engine
 public protocol StateAdapter: AnyObject {
     typealias Completion<Value> = (Result<Value, AdapterError>) -> Void
 
+    /// What an acknowledgement of this adapter means.
+    var mode: StoreMode { get }
+
+    /// What `engine::health` shows of the store. Waits for no disk.
+    var status: StoreStatus { get }
+
     func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<EntryChange>)
 
     /// nil: absent. A stored JSON null is a value.
