@@ -26,6 +26,7 @@ sys.path.insert(0, str(HERE.parent / "EndToEnd"))
 
 from children import PATIENCE_SECONDS, Child, HTTPWriter  # noqa: E402
 from failpoints import Failpoints  # noqa: E402
+from openings import Openings  # noqa: E402
 from oracle import STATE, Oracle, where_of  # noqa: E402
 from stream_work import address  # noqa: E402
 from subscribers import CONNECTIONS  # noqa: E402
@@ -61,8 +62,10 @@ class CrashTest:
         self.chance = random.Random(seed)
         self.oracle = Oracle()
         self.stream_port = free_port()
-        block = STREAM_BLOCK.format(port=self.stream_port, path=directory / "data" / "streams")
-        self.engine = Engine(directory, extra=JSON_LOG + block)
+        data = directory / "data"
+        block = STREAM_BLOCK.format(port=self.stream_port, path=data / "streams")
+        self.engine = Engine(directory, store=data / "state", extra=JSON_LOG + block)
+        self.openings = Openings(self.engine)
         self.failpoints = Failpoints(self.engine, self.chance)
         self.kills = 0
         self.slowest_start = 0.0
@@ -131,7 +134,10 @@ class CrashTest:
             self.failpoints.disarm()
             self.engine.start()
         self.slowest_start = max(self.slowest_start, time.monotonic() - before)
-        self.failpoints.judge()
+        openings = self.openings.new()
+        self.failpoints.judge(openings)
+        for opening in openings:
+            self.oracle.recover(opening.store, opening.recovered)
 
     def begin_load(self, command: str) -> None:
         self.subscribers.command("run")

@@ -6,18 +6,18 @@ tells whether the kill came before the snapshot's commit.
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import time
 from collections import Counter
 
+from openings import Opening
 from support.engine import Engine
 
 # Values of 1.5 MB fill 64 MiB of log, which asks for a checkpoint, long before.
 PATIENCE_SECONDS = 6
-# From the beginning of a checkpoint until well after its end, microseconds.
-DELAYS = (0, 500, 1000, 2000, 4000, 8000, 16000, 32000)
+# From the beginning of a checkpoint until after its end, microseconds.
+DELAYS = (0, 250, 500, 1000, 2000, 4000, 8000)
 PLACES = ("checkpoint.beforeApply", "checkpoint.afterCommit", "rotation.beforeActivation", "rotation.afterActivation")
 # Half of the kills come while the snapshot is written.
 WEIGHTS = (6, 2, 1, 1)
@@ -29,9 +29,8 @@ class Failpoints:
         # What the running engine is to end itself at, and what it ended itself at, until that is judged.
         self.armed: str | None = None
         self.hit: str | None = None
-        self.log_offset = 0
         # Each store's checkpoint when it was opened last.
-        self.checkpoints: dict[str, str] = {}
+        self.checkpoints: dict[str, int] = {}
         # Kills by what they hit.
         self.hits: Counter[str] = Counter()
 
@@ -62,31 +61,22 @@ class Failpoints:
         self.armed = None
         self.engine.env.pop("III_FAILPOINT", None)
 
-    def judge(self) -> None:
-        """After a start: what the last kill hit, by the checkpoints that the stores opened with."""
-        opened = self._opened_checkpoints()
-        if self.hit is not None:
-            if not self.hit.startswith("checkpoint"):
-                self.hits["during a rotation"] += 1
-            elif any(first != self.checkpoints.get(path, first) for path, (first, _) in opened.items()):
-                self.hits["after a checkpoint's commit"] += 1
-            else:
-                self.hits["during a checkpoint"] += 1
-        self.hit = None
-        self.checkpoints |= {path: last for path, (_, last) in opened.items()}
+    def judge(self, openings: list[Opening]) -> None:
+        """After a start: what the last kill hit, by the checkpoints that the stores opened with since then.
 
-    def _opened_checkpoints(self) -> dict[str, tuple[str, str]]:
-        """Each store's checkpoint at its first and its last opening since the last look, as the log (JSON) tells.
-
-        A kill during the recovery may stand between: the first opening is what the kill before left.
+        A kill during the recovery may stand between: the first opening of a store is what the kill before left.
         """
-        opened: dict[str, tuple[str, str]] = {}
-        with self.engine.log_file.open("rb") as log:
-            log.seek(self.log_offset)
-            for line in log:
-                if b'"store opened"' in line:
-                    fields = json.loads(line)["fields"]
-                    path, lsn = fields["store.path"], str(fields["checkpoint.lsn"])
-                    opened[path] = (opened.get(path, (lsn,))[0], lsn)
-            self.log_offset = log.tell()
-        return opened
+        before = dict(self.checkpoints)
+        first: dict[str, int] = {}
+        for opening in openings:
+            first.setdefault(opening.store, opening.checkpoint)
+            self.checkpoints[opening.store] = opening.checkpoint
+        if self.hit is None:
+            return
+        if not self.hit.startswith("checkpoint"):
+            self.hits["during a rotation"] += 1
+        elif any(before.get(store, checkpoint) != checkpoint for store, checkpoint in first.items()):
+            self.hits["after a checkpoint's commit"] += 1
+        else:
+            self.hits["during a checkpoint"] += 1
+        self.hit = None

@@ -6,12 +6,14 @@ Journal, one JSON array a line, in the order in which things happened. Places an
   ["ready"]                                  the worker's registrations have been sent
   ["intend", place, sequence, deletes]       before the operation is sent
   ["done", place, sequence, old mark]        after its acknowledgement
+  ["synced", store, durable]                 what an acknowledgement that was asked for says
   ["count", place] ["counted", place, writer, number]   the same for increments
   ["send", group, writer, n] ["sent", group, writer, n] the same for events that a stream doesn't store
   ["listing", reader, own prefix] ["listed", reader, marks, places shown twice]
   ["saw", place, mark]                       a single read
   ["event", observer, place, event type, old mark, new mark]   of a `state` trigger
   ["streamed", place, event type, mark] ["ticked", group, writer, n]   of a `stream` trigger
+  ["wrong", text]                            an answer or an event that no engine may send
   ["paused"]                                 nothing of this worker's is under way any more, and it's connected
 """
 
@@ -60,12 +62,27 @@ class Load:
         request = {"function_id": function_id, "payload": payload, "timeout_ms": timeout}
         return self.client.trigger_async(request)
 
+    def observe(self, operation: str, observer, trigger_type: str, *configs: dict) -> None:
+        """A function of this worker's that is told of events, and the triggers that call it."""
+
+        async def handler(event):
+            try:
+                observer(event)
+            except Exception as error:
+                self.wrong(event, error)
+
+        self.handle(operation, handler, trigger_type, *configs)
+
     def handle(self, operation: str, handler, trigger_type: str, *configs: dict) -> None:
         """A function of this worker's, and the triggers that call it."""
         function_id = f"{self.name}::{operation}"
         self.client.register_function(function_id, handler)
         for config in configs:
             self.client.register_trigger({"type": trigger_type, "function_id": function_id, "config": config})
+
+    def wrong(self, what: object, error: Exception) -> None:
+        """An answer or an event that isn't made as it should be."""
+        journal("wrong", f"{self.name}: {what}: {error!r}")
 
     async def outcome(self, operation):
         """(True, answer) or (False, None). A pause abandons the operation: its outcome stays unknown."""
@@ -84,7 +101,12 @@ class Load:
         """Takes a step again and again while the load runs. A step says whether its operation had an answer."""
         while True:
             await (while_set or self.running).wait()
-            if not await step():
+            try:
+                succeeded = await step()
+            except Exception as error:
+                self.wrong(step, error)
+                succeeded = False
+            if not succeeded:
                 await asyncio.sleep(REST_SECONDS)
 
     # Commands

@@ -34,6 +34,8 @@ class Oracle:
         self.floors: dict[str, dict[str, int | None]] = {}
         # By subscription: the last marker it was sent, and its content then, in its order.
         self.models: dict[str, tuple[str, list[tuple[str, int]]]] = {}
+        # By store: the last position in its log that an acknowledgement called synced.
+        self.synced: Counter[str] = Counter()
         self.waiting_joins: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.violations: list[str] = []
@@ -78,6 +80,12 @@ class Oracle:
 
     def _hear_sent(self, group: str, writer: str, number: int) -> None:
         self.sends[group, writer].certain.add(number)
+
+    def _hear_synced(self, store: str, durable: dict[str, Any]) -> None:
+        """What an acknowledgement said of itself."""
+        if durable.get("mode") != "synced":
+            raise Violation(f"{store}: acknowledged with {durable}")
+        self.synced[store] = max(self.synced[store], durable["lsn"])
 
     # Observers
 
@@ -158,6 +166,12 @@ class Oracle:
         """The engine was killed or stopped."""
         with self.lock:
             self.chains.interrupt()
+
+    def recover(self, store: str, lsn: int) -> None:
+        """A store was opened again, with its log up to `lsn`."""
+        with self.lock:
+            if lsn < self.synced[store]:
+                self._violated(f"{store}: opened up to {lsn}, acknowledged up to {self.synced[store]}")
 
     def settle(self, read: Callable[[str], Any]) -> None:
         """Nothing is under way, everybody is connected and up to date: checks every place; `read` gives its value."""

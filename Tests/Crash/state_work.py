@@ -9,6 +9,7 @@ from values import (
     BULK_SCOPE,
     DELETE_EVERY,
     SCOPE,
+    SYNCED,
     increments,
     mark_of,
     marks_of,
@@ -18,6 +19,7 @@ from values import (
 
 KEYS_PER_WORKER = 8
 BULK_KEYS = 3
+STORE = "state"
 NUMBERS = ("counter-0", "counter-1", "pair-0", "pair-1")
 # Foreign places whose events a worker asks for; all of them would be more than a worker in Python can read.
 WATCHED = ("load0-0", "load1-0", "load2-0", "http-0", "counter-0", "pair-0")
@@ -31,7 +33,7 @@ class StateWork:
         for operation in ("set", "count"):
             path = {"api_path": f"{self.name}/{operation}", "http_method": "POST"}
             load.handle(operation, getattr(self, f"_handle_{operation}"), "http", path)
-        load.handle("state-event", self._handle_event, "state", *({"scope": SCOPE, "key": key} for key in WATCHED))
+        load.observe("state-event", self._observe, "state", *({"scope": SCOPE, "key": key} for key in WATCHED))
 
     def steps(self) -> list[tuple]:
         writers = [(partial(self.write, SCOPE, f"{self.name}-{number}"),) for number in range(KEYS_PER_WORKER)]
@@ -43,7 +45,7 @@ class StateWork:
     # Operations
 
     def set(self, scope: str, key: str, sequence: int):
-        return self.load.call("state::set", {"scope": scope, "key": key, "value": value_of(key, sequence)})
+        return self.load.call("state::set", {"scope": scope, "key": key, "value": value_of(key, sequence), **SYNCED})
 
     def increment(self, place: str):
         return self.load.call("state::update", {"scope": SCOPE, "key": place, "ops": increments(place)})
@@ -58,6 +60,8 @@ class StateWork:
         succeeded, answer = await self.load.outcome(delete() if deletes else self.set(scope, key, sequence))
         if succeeded:
             old = answer if deletes else answer["old_value"]
+            if not deletes:
+                self.journal("synced", STORE, answer["durable"])
             self.journal("done", key, sequence, sequence_of(key, old))
         return succeeded
 
@@ -99,7 +103,7 @@ class StateWork:
         answer = await self.increment(place)
         return {"status_code": 200, "body": {"value": mark_of(place, answer["new_value"])}}
 
-    async def _handle_event(self, event):
+    def _observe(self, event):
         place = event["key"]
         old, new = mark_of(place, event["old_value"]), mark_of(place, event["new_value"])
         self.journal("event", self.name, place, event["event_type"], old, new)

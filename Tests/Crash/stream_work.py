@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from values import DELETE_EVERY, GROUPS, STREAM, increments, mark_of, marks_of, sequence_of, value_of
+from values import DELETE_EVERY, GROUPS, STREAM, SYNCED, increments, mark_of, marks_of, sequence_of, value_of
 
 ITEMS_PER_GROUP = 2
 PAIR = "pair-0"
+STORE = "streams"
 # Of the writes that don't delete, every so many are updates.
 UPDATE_EVERY = 3
 LIST_EVERY_SECONDS = 0.03
@@ -28,7 +29,7 @@ class StreamWork:
         # One worker is told of a whole group, the others of single items.
         group = {"stream_name": STREAM, "group_id": GROUPS[0]}
         items = [{"stream_name": STREAM, "group_id": group, "item_id": "load0-0"} for group in GROUPS]
-        load.handle("stream-event", self._handle_event, "stream", *([group] if self.name == "load0" else items))
+        load.observe("stream-event", self._observe, "stream", *([group] if self.name == "load0" else items))
 
     def steps(self) -> list[tuple]:
         places = [f"{group}/{self.name}-{number}" for group in GROUPS for number in range(ITEMS_PER_GROUP)]
@@ -46,6 +47,8 @@ class StreamWork:
         succeeded, answer = await self.load.outcome(self._operation(place, sequence, deletes))
         if succeeded:
             self.journal("done", place, sequence, sequence_of(place, answer["old_value"]))
+            if "durable" in answer:
+                self.journal("synced", STORE, answer["durable"])
         return succeeded
 
     def _operation(self, place: str, sequence: int, deletes: bool):
@@ -55,7 +58,7 @@ class StreamWork:
         if sequence % UPDATE_EVERY == 0:
             replace = [{"type": "set", "path": "", "value": value}]
             return self.load.call("stream::update", {**address(place), "ops": replace})
-        return self.load.call("stream::set", {**address(place), "data": value})
+        return self.load.call("stream::set", {**address(place), "data": value, **SYNCED})
 
     async def count(self, place: str) -> bool:
         self.journal("count", place)
@@ -86,9 +89,9 @@ class StreamWork:
         await asyncio.sleep(LIST_EVERY_SECONDS)
         return succeeded
 
-    # Handler
+    # Observer
 
-    async def _handle_event(self, message):
+    def _observe(self, message):
         event, group = message["event"], message["groupId"]
         if event["type"] != "event":
             place = f"{group}/{message['id']}"

@@ -137,3 +137,16 @@ def test_joins_that_a_kill_cut_off_are_counted():
 def test_what_a_process_found_wrong_and_what_cannot_be_judged():
     assert judged(["wrong", "a frame"]).violations == ["a frame"]
     assert judged(["told", "nobody", A, "create", 1]).violations
+
+
+def test_a_log_that_ends_before_what_was_called_synced():
+    oracle = judged(["synced", "state", {"lsn": 8, "mode": "synced"}], ["synced", "state", {"lsn": 7, "mode": "synced"}])
+    oracle.recover("state", 8)
+    oracle.recover("streams", 1)
+    assert not oracle.violations
+    oracle.recover("state", 7)
+    assert oracle.violations
+
+
+def test_an_acknowledgement_that_is_not_what_was_required():
+    assert judged(["synced", "state", {"lsn": None, "mode": "memory"}]).violations

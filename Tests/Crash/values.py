@@ -20,6 +20,8 @@ BULK_BYTES = 400_000
 SMALL_BYTES = 600
 LARGE_BYTES = 100_000
 LARGE_EVERY = 40
+# Asks a write to be on disk, and to say where in the store's log.
+SYNCED = {"ack": True, "require": "synced"}
 # Of the operations of a place, every so many deletes.
 DELETE_EVERY = 7
 # What no operation wrote. No oracle allows it.
