@@ -6,7 +6,7 @@
 Real SDK workers in processes of their own write and read state and streams over WebSocket, this process writes through
 HTTP, and raw subscribers follow the streams. After each SIGKILL and restart the workers and subscribers reconnect by
 themselves, everything is read back, and `oracle.py` judges it. In every fifth round the engine is killed in the midst of a
-checkpoint (failpoints.py).
+checkpoint (failpoints.py). In every tenth it is killed as well while it imports an upstream volume (imports.py).
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ import tempfile
 import time
 import traceback
 import uuid
+from functools import partial
+from typing import Callable
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "EndToEnd"))
 
 from children import PATIENCE_SECONDS, Child, HTTPWriter  # noqa: E402
 from failpoints import Failpoints  # noqa: E402
+from imports import ImportTest  # noqa: E402
 from openings import Openings  # noqa: E402
 from oracle import STATE, Oracle, where_of  # noqa: E402
 from stream_work import address  # noqa: E402
@@ -46,6 +49,7 @@ KILL_DURING_RECOVERY = 0.25
 FAILPOINT_EVERY = 5
 # Who is told of the markers: groups, and single items.
 MARKED = {(group, item) for _, subscriptions in CONNECTIONS for group, item in subscriptions}
+IMPORT_EVERY = 10
 # A marker that a subscriber didn't get went to a connection that was lost.
 MARKER_SECONDS = 0.5
 STREAM_BLOCK = """\
@@ -110,7 +114,7 @@ class CrashTest:
         self.start_engine(arms=number % FAILPOINT_EVERY == FAILPOINT_EVERY - 1)
         self.settle()
 
-    def graceful_round(self, number: int) -> None:
+    def graceful_round(self) -> None:
         """A stop in the midst of the load instead of a kill."""
         self.begin_load("run")
         time.sleep(0.3)
@@ -238,6 +242,16 @@ class CrashTest:
         ])
 
 
+def steps_of(test: CrashTest, imports: ImportTest, rounds: int) -> list[tuple[str, Callable[[], None]]]:
+    """Every step by name, in order."""
+    steps = [("the preparation", test.prepare), ("the first import", imports.measure)]
+    for number in range(1, rounds + 1):
+        steps.append((f"round {number}", partial(test.round, number)))
+        if number % IMPORT_EVERY == 0:
+            steps.append((f"import {number // IMPORT_EVERY}", partial(imports.round, number // IMPORT_EVERY)))
+    return [*steps, ("the graceful stop", test.graceful_round)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=100)
@@ -246,25 +260,26 @@ def main() -> int:
     print(f"crash test: {options.rounds} rounds, seed {options.seed}", flush=True)
 
     directory = pathlib.Path(tempfile.mkdtemp(prefix="iii-crash-"))
-    test = CrashTest(directory, options.seed)
+    test = CrashTest(directory / "load", options.seed)
+    imports = ImportTest(directory / "imports", random.Random(options.seed))
     began, passed = time.monotonic(), 0
-    steps = [test.round] * options.rounds + [test.graceful_round]
+    steps = steps_of(test, imports, options.rounds)
     try:
-        test.prepare()
-        for number, step in enumerate(steps, 1):
-            step(number)
+        for name, step in steps:
+            step()
             passed += 1
-            if number % 10 == 0:
-                print(f"  round {number}, {time.monotonic() - began:.0f} s: nothing lost", flush=True)
+            if name.startswith("import "):
+                print(f"  {name}, {time.monotonic() - began:.0f} s: nothing lost", flush=True)
     except Exception:
         traceback.print_exc()
-        print(f"round {passed + 1} failed; seed {options.seed}; store and log are kept in {directory}")
+        print(f"{name} failed; seed {options.seed}; stores and logs are kept in {directory}")
         print(test.engine.log()[-4000:])
     finally:
         test.end()
     print(test.summary())
+    print(imports.summary())
     print(f"{time.monotonic() - began:.0f} s")
-    if passed == len(steps) and (unproven := test.unproven()):
+    if passed == len(steps) and (unproven := test.unproven() + imports.unproven()):
         print(f"this run proves less than it should: there never was {', '.join(unproven)}")
         passed = 0
     failed = len(steps) - passed

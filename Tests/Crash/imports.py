@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from failpoints import DELAYS
 from support import make_upstream_volume as upstream
 from support.engine import JSON_LOG, Engine, free_port
 from support.rawsocket import RawWorker
@@ -23,11 +24,23 @@ from support.rawsocket import RawWorker
 LARGE_INDEXES = 24
 LARGE_ENTRIES = 1000
 VALUE_BYTES = 400
-# Kills before the start that may finish, and the span of their moments as a part of a whole start.
-KILLS = (1, 4)
-SPAN = 1.1
-# What the engine says of an import that is complete.
-IMPORTED = b"imported"
+# Kills before the start that may finish.
+KILLS = (1, 5)
+# What the engine's log says of an import: it is complete, it finds that the one before it was cut short.
+DONE, CUT_SHORT = "upstream volume adopted", "was cut short"
+STREAM_BLOCK = """\
+  - name: iii-stream
+    config:
+      host: 127.0.0.1
+      port: {port}
+      adapter: {{name: kv, config: {{store_method: file_based, file_path: {path}}}}}
+"""
+
+KINDS = ("state", "streams")
+NAMES = {"state": "state", "streams": "stream"}
+VALUES = {"state": "value", "streams": "data"}
+# Of the kills, those at the failpoint.
+FAILPOINT_CHANCE = 0.25
 
 Volume = dict[str, list[tuple[str, Any]]]
 
@@ -40,7 +53,7 @@ def state_volume() -> Volume:
 
 
 def stream_volume() -> Volume:
-    return {f"stream:chat:room-{number}": large_entries(f"room-{number}") for number in range(LARGE_INDEXES)}
+    return {f"stream:chat:large-{number}": large_entries(f"chat-{number}") for number in range(LARGE_INDEXES)}
 
 
 def large_entries(name: str) -> list[tuple[str, Any]]:
@@ -76,14 +89,127 @@ def differences(wanted: Volume, found: Volume) -> list[str]:
     return result
 
 
+class ImportRound:
+    """One fresh copy of the volumes, state and streams in directories of their own or in a shared one."""
+
+    def __init__(self, test: ImportTest, directory: pathlib.Path, is_shared: bool) -> None:
+        self.test = test
+        self.volumes = {kind: {index: list(entries) for index, entries in test.volumes[kind].items()} for kind in KINDS}
+        self.stores = {kind: directory / "data" / ("shared" if is_shared else kind) for kind in KINDS}
+        for kind in KINDS:
+            shutil.copytree(test.originals / kind, self.stores[kind], dirs_exist_ok=True)
+        self.digests = {kind: digests(self.stores[kind]) for kind in KINDS}
+        block = STREAM_BLOCK.format(port=free_port(), path=self.stores["streams"])
+        self.engine = Engine(directory, store=self.stores["state"], extra=JSON_LOG + block)
+
+    def run(self) -> None:
+        for _ in range(self.test.chance.randint(*KILLS)):
+            self.kill_first_start()
+        self.engine.start()
+        self.test.counts["kills during an import"] += self.said(CUT_SHORT)
+        self.check("after the kills")
+        self.change()
+        self.engine.restart()
+        self.check("after a change and one more kill")
+        # Whoever was killed behind the import didn't say so any more.
+        assert self.said(DONE) <= len(KINDS), f"imported more than once:\n{self.engine.log()[-4000:]}"
+
+    def kill_first_start(self) -> None:
+        """At any moment, or in the midst of the checkpoint that an import ends with."""
+        chance, counts = self.test.chance, self.test.counts
+        counts["kills"] += 1
+        if chance.random() < FAILPOINT_CHANCE:
+            self.engine.env["III_FAILPOINT"] = f"checkpoint.beforeApply:1:{chance.choice(DELAYS)}"
+            process = self.engine.spawn()
+            deadline = time.monotonic() + self.test.whole_start * 2
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.005)
+            self.engine.env.clear()
+        else:
+            self.engine.spawn()
+            time.sleep(chance.uniform(0, self.test.whole_start))
+        self.engine.dispose()
+
+    def said(self, message: str) -> int:
+        return sum(message in line for line in self.engine.log().splitlines())
+
+    def change(self) -> None:
+        """What a second import would undo."""
+        worker = RawWorker(self.engine.worker_port)
+        for kind, volume in self.volumes.items():
+            index = next(name for name in volume if name.endswith("large-3"))
+            entries = volume[index]
+            (first, _), (second, _) = entries[:2]
+            worker.call(f"{NAMES[kind]}::set", address(kind, index, first) | {VALUES[kind]: "changed"})
+            worker.call(f"{NAMES[kind]}::delete", address(kind, index, second))
+            entries[:2] = [(first, "changed")]
+        worker.close()
+
+    def check(self, when: str) -> None:
+        worker = RawWorker(self.engine.worker_port)
+        found = {"state": read_state(worker), "streams": read_streams(worker)}
+        worker.close()
+        for kind in KINDS:
+            wanted = {index: entries for index, entries in self.volumes[kind].items() if entries}
+            wrong = differences(wanted, found[kind])
+            assert not wrong, f"{kind}, {when}: {'; '.join(wrong[:5])} ({len(wrong)} in all)"
+            assert digests(self.stores[kind]) == self.digests[kind], f"{kind}, {when}: upstream's files have changed"
+
+
+def address(kind: str, index: str, key: str) -> dict[str, str]:
+    if kind == "state":
+        return {"scope": index, "key": key}
+    stream, group = index.removeprefix("stream:").split(":", 1)
+    return {"stream_name": stream, "group_id": group, "item_id": key}
+
+
+def read_state(worker: RawWorker) -> dict[str, list[Any]]:
+    groups = worker.call("state::list_groups", {})["groups"]
+    return {group: worker.call("state::list", {"scope": group}) for group in groups}
+
+
+def read_streams(worker: RawWorker) -> dict[str, list[Any]]:
+    streams = worker.call("stream::list_all", {})["stream"]
+    names = [(stream["id"], group) for stream in streams for group in stream["groups"]]
+    lists = (worker.call("stream::list", {"stream_name": stream, "group_id": group}) for stream, group in names)
+    return {f"stream:{stream}:{group}": values for (stream, group), values in zip(names, lists)}
+
+
 class ImportTest:
     def __init__(self, directory: pathlib.Path, chance: random.Random) -> None:
         self.directory, self.chance = directory, chance
         self.volumes = {"state": state_volume(), "streams": stream_volume()}
-        self.originals: dict[str, dict[str, str]] = {}
-        for name, volume in self.volumes.items():
-            write(volume, directory / "originals" / name)
-            self.originals[name] = digests(directory / "originals" / name)
+        self.originals = directory / "originals"
+        for kind, volume in self.volumes.items():
+            write(volume, self.originals / kind)
         self.counts: Counter[str] = Counter()
-        # From the start of the process until it serves; known after a start that nobody kills.
+        # From the start of the process until it serves, when nobody kills it: how long an import may take, seconds.
         self.whole_start = 0.0
+
+    def measure(self) -> None:
+        round = ImportRound(self, self.directory / "measure", is_shared=False)
+        try:
+            before = time.monotonic()
+            round.engine.start()
+            self.whole_start = time.monotonic() - before
+            round.check("without a kill")
+        finally:
+            round.engine.dispose()
+
+    def round(self, number: int) -> None:
+        round = ImportRound(self, self.directory / f"import-{number}", is_shared=number % 2 == 0)
+        try:
+            round.run()
+        finally:
+            round.engine.dispose()
+        shutil.rmtree(round.engine.directory)
+        self.counts["rounds"] += 1
+
+    def unproven(self) -> list[str]:
+        return [] if self.counts["kills during an import"] else ["a kill during an import"]
+
+    def summary(self) -> str:
+        return (
+            f"{self.counts['rounds']} imports with {self.counts['kills']} kills, {self.counts['kills during an import']} "
+            f"of them during the import; a whole start takes {self.whole_start:.2f} s"
+        )
