@@ -28,6 +28,7 @@ import uuid
 os.environ["OTEL_ENABLED"] = "false"
 
 from iii import InitOptions, register_worker  # noqa: E402
+from iii.iii_constants import ReconnectionConfig  # noqa: E402
 from state_work import StateWork  # noqa: E402
 from stream_work import StreamWork  # noqa: E402
 from values import SCOPE  # noqa: E402
@@ -36,6 +37,8 @@ WORK = {"state": StateWork, "stream": StreamWork}
 # An operation that has no answer by then has lost its engine.
 TIMEOUT_MILLISECONDS = 3000
 BARRIER_MILLISECONDS = 1000
+# The default's first attempt comes after a second, in which no kill could hit a join.
+RECONNECTION = ReconnectionConfig(initial_delay_ms=50, max_delay_ms=400)
 # After an operation that failed: mostly there is no engine.
 REST_SECONDS = 0.01
 
@@ -50,7 +53,7 @@ class Load:
     def __init__(self, url: str, name: str, *works: str) -> None:
         self.name = name
         self.journal = journal
-        self.client = register_worker(url, InitOptions(worker_name=name))
+        self.client = register_worker(url, InitOptions(worker_name=name, reconnection_config=RECONNECTION))
         self.loop = self.client._loop
         self.running = asyncio.Event()
         self.bulking = asyncio.Event()
