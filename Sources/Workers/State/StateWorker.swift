@@ -17,6 +17,8 @@ public final class StateWorker: Worker {
         self.adapter = adapter
     }
 
+    public var stores: [StoreStatus] { [adapter.status] }
+
     public func initialize(_ engine: Engine) {
         logger.info("Initializing StateWorker")
         let triggers = StateTriggers(engine: engine)
