@@ -29,9 +29,9 @@ class Child:
         self.marks: queue.Queue[str] = queue.Queue()
         # The SDK logs every call that a kill interrupted.
         with (engine.directory / f"{name}.log").open("w") as log:
-            self.process = subprocess.Popen(
-                [python, HERE / script, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            command = [python, HERE / script, *arguments]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
+            self.process = subprocess.Popen(command, text=True, **pipes)
         threading.Thread(target=self._read_journal, daemon=True).start()
 
     def _read_journal(self) -> None:

@@ -1,7 +1,7 @@
 """Kills in the midst of a checkpoint: the engine ends itself at or after a named place (`III_FAILPOINT`), under load.
 
-A kill from outside hits a checkpoint by chance only, and nobody would know. The checkpoint that the store opens with next
-tells whether the kill came before the snapshot's commit.
+A kill from outside hits a checkpoint by chance only, and nobody would know. The checkpoint that the store opens with
+next tells whether the kill came before the snapshot's commit.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What the store may hold after a crash, given what was intended, what was acknowledged and what was seen.
 
 Each place (values.py) of one kind has one writer that has at most one operation under way, so its operations have an
-order. An operation is certain once it was acknowledged or once anybody saw its effect: a read, a list, an event. After a
-crash the value must be the effect of the last certain operation or of a later one that was under way: nothing older (a
-lost write, or something seen that is gone), nothing else (a torn one), nothing in between (another order).
+order. An operation is certain once it was acknowledged or once anybody saw its effect: a read, a list, an event. After
+a crash the value must be the effect of the last certain operation or of a later one that was under way: nothing older
+(a lost write, or something seen that is gone), nothing else (a torn one), nothing in between (another order).
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class KeyHistory:
         """The last operations and what is known of them."""
         facts = []
         for operation in self.operations[-4:]:
-            known = "acknowledged" if operation.acknowledged else "seen" if operation.sequence in self.seen else "unknown"
+            known = "acknowledged" if operation.acknowledged else "seen" if self.is_certain(operation) else "unknown"
             facts.append(f"{'delete' if operation.deletes else 'set'} {operation.sequence} {known}")
         return f"the last operations: {', '.join(facts)}; last seen deleted: {self.gone}"
 

@@ -1,8 +1,8 @@
 """Kills the engine while it imports an upstream volume at its first start, and checks that it starts over cleanly.
 
-Each round has fresh directories with made volumes, one for the state and one for the streams. Whatever the kills hit, at
-the end every value must be there once, in its order, the original files must be what they were, and a later start must
-not import again.
+Each round has fresh directories with made volumes, one for the state and one for the streams. Whatever the kills hit,
+at the end every value must be there once, in its order, the original files must be what they were, and a later start
+must not import again.
 """
 
 from __future__ import annotations
@@ -209,7 +209,8 @@ class ImportTest:
         return [] if self.counts["kills during an import"] else ["a kill during an import"]
 
     def summary(self) -> str:
+        counts = self.counts
         return (
-            f"{self.counts['rounds']} imports with {self.counts['kills']} kills, {self.counts['kills during an import']} "
-            f"of them during the import; a whole start takes {self.whole_start:.2f} s"
+            f"{counts['rounds']} imports with {counts['kills']} kills, {counts['kills during an import']} of them during "
+            f"the import; a whole start takes {self.whole_start:.2f} s"
         )

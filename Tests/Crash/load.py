@@ -1,4 +1,6 @@
-"""A worker process that works as it's told: `load.py URL NAME [state] [stream]`, commands on stdin, a journal on stdout.
+"""A worker process that works as it's told: `load.py URL NAME WORK...`, commands on stdin, a journal on stdout.
+
+WORK: `state`, `stream`.
 
 Commands, one a line: `run` starts the work, `run bulk` with values that soon make the store write a checkpoint, `pause`
 stops it, `quit` ends the process.

@@ -1,7 +1,7 @@
 """What observers were told in a row: nothing twice, nothing left out, nothing in another order.
 
-Single observations are the business of `oracle.py`: whatever was seen is certain. Here it's about sequences: the events of
-a `state` trigger (each tells what it replaced), and the frames of a stream subscription from its sync on.
+Single observations are the business of `histories.py`: whatever was seen is certain. Here it's about sequences: the
+events of a `state` trigger (each tells what it replaced), and the frames of a stream subscription from its sync on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from values import is_number
 
 
 class EventChains:
-    """The events of `state` triggers, by observer and place. Delivery is at most once across a restart, exact in between."""
+    """The events of `state` triggers, by observer and place. Across a restart some may be missing, otherwise none."""
 
     def __init__(self) -> None:
         self.last: dict[tuple[str, str], int | None] = {}
@@ -66,7 +66,7 @@ class Sends:
 
 @dataclass
 class Window:
-    """What one subscription was told without interruption: from a sync on, across resumes, to the loss of its connection."""
+    """What one subscription was told without a break: from a sync on, across resumes, to the loss of its connection."""
 
     # (observer, group): how messages name it.
     name: str

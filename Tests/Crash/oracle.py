@@ -200,9 +200,10 @@ class Oracle:
             self._judge(lambda: self._check_list(where, marks, twice))
 
     def _check_list(self, where: str, marks: dict[str, int], twice: list[str]) -> None:
-        stored = {place: mark for place, mark in self._content(where).items()}
+        stored = self._content(where)
         if twice or stored != marks:
-            raise Violation(f"{where}: the list shows {marks}, twice {twice}; single reads show {stored}")
+            differing = dict(stored.items() ^ marks.items())
+            raise Violation(f"{where}: the list and single reads differ in {differing}; twice in the list: {twice}")
         for subscription, window in self.windows.items():
             if window.group != where or subscription not in self.models:
                 continue
@@ -228,7 +229,8 @@ class Oracle:
         self.past.clear()
         for window in self.windows.values():
             sources = {key: history.last_intended for key, history in self.keys.items() if window.covers(key)}
-            sources |= {writer: sends.intended for (group, writer), sends in self.sends.items() if group == window.group}
+            senders = ((writer, sends) for (group, writer), sends in self.sends.items() if group == window.group)
+            sources |= {writer: sends.intended for writer, sends in senders}
             window.advance(sources)
         for sends in self.sends.values():
             sends.certain.clear()

@@ -1,4 +1,4 @@
-"""A process with raw WebSocket subscribers on port 3112: `subscribers.py PORT SEED`, commands on stdin, a journal on stdout.
+"""A process with raw stream subscribers: `subscribers.py PORT SEED`, commands on stdin, a journal on stdout.
 
 They join again whenever they lose their connection, and some drop it themselves. Commands, one a line: `settle` (nobody
 drops any more), `run`.
@@ -57,10 +57,10 @@ class Subscriber(threading.Thread):
         self.port, self.number, self.chance, self.calm = port, number, chance, calm
         resumes, subscriptions = CONNECTIONS[number]
         kind = "resuming" if resumes else "plain"
-        self.subscriptions = {
-            group: Subscription(f"{kind}-{number}/{group}" + (f"/{item}" if item else ""), group, item, resumes, journal)
-            for group, item in subscriptions
-        }
+        self.subscriptions: dict[str, Subscription] = {}
+        for group, item in subscriptions:
+            name = f"{kind}-{number}/{group}" + (f"/{item}" if item else "")
+            self.subscriptions[group] = Subscription(name, group, item, resumes, journal)
 
     @property
     def is_current(self) -> bool:

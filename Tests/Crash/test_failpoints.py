@@ -11,6 +11,9 @@ from failpoints import Failpoints
 from openings import Opening
 
 
+AFTER = {"after a checkpoint's commit": 1}
+
+
 def judged(hit: str | None, *openings: Opening) -> Counter[str]:
     failpoints = Failpoints(None, random.Random(1))
     failpoints.judge([Opening("state", 5, 3), Opening("streams", 5, 3)])
@@ -25,8 +28,8 @@ def judged(hit: str | None, *openings: Opening) -> Counter[str]:
     [
         (None, [Opening("state", 9, 9)], {}),
         ("checkpoint.beforeApply", [Opening("state", 9, 3), Opening("streams", 9, 3)], {"during a checkpoint": 1}),
-        ("checkpoint.beforeApply", [Opening("state", 9, 3), Opening("streams", 9, 8)], {"after a checkpoint's commit": 1}),
-        ("checkpoint.afterCommit", [Opening("state", 9, 9)], {"after a checkpoint's commit": 1}),
+        ("checkpoint.beforeApply", [Opening("state", 9, 3), Opening("streams", 9, 8)], AFTER),
+        ("checkpoint.afterCommit", [Opening("state", 9, 9)], AFTER),
         # Another process, killed as well, wrote one in between.
         ("checkpoint.beforeApply", [Opening("state", 9, 3), Opening("state", 9, 9)], {"during a checkpoint": 1}),
         ("rotation.afterActivation", [Opening("state", 9, 9)], {"during a rotation": 1}),

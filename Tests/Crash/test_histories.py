@@ -236,7 +236,8 @@ def test_a_whole_update_is_fine():
 
 
 def test_marks_of_a_list():
-    values = [value_of("a", 1), 7, "text", pair(2, 2), pair(1, 2, "pair-2"), value_of("a", 2), value_of("b", 1) | {"x": 1}]
+    values = [value_of("a", 1), 7, "text", pair(2, 2), pair(1, 2, "pair-2"), value_of("a", 2)]
+    values.append(value_of("b", 1) | {"x": 1})
     assert marks_of(values) == ({"a": 2, "pair": 2, "pair-2": TORN, "b": TORN}, ["a"])
 
 

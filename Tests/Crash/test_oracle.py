@@ -140,7 +140,7 @@ def test_what_a_process_found_wrong_and_what_cannot_be_judged():
 
 
 def test_a_log_that_ends_before_what_was_called_synced():
-    oracle = judged(["synced", "state", {"lsn": 8, "mode": "synced"}], ["synced", "state", {"lsn": 7, "mode": "synced"}])
+    oracle = judged(*(["synced", "state", {"lsn": lsn, "mode": "synced"}] for lsn in (8, 7)))
     oracle.recover("state", 8)
     oracle.recover("streams", 1)
     assert not oracle.violations

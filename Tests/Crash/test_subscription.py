@@ -52,9 +52,12 @@ class Run:
 
     def __init__(self, *frames: dict[str, Any], item: str | None = None, resumes: bool = False) -> None:
         self.entries: list[tuple[Any, ...]] = []
-        self.subscription = Subscription("s", "g0", item, resumes, lambda *entry: self.entries.append(copy.deepcopy(entry)))
+        self.subscription = Subscription("s", "g0", item, resumes, self.journal)
         self.subscription.join()
         self.receive(*frames)
+
+    def journal(self, *entry: Any) -> None:
+        self.entries.append(copy.deepcopy(entry))
 
     def receive(self, *frames: dict[str, Any]) -> Run:
         for message in frames:

@@ -82,7 +82,10 @@ def mark_of(place: str, value: Any) -> int | None:
 
 
 def marks_of(values: list[Any]) -> tuple[dict[str, int], list[str]]:
-    """Place to mark of a list of values, in its order, and the places that stand in it twice. Plain numbers name no place."""
+    """Place to mark of a list of values, in its order, and the places that stand in it twice.
+
+    Plain numbers name no place.
+    """
     marks: dict[str, int] = {}
     twice: list[str] = []
     for value in values:
