@@ -46,6 +46,8 @@ struct EngineAssembly {
             HTTPWorker(configuration: try entry.decode(HTTPConfiguration.init), group: group)
         case "iii-state":
             try makeState(entry, stores: stores)
+        case "iii-pubsub":
+            try makePubSub(entry)
         case "iii-observability":
             warnOfExporters(entry)
         default:
@@ -63,6 +65,13 @@ struct EngineAssembly {
             )
         }
         return nil
+    }
+
+    // MARK: Pub/sub
+
+    private func makePubSub(_ entry: WorkerEntry) throws -> PubSubWorker {
+        // Every name that decodes is served: there is one adapter.
+        try PubSubWorker(configuration: try entry.decode(PubSubConfiguration.init)) { _ in LocalPubSubAdapter() }
     }
 
     // MARK: State
