@@ -61,6 +61,7 @@ def config_text(
         adapter = f"adapter:\n  name: kv\n  config:\n    store_method: file_based\n    file_path: {store}\n"
         adapter += textwrap.indent(textwrap.dedent(kv).strip("\n") + "\n", " " * 4) if kv else ""
         text += block("iii-state", adapter + state)
+        text += "  - name: iii-pubsub\n"
     return text + extra
 
 
