@@ -29,6 +29,8 @@ public final class StateWorker: Worker {
         register(StateSchemas.update, on: engine, update)
         register(StateSchemas.list, on: engine, list)
         register(StateSchemas.listGroups, on: engine, listGroups)
+        register(StateSchemas.listKeys, on: engine, listKeys)
+        register(StateSchemas.listEntries, on: engine, listEntries)
         if let type = BuiltInTriggerTypes.description(of: "state") {
             engine.register(type, provider: triggers, worker: self.type)
         }
@@ -119,6 +121,22 @@ public final class StateWorker: Worker {
         adapter.listGroups { result in
             self.finish(result, reply, "LIST_GROUPS_ERROR", "Failed to list groups") { groups in
                 reply(.success(RawJSON(.object(["groups": .array(groups.map { .string($0) })]))))
+            }
+        }
+    }
+
+    private func listKeys(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        let request = try StatePageRequest(data, structName: "StateListKeysInput", wantsValues: false)
+        adapter.page(scope: request.scope, request.page) { result in
+            self.finish(result, reply, "LIST_KEYS_ERROR", "Failed to list keys") { reply(.success($0.keysJSON)) }
+        }
+    }
+
+    private func listEntries(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        let request = try StatePageRequest(data, structName: "StateListEntriesInput", wantsValues: true)
+        adapter.page(scope: request.scope, request.page) { result in
+            self.finish(result, reply, "LIST_ENTRIES_ERROR", "Failed to list entries") {
+                reply(.success($0.entriesJSON))
             }
         }
     }
