@@ -178,12 +178,3 @@ public final class StateWorker: Worker {
         triggers?.fire(scope: scope, key: key, change: change)
     }
 }
-
-extension RawJSON {
-    /// Length of the compact text when it exceeds `limit`; white space doesn't count.
-    fileprivate func compactBytes(ifAbove limit: Int) -> Int? {
-        guard count > limit, let tree = try? parse() else { return nil }
-        let compact = RawJSON(tree).count
-        return compact > limit ? compact : nil
-    }
-}
