@@ -93,7 +93,9 @@ struct EngineAssembly {
             if storage.saveIntervalMilliseconds != nil {
                 logger.info("save_interval_ms is superseded: every acknowledged write is on disk already")
             }
-            return DurableStateAdapter(store: try stores.open(configuration, for: worker), loop: loop)
+            let store = try stores.open(configuration, for: worker)
+            try store.adoptUpstreamVolume(.state, for: worker)
+            return DurableStateAdapter(store: store, loop: loop)
         }
     }
 
