@@ -21,8 +21,9 @@ class Link:
         self.flowing.set()
         # How many more bytes may go to the client before the link breaks; None is no limit.
         self.bytes_left: int | None = None
-        self.is_over = False
-        for source, target in ((client, server), (server, client)):
+
+    def start(self) -> None:
+        for source, target in ((self.client, self.server), (self.server, self.client)):
             threading.Thread(target=self.copy, args=(source, target), daemon=True).start()
 
     def copy(self, source: socket.socket, target: socket.socket) -> None:
@@ -30,12 +31,11 @@ class Link:
             while chunk := source.recv(CHUNK_BYTES):
                 self.flowing.wait()
                 if target is self.client and self.bytes_left is not None:
-                    chunk, self.bytes_left = chunk[: self.bytes_left], self.bytes_left - len(chunk[: self.bytes_left])
-                    target.sendall(chunk)
-                    if self.bytes_left == 0:
-                        break
-                else:
-                    target.sendall(chunk)
+                    chunk = chunk[: self.bytes_left]
+                    self.bytes_left -= len(chunk)
+                target.sendall(chunk)
+                if self.bytes_left == 0:
+                    break
         except OSError:
             self.reset()
         self.end()
@@ -61,7 +61,6 @@ class Link:
         self.close()
 
     def close(self) -> None:
-        self.is_over = True
         self.flowing.set()
         self.client.close()
         self.server.close()
@@ -103,7 +102,9 @@ class Proxy:
         server.connect(("127.0.0.1", self.server_port))
         for peer in (client, server):
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.links.add(Link(self, client, server))
+        link = Link(self, client, server)
+        self.links.add(link)
+        link.start()
 
     def reset(self) -> None:
         for link in list(self.links):
