@@ -94,13 +94,18 @@ class StreamWriter:
     def call(self, function_id: str, **payload: Any) -> Any:
         """Raises Dropped when there's no answer; the next call connects anew."""
         if self.worker is None:
-            self.worker = eventually(lambda: RawWorker(self.port), "the writer is connected")
+            self.worker = eventually(self.connect, "the writer is connected")
         try:
             return self.worker.call(function_id, {**self.group, **payload})
         except (Dropped, OSError) as error:
             self.worker.close()
             self.worker = None
             raise Dropped(None, str(error)) from None
+
+    def connect(self) -> RawWorker:
+        if self.is_ending:
+            raise SystemExit
+        return RawWorker(self.port)
 
     def list(self) -> list[dict[str, Any]]:
         return self.call("stream::list")
