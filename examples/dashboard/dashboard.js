@@ -104,17 +104,18 @@ class Dashboard {
 function logRow(change) {
     const { type, id, name, data, reason, missed, timestamp } = change;
     if (type === "sync" && reason !== "new") {
-        const why = reason === "too_old" ? "the engine keeps no events that old" : "the engine doesn't know the position";
+        const isTooOld = reason === "too_old";
+        const why = isTooOld ? "the engine keeps no events that old" : "the engine doesn't know the position";
         return element("li", { class: "break" }, `Events are missing here: ${why}. The items are complete.`);
     }
-    const time = timestamp === undefined ? "" : new Date(timestamp).toLocaleTimeString();
+    const time = timestamp === undefined ? "" : `${new Date(timestamp).toLocaleTimeString()} `;
     const texts = {
         sync: "all items",
-        resumed: missed === 1 ? "1 event was missed and follows" : `${missed} events were missed and follow`,
+        resumed: `nothing is missing; the events that came meanwhile follow: ${missed}`,
         event: `${name ?? ""} ${describe(data)}`,
     };
     const text = texts[type] ?? `${id} ${describe(data)}`;
-    return element("li", { class: type }, element("span", { class: "kind" }, type), `${time} ${text}`);
+    return element("li", { class: type }, element("span", { class: "kind" }, type), time + text);
 }
 
 /** A value in a few words: `{value, unit}` as that, everything else as JSON. */

@@ -239,7 +239,7 @@ def test_a_page_that_was_away_too_long_says_so(rig):
         assert changes[-1] == {"type": "sync", "reason": "too_old"}
         made.check_items()
         made.follower.next = len(made.writer.expected)
-    eventually(lambda: "Events are missing here" in made.page.text("#log .break"), "the log says that events are missing")
+    eventually(lambda: "Events are missing here" in made.page.text("#log .break"), "the log says so")
     made.writer.wait_for_writes(20)
     made.check()
 
@@ -304,7 +304,8 @@ def test_the_example_as_its_readme_runs_it(engine_factory, run_worker, static_se
     eventually(lambda: {"cpu", "memory", "load", "disk"} <= {row[0] for row in page.rows()}, "the figures are shown")
     eventually(lambda: any(row[0].startswith("process:") for row in page.rows()), "a busy process is shown")
     eventually(lambda: "started" in page.text("#log"), "the worker's event is in the log")
-    eventually(lambda: browser.evaluate("document.querySelectorAll('#items polyline').length >= 4"), "courses are drawn")
+    courses = "document.querySelectorAll('#items polyline').length"
+    eventually(lambda: browser.evaluate(courses) >= 4, "courses are drawn")
     before = samples()
     engine.restart()
     eventually(lambda: samples() > before + 3, "the worker is back, the page too, and the count went on")
