@@ -8,33 +8,36 @@ public final class InMemoryStateAdapter: StateAdapter {
 
     public init() {}
 
-    public func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<StateChange>) {
+    public var mode: StoreMode { .memory }
+    public var status: StoreStatus { .memory }
+
+    public func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<EntryChange>) {
         let stored = value.detached
         let old = scopes[Name(scope), default: [:]].updateValue(stored, forKey: Name(key))
-        completion(.success(StateChange(old: old, new: stored)))
+        completion(.success(EntryChange(old: old, new: stored)))
     }
 
     public func get(scope: String, key: String, completion: @escaping Completion<RawJSON?>) {
         completion(.success(scopes[Name(scope)]?[Name(key)]))
     }
 
-    public func delete(scope: String, key: String, completion: @escaping Completion<StateChange>) {
+    public func delete(scope: String, key: String, completion: @escaping Completion<EntryChange>) {
         let old = scopes[Name(scope)]?.removeValue(forKey: Name(key))
         if scopes[Name(scope)]?.isEmpty == true { scopes[Name(scope)] = nil }
-        completion(.success(StateChange(old: old, new: nil)))
+        completion(.success(EntryChange(old: old, new: nil)))
     }
 
     public func update(
         scope: String,
         key: String,
         operations: [UpdateOperation],
-        completion: @escaping Completion<StateUpdate>
+        completion: @escaping Completion<EntryUpdate>
     ) {
         let old = scopes[Name(scope)]?[Name(key)]
-        do throws(StateAdapterError) {
+        do throws(AdapterError) {
             let (value, errors) = try old.applying(operations)
             scopes[Name(scope), default: [:]][Name(key)] = value
-            completion(.success(StateUpdate(change: StateChange(old: old, new: value), errors: errors)))
+            completion(.success(EntryUpdate(change: EntryChange(old: old, new: value), errors: errors)))
         } catch {
             completion(.failure(error))
         }

@@ -19,7 +19,7 @@ public struct StateContent {
     public init(_ reader: StoreReader) throws {
         self.reader = reader
         var names: [UInt32: String] = [:]
-        try reader.scan(StateRows.scopeNames) { key, name in
+        try reader.scan(StateRows.scopes.names) { key, name in
             names[Bytes(key).integer()] = String(decoding: name, as: UTF8.self)
             return true
         }
@@ -33,7 +33,7 @@ public struct StateContent {
     /// - Throws: `.writerBug` at a row that no state adapter writes.
     public func entries(_ visit: (Entry) throws -> Void) throws {
         var failure: (any Error)?
-        try reader.scan(StateRows.entries) { key, value in
+        try reader.scan(StateRows.entries.entries) { key, value in
             do {
                 try visit(try entry(Bytes(key), Bytes(value)))
                 return true
@@ -46,10 +46,10 @@ public struct StateContent {
     }
 
     private func entry(_ key: Bytes, _ value: Bytes) throws -> Entry {
-        guard key.count == 12, let scope = names[key.integer()], let parts = StateRows.parts(ofEntry: value) else {
+        guard key.count == 12, let scope = names[key.integer()], let parts = EntryRow.parts(value) else {
             throw StorageError(
                 .writerBug,
-                "a row of table \(StateRows.entries.rawValue) is not one of state's. Keep the files and report it"
+                "a row of table \(StateRows.entries.entries.rawValue) is not one of state's. Keep the files and report it"
             )
         }
         return Entry(
@@ -58,15 +58,5 @@ public struct StateContent {
             key: String(decoding: parts.key, as: UTF8.self),
             value: Bytes(parts.json)
         )
-    }
-}
-
-extension StateRows {
-    /// An entry's JSON text and key name; nil: not an entry.
-    fileprivate static func parts(ofEntry value: Bytes) -> (json: ArraySlice<UInt8>, key: ArraySlice<UInt8>)? {
-        guard value.count >= 4 else { return nil }
-        let keyLength = Int(value.integer(at: value.count - 4, as: UInt32.self))
-        guard keyLength <= value.count - 4 else { return nil }
-        return (json(ofEntry: value), value.dropLast(4).suffix(keyLength))
     }
 }

@@ -16,7 +16,7 @@ public struct StateImport {
         self.store = store
         let isEmpty = store.read { view in
             var isEmpty = true
-            view.scan(StateRows.scopeNames, from: nil, upTo: nil) { _, _ in
+            view.scan(StateRows.scopes.names, from: nil, upTo: nil) { _, _ in
                 isEmpty = false
                 return false
             }
@@ -77,15 +77,17 @@ public struct StateImport {
         }
 
         mutating func addScope(_ id: UInt32, name: String) {
-            rows.append((StateRows.scopes, StateRows.scopesKey(name), Bytes(bigEndian: id)))
-            rows.append((StateRows.scopeNames, Bytes(bigEndian: id), Bytes(name.utf8)))
+            let scopes = StateRows.scopes
+            rows.append((scopes.ids, scopes.idKey(name), Bytes(bigEndian: id)))
+            rows.append((scopes.names, scopes.nameKey(id), Bytes(name.utf8)))
         }
 
         mutating func addEntry(scope: UInt32, key: String, value: some Collection<UInt8>) {
             let json = Bytes(value)
-            let row = json.withUnsafeBytes { StateRows.entry(json: $0, key: key) }
-            rows.append((StateRows.keys, StateRows.keysKey(scope: scope, key: key), Bytes(bigEndian: nextEntry)))
-            rows.append((StateRows.entries, StateRows.entryKey(scope: scope, entry: nextEntry), row))
+            let row = json.withUnsafeBytes { EntryRow.make(json: $0, key: key) }
+            let (tables, owner) = (StateRows.entries, Bytes(bigEndian: scope))
+            rows.append((tables.keys, tables.keyKey(key, owner: owner), Bytes(bigEndian: nextEntry)))
+            rows.append((tables.entries, tables.entryKey(nextEntry, owner: owner), row))
             nextEntry += 1
             entries += 1
             bytes += row.count + key.utf8.count

@@ -161,22 +161,22 @@ public final class EngineClient {
 }
 
 extension EngineClient: WebSocketDelegate {
-    func webSocket(_ socket: WebSocketHandler, didReceiveText text: ByteBuffer) {
+    package func webSocket(_ socket: WebSocketHandler, didReceiveText text: ByteBuffer) {
         guard case .invocationResult(let result)? = try? WorkerMessage.decode(text) else { return }
         pending.removeValue(forKey: result.invocationID)?.succeed(result.outcome)
     }
 
-    func webSocket(_ socket: WebSocketHandler, didReceiveBinary data: ByteBuffer) {}
+    package func webSocket(_ socket: WebSocketHandler, didReceiveBinary data: ByteBuffer) {}
 
-    func webSocketDidReceivePong(_ socket: WebSocketHandler) {
+    package func webSocketDidReceivePong(_ socket: WebSocketHandler) {
         let waiting = pongs
         pongs.removeAll()
         for promise in waiting { promise.succeed() }
     }
 
-    func webSocketDidDrain(_ socket: WebSocketHandler) {}
+    package func webSocketDidDrain(_ socket: WebSocketHandler) {}
 
-    func webSocketDidClose(_ socket: WebSocketHandler, reason: String) {
+    package func webSocketDidClose(_ socket: WebSocketHandler, reason: String) {
         let error = EngineClientError.connectionLost(reason)
         closed = error
         for promise in pending.values { promise.fail(error) }

@@ -329,9 +329,10 @@ extension Engine {
     public func evaluate(
         condition functionID: String,
         data: RawJSON,
+        trace: TraceContext = .none,
         decision: @escaping (Result<Bool, InvocationError>) -> Void
     ) {
-        invoke(functionID, data: data) { outcome in
+        invoke(functionID, data: data, trace: trace) { outcome in
             switch outcome {
             case .success(let value): decision(.success(value?.isFalse != true))
             case .failure(let error): decision(.failure(error))

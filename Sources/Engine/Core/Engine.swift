@@ -10,7 +10,7 @@ public final class Engine {
     public let loop: any EventLoop
     public let logger: Logger
     let clock: EngineClock
-    let flusher: FlushScheduler
+    package let flusher: FlushScheduler
     let budget = BufferBudget()
     private var random: any RandomNumberGenerator
 

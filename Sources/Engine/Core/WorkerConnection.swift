@@ -134,22 +134,22 @@ struct CallKey: Hashable {
 }
 
 extension WorkerConnection: WebSocketDelegate {
-    func webSocket(_ socket: WebSocketHandler, didReceiveText text: ByteBuffer) {
+    package func webSocket(_ socket: WebSocketHandler, didReceiveText text: ByteBuffer) {
         guard !isClosed, !text.isBlank else { return }
         decode(text)
     }
 
-    func webSocket(_ socket: WebSocketHandler, didReceiveBinary data: ByteBuffer) {
+    package func webSocket(_ socket: WebSocketHandler, didReceiveBinary data: ByteBuffer) {
         guard !isClosed else { return }
         // Telemetry is consumed whatever it holds (protocol.md §3).
         if TelemetryFrame(data) == nil { decode(data) }
     }
 
-    func webSocketDidDrain(_ socket: WebSocketHandler) {
+    package func webSocketDidDrain(_ socket: WebSocketHandler) {
         releaseProducers()
     }
 
-    func webSocketDidClose(_ socket: WebSocketHandler, reason: String) {
+    package func webSocketDidClose(_ socket: WebSocketHandler, reason: String) {
         close(reason: reason)
     }
 

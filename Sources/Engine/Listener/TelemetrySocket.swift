@@ -8,16 +8,16 @@ final class TelemetrySocket: WebSocketDelegate {
         self.engine = engine
     }
 
-    func webSocket(_ socket: WebSocketHandler, didReceiveText text: ByteBuffer) {}
+    package func webSocket(_ socket: WebSocketHandler, didReceiveText text: ByteBuffer) {}
 
-    func webSocket(_ socket: WebSocketHandler, didReceiveBinary data: ByteBuffer) {
+    package func webSocket(_ socket: WebSocketHandler, didReceiveBinary data: ByteBuffer) {
         guard TelemetryFrame(data) == nil else { return }
         engine.logger.warning("telemetry frame dropped: unknown prefix", metadata: ["bytes": "\(data.readableBytes)"])
     }
 
-    func webSocketDidDrain(_ socket: WebSocketHandler) {}
+    package func webSocketDidDrain(_ socket: WebSocketHandler) {}
 
-    func webSocketDidClose(_ socket: WebSocketHandler, reason: String) {
+    package func webSocketDidClose(_ socket: WebSocketHandler, reason: String) {
         engine.telemetrySockets[ObjectIdentifier(socket)] = nil
     }
 }

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Something with bytes written but not yet flushed.
-protocol Flushable: AnyObject {
+package protocol Flushable: AnyObject {
     func flushNow()
 }
 
@@ -9,7 +9,7 @@ protocol Flushable: AnyObject {
 /// connection leaves in one system call.
 ///
 /// Confined to `loop`.
-final class FlushScheduler {
+package final class FlushScheduler {
     private let loop: any EventLoop
     private var dirty: [any Flushable] = []
     private var isScheduled = false
@@ -19,7 +19,7 @@ final class FlushScheduler {
     }
 
     /// The caller marks itself at most once until its `flushNow` is called.
-    func mark(_ connection: any Flushable) {
+    package func mark(_ connection: any Flushable) {
         dirty.append(connection)
         guard !isScheduled else { return }
         isScheduled = true

@@ -2,7 +2,7 @@ import DequeModule
 import NIOCore
 
 /// Who gets what a socket receives. All calls are made on the socket's event loop.
-protocol WebSocketDelegate: AnyObject {
+package protocol WebSocketDelegate: AnyObject {
     func webSocket(_ socket: WebSocketHandler, didReceiveText text: ByteBuffer)
     func webSocket(_ socket: WebSocketHandler, didReceiveBinary data: ByteBuffer)
     func webSocketDidReceivePong(_ socket: WebSocketHandler)
@@ -13,24 +13,43 @@ protocol WebSocketDelegate: AnyObject {
 }
 
 extension WebSocketDelegate {
-    func webSocketDidReceivePong(_ socket: WebSocketHandler) {}
+    package func webSocketDidReceivePong(_ socket: WebSocketHandler) {}
 }
 
 /// One WebSocket after its upgrade: frames in and out, control frames, keep-alive, and a bounded outbound queue.
 ///
 /// Control frames are answered here and overtake queued data at frame boundaries, so that a Pong never waits behind
 /// a huge message (protocol.md §5.5).
-final class WebSocketHandler: ChannelInboundHandler, Flushable {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+package final class WebSocketHandler: ChannelInboundHandler, Flushable {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    /// What may wait for a peer that reads more slowly than others write.
+    package struct QueueLimit {
+        package enum Overflow {
+            /// TCP is closed, as every SDK expects for "reconnect".
+            case drop
+            /// A close frame says why.
+            case close(code: UInt16)
+        }
+
+        package var bytes: Int
+        package var overflow: Overflow
+        /// Queued bytes from which the peer's own frames aren't read any more: it doesn't read our answers either.
+        var selfPauseBytes: Int { min(16 << 20, bytes / 4) }
+
+        package init(bytes: Int, overflow: Overflow) {
+            self.bytes = bytes
+            self.overflow = overflow
+        }
+
+        /// Room for one largest message on top of another.
+        static let worker = QueueLimit(bytes: 160 << 20, overflow: .drop)
+    }
 
     enum Limits {
         /// Queued bytes from which producers are asked to pause.
         static let congestionBytes = 1 << 20
-        /// Queued bytes from which the peer's own frames aren't read any more: it doesn't read our answers either.
-        static let selfPauseBytes = 16 << 20
-        /// Queued bytes at which the connection is dropped: room for one largest message on top of another.
-        static let queuedBytes = 160 << 20
         /// Part of it that calls to the peer may not use: answers to it have nowhere else to go.
         static let answerReserveBytes = 32 << 20
         /// A peer that takes nothing for this long is dropped.
@@ -41,6 +60,10 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         static let silenceSeconds: Int64 = 60
         /// Unanswered pings of the peer's that may wait in the queue.
         static let queuedControlFrames = 64
+        /// How long a peer may take to read a close frame.
+        static let closeGrace = TimeAmount.seconds(1)
+        /// The same for one that is closed because it didn't read.
+        static let overflowGrace = TimeAmount.seconds(10)
     }
 
     private enum State {
@@ -50,7 +73,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         case closed
     }
 
-    weak var delegate: (any WebSocketDelegate)?
+    package weak var delegate: (any WebSocketDelegate)?
 
     private var state = State.waiting
     private var parser: WebSocketFrameParser
@@ -61,16 +84,21 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     /// What `budget` knows of this socket.
     private var accountedBytes = 0
     private let maskKey: UInt32?
+    private let queueLimit: QueueLimit
     private var isFlushPending = false
 
     private var dataFrames: Deque<QueuedFrames> = []
     private var controlFrames: Deque<ByteBuffer> = []
     /// Memory that the queued frames hold, buffers' spare room and bookkeeping included.
-    private(set) var queuedBytes = 0
+    package private(set) var queuedBytes = 0
+    /// Part of the queue that doesn't count towards its limit, until it has drained.
+    private var allowedBytes = 0
     private var wasCongested = false
     private var isSelfPaused = false
+    /// Frames that have arrived wait until whoever handles them is ready.
+    private var isHeld = false
     /// Closed by this side because of what the peer did.
-    private(set) var wasDropped = false
+    package private(set) var wasDropped = false
 
     private var lastInbound: NIODeadline = .uptimeNanoseconds(0)
     private var lastPing: NIODeadline = .uptimeNanoseconds(0)
@@ -82,15 +110,22 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         role: WebSocketFrameParser.Role,
         flusher: FlushScheduler,
         budget: BufferBudget = BufferBudget(),
-        maskKey: UInt32? = nil
+        maskKey: UInt32? = nil,
+        queueLimit: QueueLimit = .worker
     ) {
         self.parser = WebSocketFrameParser(role: role)
         self.flusher = flusher
         self.budget = budget
         self.maskKey = maskKey
+        self.queueLimit = queueLimit
     }
 
-    var isOpen: Bool {
+    /// The server's side of a socket of the engine's.
+    package convenience init(engine: Engine, queueLimit: QueueLimit) {
+        self.init(role: .server, flusher: engine.flusher, budget: engine.budget, queueLimit: queueLimit)
+    }
+
+    package var isOpen: Bool {
         if case .open = state { true } else { false }
     }
 
@@ -98,11 +133,11 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
 
     // MARK: Inbound
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive { open(context) }
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         open(context)
         context.fireChannelActive()
     }
@@ -113,7 +148,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         lastInbound = context.eventLoop.now
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var input = unwrapInboundIn(data)
         lastInbound = context.eventLoop.now
         if unread.readableBytes > 0 {
@@ -128,7 +163,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     /// waits then, or a thousand small requests for large values would be answered into memory.
     private func readFrames() {
         do throws(WebSocketFrameParser.Violation) {
-            while isOpen, !isSelfPaused, let event = try parser.next(&unread) {
+            while isOpen, !isSelfPaused, !isHeld, let event = try parser.next(&unread) {
                 handle(event)
             }
         } catch {
@@ -156,19 +191,19 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         didClose(reason: "connection lost")
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         didClose(reason: "connection lost: \(error)")
         context.close(promise: nil)
     }
 
     // MARK: Outbound
 
-    func send(_ message: consuming WebSocketMessage) {
+    package func send(_ message: consuming WebSocketMessage) {
         guard case .open(let context) = state else { return }
         let count = message.byteCount
         if message.segments.isEmpty, count <= WebSocketFrameWriter.fragmentThreshold, isIdle(context) {
@@ -176,14 +211,49 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
             markDirty()
             return
         }
-        guard queuedBytes + count <= Limits.queuedBytes else {
-            drop(reason: "\(queuedBytes) bytes are queued and the peer doesn't read them")
+        guard fits(count) else { return overflow() }
+        enqueue(message, count)
+        queueGrew(context)
+    }
+
+    /// Sends whole frames that many sockets share: they are neither copied nor changed.
+    ///
+    /// - Parameter isUnlimited: the sender bounds what it sends; the queue's limit doesn't count it.
+    package func send(frames: [ByteBuffer], isUnlimited: Bool = false) {
+        guard case .open(let context) = state else { return }
+        if isIdle(context), frames.count == 1 {
+            context.write(wrapOutboundOut(frames[0]), promise: nil)
+            markDirty()
             return
         }
-        enqueue(message, count)
+        let queued = QueuedFrames(frames)
+        if isUnlimited { allowedBytes += queued.cost }
+        guard isUnlimited || fits(queued.cost) else { return overflow() }
+        queuedBytes += queued.cost
+        dataFrames.append(queued)
+        queueGrew(context)
+    }
+
+    private func fits(_ bytes: Int) -> Bool {
+        queuedBytes == 0 || queuedBytes + bytes <= queueLimit.bytes + allowedBytes
+    }
+
+    private func overflow() {
+        let reason = "\(queuedBytes) bytes are queued and the peer doesn't read them"
+        switch queueLimit.overflow {
+        case .drop:
+            drop(reason: reason)
+        case .close(let code):
+            wasDropped = true
+            let frame = WebSocketFrameWriter.close(code: code, reason: "too slow", maskKey: maskKey)
+            finish(with: frame, reason: reason, grace: Limits.overflowGrace)
+        }
+    }
+
+    private func queueGrew(_ context: ChannelHandlerContext) {
         if isCongested { wasCongested = true }
         pump(context)
-        if queuedBytes > Limits.selfPauseBytes, !isSelfPaused {
+        if queuedBytes > queueLimit.selfPauseBytes, !isSelfPaused {
             isSelfPaused = true
             pauseReading()
         }
@@ -236,6 +306,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
             }
             markDirty()
         }
+        if queuedBytes == 0 { allowedBytes = 0 }
         if wasCongested, !isCongested {
             wasCongested = false
             delegate?.webSocketDidDrain(self)
@@ -255,14 +326,14 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         flusher.mark(self)
     }
 
-    func flushNow() {
+    package func flushNow() {
         isFlushPending = false
         guard let context else { return }
         context.flush()
         noteWritability(context)
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         noteWritability(context)
         if context.channel.isWritable, case .open = state {
             pump(context)
@@ -298,13 +369,28 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         if pauses == 0 { setAutoRead(true) }
     }
 
+    /// Handles no further frame of the peer's until `releaseFrames`. Control frames wait too.
+    package func holdFrames() {
+        guard !isHeld else { return }
+        isHeld = true
+        pauseReading()
+    }
+
+    /// Not to be called while a frame is being handled.
+    package func releaseFrames() {
+        guard isHeld else { return }
+        isHeld = false
+        resumeReading()
+        readFrames()
+    }
+
     private func setAutoRead(_ value: Bool) {
         guard case .open(let context) = state else { return }
         context.channel.setOption(.autoRead, value: value).whenFailure { _ in }
     }
 
     /// Called every few seconds for every connection: drops dead and stuck peers, pings silent ones.
-    func sweep(now: NIODeadline) {
+    package func sweep(now: NIODeadline) {
         guard case .open = state else { return }
         if let blockedSince, now - blockedSince > .seconds(Limits.stuckSeconds) {
             drop(reason: "the peer has read nothing for \(Limits.stuckSeconds) s")
@@ -320,11 +406,11 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
 
     /// Whether a message of so many bytes still fits behind what is queued.
     func hasRoom(for bytes: Int) -> Bool {
-        queuedBytes == 0 || queuedBytes + bytes <= Limits.queuedBytes - Limits.answerReserveBytes
+        queuedBytes == 0 || queuedBytes + bytes <= queueLimit.bytes - Limits.answerReserveBytes
     }
 
     /// Closes TCP without a close frame, as every SDK expects for "reconnect" (protocol.md §5.4).
-    func drop(reason: String) {
+    package func drop(reason: String) {
         guard let context else { return }
         wasDropped = isOpen
         didClose(reason: reason)
@@ -332,11 +418,11 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
     }
 
     /// Sends a close frame with a code on which SDKs reconnect (1011, 1012), then closes.
-    func close(code: UInt16, reason: String) {
+    package func close(code: UInt16, reason: String) {
         finish(with: WebSocketFrameWriter.close(code: code, reason: reason, maskKey: maskKey), reason: reason)
     }
 
-    private func finish(with frame: ByteBuffer, reason: String) {
+    private func finish(with frame: ByteBuffer, reason: String, grace: TimeAmount = Limits.closeGrace) {
         guard case .open(let context) = state else { return }
         state = .closing(context)
         discardQueue()
@@ -345,7 +431,7 @@ final class WebSocketHandler: ChannelInboundHandler, Flushable {
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
         context.writeAndFlush(wrapOutboundOut(frame), promise: promise)
-        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
+        context.eventLoop.assumeIsolated().scheduleTask(in: grace) {
             if case .closed = self.state { return }
             context.close(promise: nil)
         }

@@ -2,7 +2,7 @@ import NIOCore
 
 /// A text message on its way out. The head has room in front for the frame header, so that a small message is one
 /// buffer and one write; a large payload stays the slice it came in as.
-struct WebSocketMessage {
+package struct WebSocketMessage {
     /// Room for the largest header: 2 + 8 + 4 bytes.
     static let headroom = 14
     /// Payloads from here on are written as slices instead of being copied.
@@ -18,7 +18,7 @@ struct WebSocketMessage {
     }
 
     /// A message of already finished text.
-    init(text: ByteBuffer) {
+    package init(text: ByteBuffer) {
         var head = ByteBuffer()
         head.reserveCapacity(Self.headroom + text.readableBytes)
         head.moveWriterIndex(to: Self.headroom)
@@ -139,6 +139,19 @@ enum WebSocketFrameWriter {
             }
             if let maskKey { buffer.setInteger(maskKey, at: offset + 2 + lengthBytes) }
         }
+    }
+}
+
+/// A text message as the frames that go to any number of clients: a server's frames aren't masked, so they are the same
+/// bytes for all.
+package enum SharedFrames {
+    /// Small messages are one buffer of their own; the payload of a large one stays the slice that it is.
+    package static func text(_ text: ByteBuffer) -> [ByteBuffer] {
+        let message = WebSocketMessage(text: text)
+        guard message.byteCount > WebSocketFrameWriter.fragmentThreshold else {
+            return [WebSocketFrameWriter.frame(message, maskKey: nil)]
+        }
+        return WebSocketFrameWriter.fragments(message, maskKey: nil).flatMap(\.self)
     }
 }
 

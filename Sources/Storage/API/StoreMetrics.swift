@@ -29,6 +29,9 @@ public struct StoreMetrics: Sendable, Equatable {
     public var pendingBytes = 0
     public var pendingTransactions = 0
     public var isLowSpace = false
+    /// The last record that was committed, and the last that survives a power cut.
+    public var lastLSN = LSN.zero
+    public var durableLSN = LSN.zero
     /// Records that are committed and not durable yet.
     public var durableLag: UInt64 = 0
     /// Memory of changes that no checkpoint has taken in yet.

@@ -92,7 +92,9 @@ final class LogStore<IO: StorageIO>: Sendable {
             metrics.isLowSpace = core.isLowSpace
             metrics.refusals = core.refusals
             metrics.overlayBytes = core.live.bytes + (core.frozen?.bytes ?? 0)
-            metrics.durableLag = core.lastLSN.rawValue - min(core.lastLSN.rawValue, gate.durableLSN.rawValue)
+            metrics.lastLSN = core.lastLSN
+            metrics.durableLSN = min(core.lastLSN, gate.durableLSN)
+            metrics.durableLag = metrics.lastLSN.rawValue - metrics.durableLSN.rawValue
         }
         metrics.snapshot = snapshot.size
         metrics.checkpointLSN = snapshot.row?.position.lsn ?? .zero

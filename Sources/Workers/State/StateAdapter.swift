@@ -6,22 +6,28 @@ import Engine
 /// result may be seen by anybody, which for a durable adapter is after its sync (storage.md I1, I4). Completions of
 /// one adapter run in commit order.
 public protocol StateAdapter: AnyObject {
-    typealias Completion<Value> = (Result<Value, StateAdapterError>) -> Void
+    typealias Completion<Value> = (Result<Value, AdapterError>) -> Void
 
-    func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<StateChange>)
+    /// What an acknowledgement of this adapter means.
+    var mode: StoreMode { get }
+
+    /// What `engine::health` shows of the store. Waits for no disk.
+    var status: StoreStatus { get }
+
+    func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<EntryChange>)
 
     /// nil: absent. A stored JSON null is a value.
     func get(scope: String, key: String, completion: @escaping Completion<RawJSON?>)
 
     /// Removes and returns the value in one step.
-    func delete(scope: String, key: String, completion: @escaping Completion<StateChange>)
+    func delete(scope: String, key: String, completion: @escaping Completion<EntryChange>)
 
     /// Read, transform, write as one isolated step; `errors` of the transformation travel with the change.
     func update(
         scope: String,
         key: String,
         operations: [UpdateOperation],
-        completion: @escaping Completion<StateUpdate>
+        completion: @escaping Completion<EntryUpdate>
     )
 
     /// Values of a scope in insertion order, as one JSON array.
@@ -32,34 +38,4 @@ public protocol StateAdapter: AnyObject {
 
     /// Closes what the adapter holds open.
     func close() throws
-}
-
-/// One key before and after a write; nil means absent.
-public struct StateChange: Sendable {
-    public var old: RawJSON?
-    public var new: RawJSON?
-
-    public init(old: RawJSON?, new: RawJSON?) {
-        self.old = old
-        self.new = new
-    }
-}
-
-public struct StateUpdate: Sendable {
-    public var change: StateChange
-    public var errors: [UpdateError]
-
-    public init(change: StateChange, errors: [UpdateError]) {
-        self.change = change
-        self.errors = errors
-    }
-}
-
-/// Why an adapter could not do it; the text goes to the client behind the operation's own words.
-public struct StateAdapterError: Error, Sendable, CustomStringConvertible {
-    public let description: String
-
-    public init(_ description: String) {
-        self.description = description
-    }
 }

@@ -8,6 +8,7 @@ struct StateSetRequest {
     let scope: String
     let key: String
     let value: RawJSON
+    let options: WriteOptions
 
     init(_ data: RawJSON) throws(ArgumentError) {
         if let fast = Self.scan(data) {
@@ -18,18 +19,21 @@ struct StateSetRequest {
         scope = try reader.string("scope")
         key = try reader.string("key")
         value = RawJSON(try reader.requiredValue("value", alias: "data"))
+        options = try WriteOptions(reader)
     }
 
-    private init(scope: String, key: String, value: RawJSON) {
+    private init(scope: String, key: String, value: RawJSON, options: WriteOptions) {
         self.scope = scope
         self.key = key
         self.value = value
+        self.options = options
     }
 
     private static func scan(_ data: RawJSON) -> StateSetRequest? {
         var scope: String?
         var key: String?
         var value: Range<Int>?
+        var options = WriteOptions()
         var isPlain = true
         let isObject = data.buffer.withUnsafeReadableBytes { bytes in
             do throws(JSONError) {
@@ -47,6 +51,8 @@ struct StateSetRequest {
                         JSONScanner.key(bytes, of: member, is: "data"):
                         if value != nil { isPlain = false }
                         value = member.valueRange
+                    case options.read(member, of: bytes) == .unclear:
+                        isPlain = false
                     default:
                         break
                     }
@@ -59,11 +65,11 @@ struct StateSetRequest {
         guard isObject, isPlain, let scope, let key, let value else { return nil }
         let start = data.buffer.readerIndex + value.lowerBound
         guard let slice = data.buffer.getSlice(at: start, length: value.count) else { return nil }
-        return StateSetRequest(scope: scope, key: key, value: RawJSON(validated: slice))
+        return StateSetRequest(scope: scope, key: key, value: RawJSON(validated: slice), options: options)
     }
 }
 
-/// `{scope, key}` of `state::get` and `state::delete`.
+/// `{scope, key}` of `state::get`.
 struct StateKeyRequest {
     let scope: String
     let key: String
@@ -79,12 +85,27 @@ struct StateUpdateRequest {
     let scope: String
     let key: String
     let operations: [UpdateOperation]
+    let options: WriteOptions
 
     init(_ data: RawJSON) throws(ArgumentError) {
         let reader = try ArgumentReader(parsing: data, structName: "StateUpdateInput")
         scope = try reader.string("scope")
         key = try reader.string("key")
         operations = try UpdateOperation.decode(try reader.requiredValue("ops"))
+        options = try WriteOptions(reader)
+    }
+}
+
+struct StateDeleteRequest {
+    let scope: String
+    let key: String
+    let options: WriteOptions
+
+    init(_ data: RawJSON) throws(ArgumentError) {
+        let reader = try ArgumentReader(parsing: data, structName: "StateDeleteInput")
+        scope = try reader.string("scope")
+        key = try reader.string("key")
+        options = try WriteOptions(reader)
     }
 }
 

@@ -8,9 +8,9 @@ enum StateSchemas {
         description: "Set a value in state",
         requestFormat: JSONSchema.document(
             "StateSetInput",
-            [scope, key, .required("value", .any, "The value to store")]
+            [scope, key, .required("value", .any, "The value to store")] + WriteOptions.schema
         ),
-        responseFormat: JSONSchema.document("StateSetResult", change)
+        responseFormat: JSONSchema.document("StateSetResult", change + [WriteDurability.schema])
     )
 
     static let get = FunctionDescription(
@@ -22,7 +22,7 @@ enum StateSchemas {
     static let delete = FunctionDescription(
         id: "state::delete",
         description: "Delete a value from state",
-        requestFormat: JSONSchema.document("StateDeleteInput", [scope, key])
+        requestFormat: JSONSchema.document("StateDeleteInput", [scope, key] + WriteOptions.schema)
     )
 
     static let update = FunctionDescription(
@@ -30,11 +30,14 @@ enum StateSchemas {
         description: "Update a value in state with a list of operations",
         requestFormat: JSONSchema.document(
             "StateUpdateInput",
-            [scope, key, .required("ops", .array(of: operation), "Applied in order")]
+            [scope, key, .required("ops", .array(of: operation), "Applied in order")] + WriteOptions.schema
         ),
         responseFormat: JSONSchema.document(
             "StateUpdateResult",
-            change + [.optional("errors", .array(of: .object), "Operations that failed; the others took effect")]
+            change + [
+                .optional("errors", .array(of: .object), "Operations that failed; the others took effect"),
+                WriteDurability.schema,
+            ]
         )
     )
 

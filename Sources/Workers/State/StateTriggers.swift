@@ -1,13 +1,9 @@
-import DequeModule
 import Engine
 import Logging
 import NIOCore
 
 /// The trigger type `state` (state.md §3). Writes of one (scope, key) reach one trigger in commit order.
 final class StateTriggers: TriggerProvider {
-    /// Events of one trigger that wait for their condition; further ones are dropped and logged.
-    static let maximumWaitingEvents = 10_000
-
     private let engine: Engine
     private let logger = Logger(label: "iii::workers::state")
     private var bindings: [Name: StateBinding] = [:]
@@ -19,7 +15,14 @@ final class StateTriggers: TriggerProvider {
     }
 
     func register(_ trigger: Trigger, replacing replaced: Trigger?) throws(InvocationError) {
-        let binding = StateBinding(trigger, try StateTriggerFilter(trigger.config))
+        let filter = try StateTriggerFilter(trigger.config)
+        let delivery = TriggerDelivery<StateLane>(
+            of: trigger,
+            condition: filter.conditionFunctionID,
+            engine: engine,
+            logger: logger
+        )
+        let binding = StateBinding(filter, delivery)
         remove(trigger.id)
         bindings[Name(trigger.id)] = binding
         if let scope = binding.filter.scope {
@@ -35,6 +38,7 @@ final class StateTriggers: TriggerProvider {
 
     private func remove(_ id: String) {
         guard let binding = bindings.removeValue(forKey: Name(id)) else { return }
+        binding.delivery.close()
         if let scope = binding.filter.scope {
             byScope[Name(scope)]?.removeAll { $0 === binding }
             if byScope[Name(scope)]?.isEmpty == true { byScope[Name(scope)] = nil }
@@ -43,76 +47,29 @@ final class StateTriggers: TriggerProvider {
         }
     }
 
-    func fire(scope: String, key: String, change: StateChange) {
+    func fire(scope: String, key: String, change: EntryChange) {
         guard !bindings.isEmpty else { return }
         let matching = ((byScope[Name(scope)] ?? []) + anyScope).filter { $0.filter.admits(key: key) }
         guard !matching.isEmpty else { return }
         let event = StateEvent.json(scope: scope, key: key, change: change)
-        for binding in matching {
-            guard let condition = binding.filter.conditionFunctionID else {
-                engine.fire(binding.trigger, data: event)
-                continue
-            }
-            enqueue(event, for: binding, condition, lane: StateLane(scope: Name(scope), key: Name(key)))
-        }
-    }
-
-    // MARK: Conditions
-
-    private func enqueue(_ event: RawJSON, for binding: StateBinding, _ condition: String, lane: StateLane) {
-        guard binding.waitingEvents < Self.maximumWaitingEvents else {
-            return logger.warning(
-                "state event dropped: its trigger's condition doesn't keep up",
-                metadata: ["trigger.id": "\(binding.trigger.id)", "limit": "\(Self.maximumWaitingEvents)"]
-            )
-        }
-        binding.waitingEvents += 1
-        let isFirst = binding.lanes[lane] == nil
-        binding.lanes[lane, default: []].append(event)
-        if isFirst { evaluateNext(binding, condition, lane) }
-    }
-
-    private func evaluateNext(_ binding: StateBinding, _ condition: String, _ lane: StateLane) {
-        guard let event = binding.lanes[lane]?.first else {
-            binding.lanes[lane] = nil
-            return
-        }
-        engine.evaluate(condition: condition, data: event) { decision in
-            binding.lanes[lane]?.removeFirst()
-            binding.waitingEvents -= 1
-            switch decision {
-            case .success(true):
-                if self.bindings[Name(binding.trigger.id)] === binding {
-                    self.engine.fire(binding.trigger, data: event)
-                }
-            case .success(false):
-                break
-            case .failure(let error):
-                self.logger.warning(
-                    "state trigger skipped: its condition failed",
-                    metadata: ["trigger.id": "\(binding.trigger.id)", "error": "\(error)"]
-                )
-            }
-            self.evaluateNext(binding, condition, lane)
-        }
+        let lane = StateLane(scope: Name(scope), key: Name(key))
+        for binding in matching { binding.delivery.deliver(event, lane: lane) }
     }
 }
 
-/// Events of one (scope, key): evaluated one after the other, so that a slow condition can't reorder them.
+/// Events of one (scope, key) keep their order.
 struct StateLane: Hashable {
     let scope: Name
     let key: Name
 }
 
 final class StateBinding {
-    let trigger: Trigger
     let filter: StateTriggerFilter
-    var lanes: [StateLane: Deque<RawJSON>] = [:]
-    var waitingEvents = 0
+    let delivery: TriggerDelivery<StateLane>
 
-    init(_ trigger: Trigger, _ filter: StateTriggerFilter) {
-        self.trigger = trigger
+    init(_ filter: StateTriggerFilter, _ delivery: TriggerDelivery<StateLane>) {
         self.filter = filter
+        self.delivery = delivery
     }
 }
 
@@ -140,7 +97,7 @@ struct StateTriggerFilter {
 
 /// The payload of handlers (state.md §3.2), spliced from the stored bytes.
 enum StateEvent {
-    static func json(scope: String, key: String, change: StateChange) -> RawJSON {
+    static func json(scope: String, key: String, change: EntryChange) -> RawJSON {
         let type: StaticString =
             switch (change.old, change.new) {
             case (_, nil): "state:deleted"

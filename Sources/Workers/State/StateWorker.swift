@@ -55,6 +55,7 @@ public final class StateWorker: Worker {
 
     private func set(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
         let request = try StateSetRequest(data)
+        if let refusal = refusal(request.options) { return reply(.failure(refusal)) }
         if let limit = configuration.maxValueBytes, let bytes = request.value.compactBytes(ifAbove: limit) {
             return reply(
                 .failure(
@@ -67,7 +68,7 @@ public final class StateWorker: Worker {
         }
         adapter.set(scope: request.scope, key: request.key, value: request.value) { result in
             self.finish(result, reply, "SET_ERROR", "Failed to set value") { change in
-                reply(.success(change.replyJSON(errors: [])))
+                reply(.success(change.resultJSON(durable: self.durability(change, request.options))))
                 self.notify(request.scope, request.key, change)
             }
         }
@@ -81,10 +82,12 @@ public final class StateWorker: Worker {
     }
 
     private func delete(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
-        let request = try StateKeyRequest(data, structName: "StateDeleteInput")
+        let request = try StateDeleteRequest(data)
+        if let refusal = refusal(request.options) { return reply(.failure(refusal)) }
         adapter.delete(scope: request.scope, key: request.key) { result in
             self.finish(result, reply, "DELETE_ERROR", "Failed to delete value") { change in
-                reply(.success(change.old))
+                let durable = self.durability(change, request.options)
+                reply(.success(durable == nil ? change.old : change.deletionJSON(durable: durable)))
                 self.notify(request.scope, request.key, change)
             }
         }
@@ -92,9 +95,11 @@ public final class StateWorker: Worker {
 
     private func update(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
         let request = try StateUpdateRequest(data)
+        if let refusal = refusal(request.options) { return reply(.failure(refusal)) }
         adapter.update(scope: request.scope, key: request.key, operations: request.operations) { result in
             self.finish(result, reply, "UPDATE_ERROR", "Failed to update value") { update in
-                reply(.success(update.change.replyJSON(errors: update.errors)))
+                let durable = self.durability(update.change, request.options)
+                reply(.success(update.change.resultJSON(errors: update.errors, durable: durable)))
                 self.notify(request.scope, request.key, update.change)
             }
         }
@@ -116,8 +121,16 @@ public final class StateWorker: Worker {
         }
     }
 
+    private func refusal(_ options: WriteOptions) -> InvocationError? {
+        options.refusal(worker: type, mode: adapter.mode)
+    }
+
+    private func durability(_ change: EntryChange, _ options: WriteOptions) -> WriteDurability? {
+        options.durability(lsn: change.lsn, mode: adapter.mode)
+    }
+
     private func finish<Value>(
-        _ result: Result<Value, StateAdapterError>,
+        _ result: Result<Value, AdapterError>,
         _ reply: Reply,
         _ code: String,
         _ words: String,
@@ -131,27 +144,9 @@ public final class StateWorker: Worker {
         }
     }
 
-    private func notify(_ scope: String, _ key: String, _ change: StateChange) {
+    private func notify(_ scope: String, _ key: String, _ change: EntryChange) {
         guard configuration.triggersEnabled else { return }
         triggers?.fire(scope: scope, key: key, change: change)
-    }
-}
-
-extension StateChange {
-    /// `{"old_value", "new_value", "errors"?}`, spliced from the stored bytes.
-    fileprivate func replyJSON(errors: [UpdateError]) -> RawJSON {
-        var text = ByteBuffer()
-        text.reserveCapacity((old?.count ?? 4) + (new?.count ?? 4) + 40)
-        text.writeStaticString("{\"old_value\":")
-        text.writeImmutableBuffer((old ?? .null).buffer)
-        text.writeStaticString(",\"new_value\":")
-        text.writeImmutableBuffer((new ?? .null).buffer)
-        if !errors.isEmpty {
-            text.writeStaticString(",\"errors\":")
-            text.writeImmutableBuffer(RawJSON(.array(errors.map(\.json))).buffer)
-        }
-        text.writeStaticString("}")
-        return RawJSON(validated: text)
     }
 }
 

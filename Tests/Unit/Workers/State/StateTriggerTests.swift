@@ -92,6 +92,32 @@ import Testing
         #expect(values == [3, 1, 2])
     }
 
+    /// What waits belongs to the registration that it was matched by.
+    @Test(arguments: [true, false])
+    func aTriggerThatIsReplacedOrGoneDropsWhatWaits(_ isReplaced: Bool) throws {
+        let state = StateHarness()
+        let triggers = StateTriggers(engine: state.engine)
+        let seen = state.record("test::seen")
+        let condition = state.record("test::condition")
+        condition.holdsReplies = true
+        let config = RawJSON(literal: #"{"condition_function_id":"test::condition"}"#)
+        let first = Trigger(id: "t1", type: "state", functionID: "test::seen", config: config)
+        try triggers.register(first, replacing: nil)
+        let change = StateChange(old: nil, new: RawJSON(literal: "1"))
+        for _ in 1...2 { triggers.fire(scope: "s", key: "k", change: change) }
+        if isReplaced {
+            let second = Trigger(id: "t1", type: "state", functionID: "test::seen", config: RawJSON(literal: "{}"))
+            try triggers.register(second, replacing: first)
+        } else {
+            triggers.unregister(first)
+        }
+        for reply in condition.held { reply(.success(nil)) }
+        #expect(seen.calls.isEmpty)
+        triggers.fire(scope: "s", key: "k", change: change)
+        #expect(condition.calls.count == 1)
+        #expect(seen.calls.count == (isReplaced ? 1 : 0))
+    }
+
     @Test func switchedOffTriggersDontFire() throws {
         let state = StateHarness(configuration: StateConfiguration(triggersEnabled: false))
         let seen = state.record("test::seen")

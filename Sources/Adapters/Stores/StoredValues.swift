@@ -7,12 +7,12 @@ extension RawJSON? {
     /// fails the update; it is never taken for an absent one.
     func applying(
         _ operations: [UpdateOperation]
-    ) throws(StateAdapterError) -> (value: RawJSON, errors: [UpdateError]) {
+    ) throws(AdapterError) -> (value: RawJSON, errors: [UpdateError]) {
         let current: JSON?
         do throws(JSONError) {
             current = try self?.parse(maximumDepth: JSONLimits.maximumStoredDepth)
         } catch {
-            throw StateAdapterError("stored value is not readable: \(error.description)")
+            throw AdapterError("stored value is not readable: \(error.description)")
         }
         let (value, errors) = UpdateOperation.apply(operations, to: current)
         return (RawJSON(value), errors)
