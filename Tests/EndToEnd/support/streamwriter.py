@@ -199,6 +199,10 @@ class Follower:
         assert self.next < len(self.expected), f"{what} came again, or was never written"
         self.next += 1
 
+    def skip_to_now(self) -> None:
+        """After a full sync: what was before is lost to the subscriber, which knows that."""
+        self.next = len(self.expected)
+
     def check_end(self) -> None:
         rest = [expected for expected in self.expected[self.next :] if expected.is_certain]
         assert not rest, f"{len(rest)} events never came; the first is {set(rest[0].ways)}"
