@@ -14,8 +14,8 @@ case .trigger(let call):
     output = RemoteEngine(call.engine).trigger(call)
 case .functionHelp(let call):
     output = RemoteEngine(call.engine).help(call)
-case .health(let engine):
-    output = RemoteEngine(engine).health()
+case .health(let engine, let isVerbose):
+    output = isVerbose ? RemoteEngine(engine).verboseHealth() : RemoteEngine(engine).health()
 case .finished(let finished):
     output = finished
 }

@@ -34,6 +34,11 @@ struct JSONArrayBuilder {
         text.writeBytes(bytes)
     }
 
+    mutating func append(string: String) {
+        separate()
+        text.writeJSONString(string)
+    }
+
     private mutating func separate() {
         if !isEmpty { text.writeStaticString(",") }
         isEmpty = false

@@ -16,7 +16,7 @@ public enum CommandHelp {
 
         Commands:
           trigger   Invoke one function on a running engine (alias: t)
-          health    Tell whether an engine serves: exit code 0 or 1
+          health    Tell whether an engine serves: exit code 0 or 1; --verbose shows its stores
           console   Open the web console (not shipped with this version)
           cloud     Manage hosted deployments (not shipped with this version)
           worker    Manage external workers (not shipped with this version)
@@ -58,7 +58,13 @@ public enum CommandHelp {
         Exits 0 when the engine at the address accepts a worker connection and answers, else 1 with the reason on
         standard error. Made for a container's health check.
 
+        With --verbose it also calls engine::health and prints how the stores are, one a line: mode (synced: on disk
+        before a write is acknowledged; memory: gone when the engine ends), position in the log, records on their way
+        to the disk, what the snapshot has, sizes, free space, time of a sync. The exit code is the same: a store that
+        is FULL or SATURATED shows in the text.
+
         Options:
+          -v, --verbose            Show the stores too
               --address <HOST>     Engine's host [default: localhost]
               --port <PORT>        Engine's worker port [default: 49134]
               --timeout-ms <MS>    Longest wait for the answer [default: 5000]

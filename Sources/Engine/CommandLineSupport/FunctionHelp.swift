@@ -66,7 +66,7 @@ public enum FunctionHelp {
                 (property.value["description"]?.string ?? "").cell,
             ])
         }
-        return table(rows)
+        return TextTable.render(rows, indent: "  ")
     }
 
     private static func type(_ property: JSON) -> String {
@@ -75,19 +75,6 @@ public enum FunctionHelp {
         case .array(let names)?: names.compactMap(\.string).joined(separator: "|")
         default: "any"
         }
-    }
-
-    private static func table(_ rows: [[String]]) -> String {
-        let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            var line = "  "
-            for column in 0..<3 {
-                line += row[column] + String(repeating: " ", count: widths[column] - row[column].count + 2)
-            }
-            line += row[3]
-            while line.last == " " { line.removeLast() }
-            return line + "\n"
-        }.joined()
     }
 }
 
@@ -98,7 +85,7 @@ extension String {
     }
 
     /// One line of a table.
-    fileprivate var cell: String {
+    var cell: String {
         let spaced = unicodeScalars.map { $0 == "\n" || $0 == "\t" || $0 == "\r" ? " " as Unicode.Scalar : $0 }
         return String(String.UnicodeScalarView(spaced.filter { !$0.isUnprintable }))
     }

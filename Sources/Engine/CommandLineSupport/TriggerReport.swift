@@ -39,14 +39,3 @@ public enum TriggerReport {
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 }
-
-/// What `iii health` prints.
-public enum HealthReport {
-    public static func serving(address: String, port: UInt16) -> CommandOutput {
-        .success("ok: the engine at \(address):\(port) serves\n")
-    }
-
-    public static func failing(address: String, port: UInt16, reason: String) -> CommandOutput {
-        .failure("the engine at \(address):\(port) doesn't serve: \(reason)")
-    }
-}

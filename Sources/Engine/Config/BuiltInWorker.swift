@@ -26,7 +26,7 @@ public struct BuiltInWorker: Sendable {
         BuiltInWorker("iii-worker-manager", mandatory: true),
         BuiltInWorker("iii-http", alias: "http", isDefault: true, ownsEntry: true),
         BuiltInWorker("iii-state", alias: "state", isDefault: true, ownsEntry: true),
-        BuiltInWorker("iii-stream", ownsEntry: true, isServed: false),
+        BuiltInWorker("iii-stream", isDefault: true, ownsEntry: true),
         BuiltInWorker("iii-pubsub", alias: "pubsub", ownsEntry: true, isServed: false),
         BuiltInWorker("iii-cron", alias: "cron", ownsEntry: true, isServed: false),
         BuiltInWorker("iii-queue", alias: "queue", ownsEntry: true, isServed: false),

@@ -10,6 +10,9 @@ public protocol Worker: AnyObject {
     /// One sentence for `engine::workers::list`.
     var summary: String { get }
 
+    /// Where it keeps data, for `engine::health`. Waits for no disk.
+    var stores: [StoreStatus] { get }
+
     /// Registers functions and trigger types; nothing listens yet. An error stops the boot.
     func initialize(_ engine: Engine) throws
 
@@ -24,6 +27,7 @@ public protocol Worker: AnyObject {
 }
 
 extension Worker {
+    public var stores: [StoreStatus] { [] }
     public func start(_ engine: Engine) -> EventLoopFuture<Void> { engine.loop.makeSucceededVoidFuture() }
     public func drain(_ engine: Engine, until deadline: NIODeadline) -> EventLoopFuture<Void> {
         engine.loop.makeSucceededVoidFuture()

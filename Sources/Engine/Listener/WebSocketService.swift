@@ -4,7 +4,7 @@ import NIOHTTP1
 /// What stands behind a WebSocket listener. Called on the engine's event loop.
 package protocol WebSocketService: AnyObject {
     /// Decides on a well-formed upgrade request; the socket waits for the answer.
-    func admit(_ head: HTTPRequestHead, from peer: SocketAddress?) -> EventLoopFuture<Handshake>
+    func admit(_ head: HTTPRequestHead, on channel: any Channel) -> EventLoopFuture<Handshake>
 
     /// The answer to a request that doesn't upgrade.
     func refusal(of head: HTTPRequestHead) -> Handshake.Refusal

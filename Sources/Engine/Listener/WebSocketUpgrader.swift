@@ -22,7 +22,7 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         handshake = NIOWebSocketServerUpgrader(
             shouldUpgrade: { channel, head in
                 let (service, refusal) = parts.value
-                return service.admit(head, from: channel.remoteAddress)
+                return service.admit(head, on: channel)
                     .assumeIsolated()
                     .map { refusal.headers(for: $0) }
                     .nonisolated()

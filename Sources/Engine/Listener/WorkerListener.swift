@@ -82,7 +82,7 @@ private final class WorkerSockets: WebSocketService {
         }
     }
 
-    func admit(_ head: HTTPRequestHead, from peer: SocketAddress?) -> EventLoopFuture<Handshake> {
+    func admit(_ head: HTTPRequestHead, on channel: any Channel) -> EventLoopFuture<Handshake> {
         let isKnown = Target(path: head.path) != nil
         return engine.loop.makeSucceededFuture(isKnown ? .accepted([:]) : .refused(refusal(of: head)))
     }

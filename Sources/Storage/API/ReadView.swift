@@ -10,6 +10,14 @@ public struct ReadView: ~Copyable {
         core.seenLSN = 0
     }
 
+    /// The last record that this view can see. Asking for it makes the read wait until everything up to there is durable:
+    /// every later change has a greater LSN.
+    public var position: LSN {
+        let last = core.nextLSN.rawValue - 1
+        core.saw(last)
+        return LSN(rawValue: last)
+    }
+
     /// nil: not there.
     public func get(_ table: TableID, key: Bytes) -> Bytes? {
         core.find(table, key)

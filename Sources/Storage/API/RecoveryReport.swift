@@ -12,6 +12,8 @@ public struct RecoveryReport: Sendable {
 
     /// Absolute path of the store's directory.
     public var path: String
+    /// Tells this store from others, also after a restart: 32 hexadecimal digits. A restored backup keeps it.
+    public var storeID: String
     public var condition: Condition
     /// How the end of the log was decided.
     public var row: RecoveryRow

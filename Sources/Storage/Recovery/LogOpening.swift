@@ -142,6 +142,7 @@ struct LogOpening<IO: StorageIO> {
         }
         let report = RecoveryReport(
             path: directory.root,
+            storeID: store.text,
             condition: recovered.condition,
             row: recovered.row,
             bytesOnDisk: recovered.files.reduce(0) { $0 + $1.bytes } + UInt64(spare.bytes)

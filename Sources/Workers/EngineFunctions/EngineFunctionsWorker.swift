@@ -1,7 +1,7 @@
 import Engine
 import NIOCore
 
-/// The in-process worker `iii-engine-functions`: discovery, worker metadata, and the two engine triggers
+/// The in-process worker `iii-engine-functions`: discovery, worker metadata, health, and the two engine triggers
 /// (engine-functions.md §3-§8). Mandatory; it has no configuration.
 public final class EngineFunctionsWorker: Worker {
     public let type = "iii-engine-functions"
@@ -21,6 +21,7 @@ public final class EngineFunctionsWorker: Worker {
         registerTriggerCommands(engine)
         registerWorkerQueries(engine)
         registerWorkerRegistration(engine)
+        registerHealth(engine)
 
         let functionsAvailable = FunctionsAvailable(engine: engine)
         let workersAvailable = WorkersAvailable(engine: engine)

@@ -116,7 +116,7 @@ extension DurableStoreConfiguration {
 
     /// Upstream ignores unknown names in this block; one that may be a misspelt key would leave the store unencrypted.
     static func checkNames(_ reader: ConfigReader) throws(ConfigurationError) -> [String] {
-        let known = ["store_method", "file_path", "save_interval_ms"] + ownFields
+        let known = ["store_method", "file_path", "save_interval_ms", "channel_size"] + ownFields
         let unknown = reader.unknownFields(besides: known)
         for field in unknown where field.contains("key") || field.contains("crypt") {
             throw reader.unknown(field, expected: known)

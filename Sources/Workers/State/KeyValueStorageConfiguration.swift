@@ -14,6 +14,8 @@ public struct KeyValueStorageConfiguration: Sendable {
     public var method: Method
     /// Accepted and superseded: nothing waits for an interval (storage.md).
     public var saveIntervalMilliseconds: Int64?
+    /// The `adapter` member as it came, for who stores it elsewhere; nil when there is none.
+    public private(set) var block: JSON?
     /// Names in the block that nobody knows: ignored, and worth a warning.
     public var ignoredFields: [String] = []
 
@@ -31,6 +33,7 @@ public struct KeyValueStorageConfiguration: Sendable {
         switch adapter.name {
         case "kv":
             try self.init(adapter.config)
+            block = reader.json("adapter")
         case "redis", "bridge":
             throw reader.rejected(
                 "adapter",

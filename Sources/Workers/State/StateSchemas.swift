@@ -30,7 +30,7 @@ enum StateSchemas {
         description: "Update a value in state with a list of operations",
         requestFormat: JSONSchema.document(
             "StateUpdateInput",
-            [scope, key, .required("ops", .array(of: operation), "Applied in order")] + WriteOptions.schema
+            [scope, key, .required("ops", .array(of: UpdateOperation.schema), "Applied in order")] + WriteOptions.schema
         ),
         responseFormat: JSONSchema.document(
             "StateUpdateResult",
@@ -61,15 +61,4 @@ enum StateSchemas {
         .optional("old_value", .any, "Value before, null if there was none"),
         .required("new_value", .any, "Value now"),
     ]
-
-    private static let operation = JSONSchema.object([
-        .required("type", .oneOf(["set", "merge", "increment", "decrement", "append", "remove"])),
-        .optional(
-            "path",
-            .anyOf([.string, .array(of: .string)]),
-            "Literal key, or keys from the root; empty is the root"
-        ),
-        .optional("value", .any, "For set, merge and append"),
-        .optional("by", .int64, "For increment and decrement"),
-    ])
 }

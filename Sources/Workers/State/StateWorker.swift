@@ -17,6 +17,8 @@ public final class StateWorker: Worker {
         self.adapter = adapter
     }
 
+    public var stores: [StoreStatus] { [adapter.status] }
+
     public func initialize(_ engine: Engine) {
         logger.info("Initializing StateWorker")
         let triggers = StateTriggers(engine: engine)
@@ -147,14 +149,5 @@ public final class StateWorker: Worker {
     private func notify(_ scope: String, _ key: String, _ change: EntryChange) {
         guard configuration.triggersEnabled else { return }
         triggers?.fire(scope: scope, key: key, change: change)
-    }
-}
-
-extension RawJSON {
-    /// Length of the compact text when it exceeds `limit`; white space doesn't count.
-    fileprivate func compactBytes(ifAbove limit: Int) -> Int? {
-        guard count > limit, let tree = try? parse() else { return nil }
-        let compact = RawJSON(tree).count
-        return compact > limit ? compact : nil
     }
 }

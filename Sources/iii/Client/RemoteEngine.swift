@@ -47,14 +47,31 @@ struct RemoteEngine {
         }
     }
 
-    private func invoke(_ function: String, data: JSON) throws -> InvocationOutcome {
+    func verboseHealth() -> CommandOutput {
+        do {
+            switch try invoke(HealthReport.function, data: [:], as: "iii-cli:health") {
+            case .success(let value):
+                return HealthReport.verbose(try value?.parse() ?? .null, address: address.host, port: address.port)
+            case .failure(let error):
+                return HealthReport.unreported(address: address.host, port: address.port, reason: "\(error)")
+            }
+        } catch {
+            return HealthReport.failing(address: address.host, port: address.port, reason: "\(error)")
+        }
+    }
+
+    private func invoke(
+        _ function: String,
+        data: JSON,
+        as name: String = "iii-cli:trigger"
+    ) throws -> InvocationOutcome {
         try EngineClient.invoke(
             function,
             data: RawJSON(data),
             host: address.host,
             port: Int(address.port),
             timeout: timeout,
-            clientName: "iii-cli:trigger",
+            clientName: name,
             on: loop
         ).wait()
     }

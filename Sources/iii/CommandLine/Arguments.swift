@@ -57,6 +57,9 @@ struct HealthArguments: ParsableArguments {
     var timeoutMilliseconds: UInt64 = 5000
 
     @Flag(name: [.short, .long])
+    var verbose = false
+
+    @Flag(name: [.short, .long])
     var help = false
 
     var engine: EngineAddress {

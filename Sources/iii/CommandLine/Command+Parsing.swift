@@ -71,7 +71,7 @@ extension Command {
         case .failure(let output): return .finished(output)
         case .success(let options):
             if options.help { return .finished(.success(CommandHelp.health)) }
-            return .health(options.engine)
+            return .health(options.engine, isVerbose: options.verbose)
         }
     }
 }

@@ -8,8 +8,8 @@ enum Command: Sendable {
     case trigger(TriggerCall)
     /// Print a function's parameters, as a running engine knows them.
     case functionHelp(FunctionHelpCall)
-    /// Ask whether an engine serves.
-    case health(EngineAddress)
+    /// Ask whether an engine serves, and how its stores are.
+    case health(EngineAddress, isVerbose: Bool)
     /// Nothing left to do but print and exit: help, version, bad arguments.
     case finished(CommandOutput)
 }

@@ -46,6 +46,8 @@ struct EngineAssembly {
             HTTPWorker(configuration: try entry.decode(HTTPConfiguration.init), group: group)
         case "iii-state":
             try makeState(entry, stores: stores)
+        case "iii-stream":
+            try makeStream(entry, stores: stores)
         case "iii-observability":
             warnOfExporters(entry)
         default:
@@ -82,19 +84,53 @@ struct EngineAssembly {
         for worker: String,
         stores: StoreRegistry
     ) throws -> any StateAdapter {
+        guard let store = try open(storage, for: worker, stores: stores) else { return InMemoryStateAdapter() }
+        return DurableStateAdapter(store: store, loop: loop)
+    }
+
+    /// nil: in memory.
+    private func open(
+        _ storage: KeyValueStorageConfiguration,
+        for worker: String,
+        stores: StoreRegistry
+    ) throws -> SharedStore? {
         for field in storage.ignoredFields {
             logger.warning("unknown field of the kv adapter is ignored", metadata: ["field": "\(field)"])
         }
         switch storage.method {
         case .inMemory:
             Logger(label: "iii::adapters::kv").warning("\(KeyValueStorageConfiguration.inMemoryWarning)")
-            return InMemoryStateAdapter()
+            return nil
         case .fileBased(let configuration):
             if storage.saveIntervalMilliseconds != nil {
                 logger.info("save_interval_ms is superseded: every acknowledged write is on disk already")
             }
-            return DurableStateAdapter(store: try stores.open(configuration, for: worker), loop: loop)
+            return try stores.open(configuration, for: worker)
         }
+    }
+
+    // MARK: Streams
+
+    private func makeStream(_ entry: WorkerEntry, stores: StoreRegistry) throws -> StreamWorker {
+        let configuration = try entry.decode(StreamConfiguration.init)
+        do {
+            let adapter = try streamAdapter(configuration, for: entry.name, stores: stores)
+            return StreamWorker(configuration: configuration, adapter: adapter, group: group)
+        } catch {
+            throw ConfigurationError.creating(entry.name, "\(error)")
+        }
+    }
+
+    private func streamAdapter(
+        _ configuration: StreamConfiguration,
+        for worker: String,
+        stores: StoreRegistry
+    ) throws -> any StreamAdapter {
+        guard let store = try open(configuration.storage, for: worker, stores: stores) else {
+            let name = String(UInt64.random(in: .min ... .max), radix: 16)
+            return InMemoryStreamAdapter(configuration: configuration, clock: .system, store: name)
+        }
+        return try DurableStreamAdapter(store: store, loop: loop, configuration: configuration, clock: .system)
     }
 
     func storageOptions() -> StorageOptions {

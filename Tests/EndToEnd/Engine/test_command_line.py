@@ -183,3 +183,33 @@ def test_health(iii):
     assert child.returncode == 0, child.stderr
     child = iii("health", port=free_port())
     assert child.returncode == 1 and child.stderr
+
+
+def test_health_verbose(iii, shared_engine, raw):
+    store = str(shared_engine.store.resolve())
+    raw().call("state::set", {"scope": "health", "key": "k", "value": 1})
+    child = iii("health", "--verbose")
+    assert (child.returncode, child.stderr) == (0, "")
+    first, status, blank, heads, line = child.stdout.splitlines()
+    assert first == iii("health").stdout.strip() and not blank
+    assert status.startswith("status: healthy, version ")
+    assert heads.split() == "workers mode position lag checkpoint log snapshot free sync state path".split()
+    assert line.split()[:2] == ["iii-state", "synced"] and line.endswith(f" ok     {store}")
+    child = iii("health", "--verbose", port=free_port())
+    assert child.returncode == 1 and "doesn't serve" in child.stderr and not child.stdout
+
+
+def test_health_function(iii, shared_engine, raw):
+    worker = raw()
+    worker.call("state::set", {"scope": "health", "key": "k", "value": 2})
+    health = json.loads(iii("trigger", "engine::health").stdout)
+    assert health["status"] == "healthy" and health["uptime_ms"] >= 0
+    (store,) = health["stores"]
+    assert (store["workers"], store["mode"]) == (["iii-state"], "synced")
+    assert store["path"] == str(shared_engine.store.resolve())
+    assert 0 < store["durable_lsn"] <= store["lsn"] and store["checkpoint_lsn"] <= store["durable_lsn"]
+    assert store["available_bytes"] > 0 and store["log_bytes"] > 0 and not store["low_space"]
+    # Hidden like the engine's other functions.
+    assert "engine::health" not in worker.function_ids("")
+    listed = worker.call("engine::functions::list", {"prefix": "engine::health", "include_internal": True})
+    assert [row["function_id"] for row in listed["functions"]] == ["engine::health"]

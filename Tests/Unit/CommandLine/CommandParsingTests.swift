@@ -138,10 +138,19 @@ struct CommandParsingTests {
 
     @Test("health")
     func health() throws {
-        guard case .health(let engine) = parse("health --address ::1 --port 5 --timeout-ms 7") else {
+        guard case .health(let engine, isVerbose: false) = parse("health --address ::1 --port 5 --timeout-ms 7") else {
             Issue.record("not health")
             return
         }
         #expect(engine == EngineAddress(host: "::1", port: 5, timeoutMilliseconds: 7))
+    }
+
+    @Test("health with its stores", arguments: ["health --verbose", "health -v", "health -v --port 49134"])
+    func verboseHealth(line: String) {
+        guard case .health(let engine, isVerbose: true) = parse(line) else {
+            Issue.record("not health --verbose")
+            return
+        }
+        #expect(engine == EngineAddress(timeoutMilliseconds: 5000))
     }
 }

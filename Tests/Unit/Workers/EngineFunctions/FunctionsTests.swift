@@ -186,7 +186,7 @@ struct FunctionsTests {
     // MARK: Own surface
 
     private static let own = [
-        "engine::functions::info", "engine::functions::list", "engine::register_trigger",
+        "engine::functions::info", "engine::functions::list", "engine::health", "engine::register_trigger",
         "engine::registered-triggers::info", "engine::registered-triggers::list", "engine::triggers::info",
         "engine::triggers::list", "engine::unregister_trigger", "engine::workers::info", "engine::workers::list",
         "engine::workers::register",

@@ -1,0 +1,241 @@
+import Engine
+import NIOCore
+import Storage
+import Workers
+
+/// Streams on a store: items, and the latest events for subscribers that come back. A write and its event are one
+/// transaction, and nobody is told before it is on disk.
+public final class DurableStreamAdapter: StreamAdapter {
+    let access: StoreAccess
+    let clock: EngineClock
+    let retention: StreamRetention
+    private let positions: StreamPositions
+    private let history: StreamHistory
+    /// Rows of events up to here have been removed.
+    private var trimmedFloor: UInt64
+    private var historyTask: StreamHistoryTask
+
+    public weak var sink: (any StreamEventSink)?
+    public let mode = StoreMode.synced
+    public var status: StoreStatus { access.shared.status }
+
+    /// Blocks until the events that are kept have been read.
+    public init(
+        store: SharedStore,
+        loop: any EventLoop,
+        configuration: StreamConfiguration,
+        clock: EngineClock
+    ) throws {
+        access = StoreAccess(store, loop: loop)
+        self.clock = clock
+        retention = configuration.retention
+        positions = StreamPositions(store: store.store.recovery.storeID)
+        (history, historyTask) = try StreamHistory.load(from: store.store, configuration.history)
+        trimmedFloor = history.floor
+    }
+
+    // MARK: Writes
+
+    public func set(
+        _ id: String,
+        in group: StreamGroup,
+        data: RawJSON,
+        completion: @escaping Completion<EntryChange>
+    ) {
+        let row = EntryRow.make(data, key: id)
+        write(completion) { transaction, draft in
+            let change = EntryChange(old: transaction.setItem(id, in: group, to: row), new: data)
+            draft.add(StreamEventBody(change), id, group, &transaction)
+            return change
+        } at: {
+            $0.at($1)
+        }
+    }
+
+    public func delete(_ id: String, in group: StreamGroup, completion: @escaping Completion<EntryChange>) {
+        write(completion) { transaction, draft in
+            let change = EntryChange(old: transaction.deleteItem(id, in: group), new: nil)
+            draft.add(StreamEventBody(change), id, group, &transaction)
+            return change
+        } at: {
+            $0.at($1)
+        }
+    }
+
+    public func update(
+        _ id: String,
+        in group: StreamGroup,
+        operations: [UpdateOperation],
+        completion: @escaping Completion<EntryUpdate>
+    ) {
+        write(completion) { transaction, draft in
+            let (value, errors) = try transaction.item(id, in: group).applying(operations)
+            let old = transaction.setItem(id, in: group, to: EntryRow.make(value, key: id))
+            let change = EntryChange(old: old, new: value)
+            draft.add(StreamEventBody(change), id, group, &transaction)
+            return EntryUpdate(change: change, errors: errors)
+        } at: {
+            EntryUpdate(change: $0.change.at($1), errors: $0.errors)
+        }
+    }
+
+    public func publish(
+        _ body: StreamEventBody,
+        id: String?,
+        in group: StreamGroup,
+        completion: @escaping Completion<UInt64?>
+    ) {
+        write(completion) { transaction, draft in
+            draft.add(body, id, group, &transaction)
+            return nil
+        } at: {
+            $1
+        }
+    }
+
+    /// One transaction with its events; when it is on disk they go out, then the caller is answered.
+    private func write<R: Sendable>(
+        _ completion: @escaping Completion<R>,
+        _ body: @escaping (inout Transaction, inout StreamEventDraft) throws -> R,
+        at lsn: @escaping (R, UInt64) -> R
+    ) {
+        let finish: (Result<((R, [StreamEvent]), lsn: UInt64), AdapterError>) -> Void = { result in
+            completion(
+                result.map { written in
+                    for event in written.0.1 { self.emit(event) }
+                    return lsn(written.0.0, written.lsn)
+                }
+            )
+        }
+        access.commit(finish) { transaction in
+            var draft = StreamEventDraft(timestamp: self.clock.unixMilliseconds(), isKept: self.history.isKept)
+            let result = try body(&transaction, &draft)
+            self.keepHistory(&transaction)
+            return (result, draft.events)
+        }
+    }
+
+    private func emit(_ event: StreamEvent) {
+        history.append(event, now: clock.unixMilliseconds())
+        sink?.fire(event)
+        sink?.deliver(event)
+    }
+
+    /// Removes the rows of events that can't be asked for any more: many at once, as one record.
+    private func keepHistory(_ transaction: inout Transaction) {
+        switch historyTask {
+        case .begin:
+            transaction.putHistoryFloor(trimmedFloor)
+        case .forget:
+            _ = transaction.delete(StreamRows.facts, key: StreamRows.historyFloor)
+            transaction.trim(StreamRows.events, from: [], upTo: Bytes(repeating: .max, count: 9))
+        case .nothing:
+            guard history.isKept, history.floor - trimmedFloor >= Self.trimDistance else { return }
+            let (from, upTo) = (Bytes(bigEndian: trimmedFloor), Bytes(bigEndian: history.floor + 1))
+            transaction.trim(StreamRows.events, from: from, upTo: upTo)
+            transaction.putHistoryFloor(history.floor)
+            trimmedFloor = history.floor
+        }
+        historyTask = .nothing
+    }
+
+    /// In positions: about a third as many events.
+    private static let trimDistance: UInt64 = 4096
+
+    // MARK: Reads
+
+    public func get(_ id: String, in group: StreamGroup, completion: @escaping Completion<RawJSON?>) {
+        access.read(completion) { $0.item(id, in: group) }
+    }
+
+    public func list(_ group: StreamGroup, completion: @escaping Completion<RawJSON>) {
+        access.read(completion) { $0.items(of: group).values }
+    }
+
+    public func listGroups(stream: String, completion: @escaping Completion<[String]>) {
+        access.read(completion) { view in
+            view.id(of: stream, in: StreamRows.streams).map { view.groupNames(under: $0) } ?? []
+        }
+    }
+
+    public func listAll(completion: @escaping Completion<[StreamListing]>) {
+        access.read(completion) { view in
+            var streams: [(id: UInt32, name: Name)] = []
+            view.scanNames(in: StreamRows.streams) { id, name in
+                streams.append((id, Name(name)))
+                return true
+            }
+            return streams.sorted { $0.name < $1.name }
+                .map { StreamListing(stream: $0.name.string, groups: view.groupNames(under: $0.id)) }
+        }
+    }
+
+    public func snapshot(of group: StreamGroup, id: String?, completion: @escaping Completion<StreamSnapshot>) {
+        access.read(completion) { view in
+            let position = view.position.rawValue
+            if let id { return StreamSnapshot(data: view.item(id, in: group), ids: nil, position: position) }
+            let items = view.items(of: group)
+            return StreamSnapshot(data: items.values, ids: items.ids, position: position)
+        }
+    }
+
+    // MARK: Positions
+
+    public func missed(since position: String, of group: StreamGroup, id: String?) -> StreamMissed {
+        history.missed(
+            since: position,
+            of: group,
+            id: id,
+            in: positions,
+            latest: access.store.durableLSN.rawValue,
+            now: clock.unixMilliseconds()
+        )
+    }
+
+    public var lastPosition: UInt64 { history.last }
+
+    public func text(of position: UInt64) -> String {
+        positions.text(of: position)
+    }
+
+    public func close() throws {
+        try access.shared.release()
+    }
+}
+
+extension Transaction {
+    fileprivate mutating func putHistoryFloor(_ floor: UInt64) {
+        put(StreamRows.facts, key: StreamRows.historyFloor, value: Bytes(bigEndian: floor))
+    }
+}
+
+/// The events of one transaction, each with a row of its own and the position of its record.
+struct StreamEventDraft {
+    let timestamp: Int64
+    let isKept: Bool
+    private(set) var events: [StreamEvent] = []
+
+    init(timestamp: Int64, isKept: Bool) {
+        self.timestamp = timestamp
+        self.isKept = isKept
+    }
+
+    mutating func add(
+        _ body: StreamEventBody?,
+        _ id: String?,
+        _ group: StreamGroup,
+        _ transaction: inout Transaction
+    ) {
+        guard let body else { return }
+        let position = transaction.nextLSN.rawValue
+        let event = StreamEvent(position: position, group: group, id: id, timestamp: timestamp, body)
+        events.append(event)
+        if isKept {
+            let text = Bytes(event.text.readableBytesView)
+            transaction.put(StreamRows.events, key: Bytes(bigEndian: position), value: text)
+        } else {
+            // The position has to be taken, and its record to be waited for.
+            transaction.note([])
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Engine
+import NIOCore
+import Storage
+import Workers
+
+/// What the first write has to do about the rows of events.
+enum StreamHistoryTask {
+    case nothing
+    /// Events are kept from here on.
+    case begin
+    /// They were kept once and aren't any more.
+    case forget
+}
+
+extension StreamHistory {
+    /// What the store has kept, as far as the limits still allow it.
+    ///
+    /// Blocks for the disk's reads. A row that is no event of ours ends the opening.
+    static func load(
+        from store: Store,
+        _ limits: StreamHistoryLimits
+    ) throws -> (StreamHistory, StreamHistoryTask) {
+        let floor: UInt64? = try store.read { $0.get(StreamRows.facts, key: StreamRows.historyFloor) }.wait()?.integer()
+        guard limits.isKept, let floor else {
+            let history = StreamHistory(limits: limits, floor: store.durableLSN.rawValue)
+            return (history, limits.isKept ? .begin : floor == nil ? .nothing : .forget)
+        }
+        let history = StreamHistory(limits: limits, floor: floor)
+        for row in try rows(of: store) {
+            guard let event = StoredStreamEvent(row.key, row.text) else {
+                throw StorageError(
+                    .writerBug,
+                    "a row of table \(StreamRows.events.rawValue) is no stream event. Keep the files and report it",
+                    path: store.recovery.path
+                )
+            }
+            history.append(event.event, now: event.timestamp)
+        }
+        return (history, .nothing)
+    }
+
+    private static func rows(of store: Store) throws -> [(key: Bytes, text: Bytes)] {
+        try store.read { view in
+            var rows: [(key: Bytes, text: Bytes)] = []
+            view.scan(StreamRows.events, from: nil, upTo: nil) { key, text in
+                rows.append((Bytes(key), Bytes(text)))
+                return true
+            }
+            return rows
+        }.wait()
+    }
+}
+
+/// An event as its row tells it: the message holds everything but the position, which is the key.
+private struct StoredStreamEvent {
+    let event: StreamEvent
+    let timestamp: Int64
+
+    init?(_ key: Bytes, _ text: Bytes) {
+        guard key.count == 8, let fields = StreamMessageFields(text), let stream = fields.stream,
+            let group = fields.group, let timestamp = fields.timestamp
+        else { return nil }
+        self.timestamp = timestamp
+        event = StreamEvent(
+            position: key.integer(),
+            group: StreamGroup(stream: stream, group: group),
+            id: fields.id,
+            text: ByteBuffer(bytes: text)
+        )
+    }
+}
+
+/// The members of a wrapper message, found without building a tree of its data.
+private struct StreamMessageFields {
+    private(set) var stream: String?
+    private(set) var group: String?
+    private(set) var id: String?
+    private(set) var timestamp: Int64?
+
+    init?(_ text: Bytes) {
+        let isObject = text.withUnsafeBytes { bytes in
+            do throws(JSONError) {
+                try JSONScanner.scanObject(bytes) { read($0, of: bytes) }
+                return true
+            } catch {
+                return false
+            }
+        }
+        guard isObject else { return nil }
+    }
+
+    private mutating func read(_ member: JSONMember, of bytes: UnsafeRawBufferPointer) {
+        let text = { JSONScanner.string(bytes, token: member.valueRange) }
+        if JSONScanner.key(bytes, of: member, is: "streamName") {
+            stream = text()
+        } else if JSONScanner.key(bytes, of: member, is: "groupId") {
+            group = text()
+        } else if JSONScanner.key(bytes, of: member, is: "id") {
+            id = member.kind == .string ? text() : nil
+        } else if JSONScanner.key(bytes, of: member, is: "timestamp") {
+            timestamp = Int64(String(decoding: bytes[member.valueRange], as: UTF8.self))
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import DequeModule
+import Engine
+import Workers
+
+/// The latest events of all groups together, for subscribers that come back: bounded by number, bytes and age.
+/// Confined to the event loop.
+final class StreamHistory {
+    private struct Entry {
+        let position: UInt64
+        let group: StreamGroup
+        let bytes: Int
+        let milliseconds: Int64
+    }
+
+    private let limits: StreamHistoryLimits
+    private var order: Deque<Entry> = []
+    private var groups: [StreamGroup: Deque<StreamEvent>] = [:]
+    private var bytes = 0
+    /// Events up to here may be gone.
+    private(set) var floor: UInt64
+    /// Of the latest event, kept or not.
+    private(set) var last: UInt64
+
+    init(limits: StreamHistoryLimits, floor: UInt64) {
+        self.limits = limits
+        self.floor = floor
+        last = floor
+    }
+
+    var count: Int { order.count }
+    var isKept: Bool { limits.isKept }
+
+    /// - Parameter now: Unix time, milliseconds.
+    func append(_ event: StreamEvent, now: Int64) {
+        precondition(event.position > last, "events come in order")
+        last = event.position
+        guard limits.isKept else {
+            floor = last
+            return
+        }
+        order.append(
+            Entry(position: event.position, group: event.group, bytes: event.text.readableBytes, milliseconds: now)
+        )
+        groups[event.group, default: []].append(event)
+        bytes += event.text.readableBytes
+        trim(now: now)
+    }
+
+    private func trim(now: Int64) {
+        while let first = order.first,
+            order.count > limits.events || bytes > limits.bytes || now - first.milliseconds > limits.ageMilliseconds
+        {
+            order.removeFirst()
+            bytes -= first.bytes
+            floor = first.position
+            groups[first.group]?.removeFirst()
+            if groups[first.group]?.isEmpty == true { groups[first.group] = nil }
+        }
+    }
+
+    /// Events of a group, or of one item, after a position; nil: some of them may be gone.
+    func events(after position: UInt64, of group: StreamGroup, id: String?, now: Int64) -> [StreamEvent]? {
+        trim(now: now)
+        guard position >= floor else { return nil }
+        guard let events = groups[group] else { return [] }
+        let start = events.partitioningIndex { $0.position > position }
+        guard let id else { return Array(events[start...]) }
+        return events[start...].filter { $0.id.map(Name.init) == Name(id) }
+    }
+}
+
+extension Deque {
+    /// The first index whose element satisfies a condition that all later ones satisfy too.
+    fileprivate func partitioningIndex(_ isBehind: (Element) -> Bool) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = (low + high) / 2
+            if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

@@ -1,0 +1,39 @@
+import Engine
+import Workers
+
+/// Positions as clients keep them: which store, and where in it. `7f3a09c1d2e4b586-1042`.
+struct StreamPositions {
+    private let prefix: String
+
+    /// - Parameter store: names the store for as long as its positions mean anything.
+    init(store: String) {
+        prefix = store + "-"
+    }
+
+    func text(of position: UInt64) -> String {
+        prefix + String(position)
+    }
+
+    /// nil: not one of this store's.
+    func position(_ text: String) -> UInt64? {
+        guard text.utf8.count <= prefix.utf8.count + 20, text.utf8.starts(with: prefix.utf8) else { return nil }
+        let digits = text.utf8.dropFirst(prefix.utf8.count)
+        guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return UInt64(Substring(digits))
+    }
+}
+
+extension StreamHistory {
+    /// - Parameter latest: no position beyond it has been given to anybody.
+    func missed(
+        since text: String,
+        of group: StreamGroup,
+        id: String?,
+        in positions: StreamPositions,
+        latest: UInt64,
+        now: Int64
+    ) -> StreamMissed {
+        guard let position = positions.position(text), position <= latest else { return .unknown }
+        return events(after: position, of: group, id: id, now: now).map { .events($0) } ?? .tooOld
+    }
+}
