@@ -13,7 +13,7 @@ from openings import Openings
 from oracle import STATE, Oracle, where_of
 from stream_work import address
 from subscribers import CONNECTIONS
-from support.engine import JSON_LOG, Engine, free_port
+from support.engine import JSON_LOG, Engine
 from support.rawsocket import RawWorker
 from values import BULK_SCOPE, GROUPS, SCOPE, STREAM, marks_of
 
@@ -31,30 +31,20 @@ FAILPOINT_EVERY = 5
 MARKED = {(group, item) for _, subscriptions in CONNECTIONS for group, item in subscriptions}
 # A marker that a subscriber didn't get went to a connection that was lost.
 MARKER_SECONDS = 0.5
-STREAM_BLOCK = """\
-  - name: iii-stream
-    config:
-      host: 127.0.0.1
-      port: {port}
-      adapter: {{name: kv, config: {{store_method: file_based, file_path: {path}}}}}
-"""
 
 
 class CrashTest:
     def __init__(self, directory: pathlib.Path, seed: int) -> None:
         self.chance = random.Random(seed)
         self.oracle = Oracle()
-        self.stream_port = free_port()
-        data = directory / "data"
-        block = STREAM_BLOCK.format(port=self.stream_port, path=data / "streams")
-        self.engine = Engine(directory, store=data / "state", extra=JSON_LOG + block)
+        self.engine = Engine(directory, store=directory / "data" / "state", stream="", extra=JSON_LOG)
         self.openings = Openings(self.engine)
         self.failpoints = Failpoints(self.engine, self.chance)
         self.kills = 0
         self.slowest_start = 0.0
         self.start_engine()
         self.loads = [self.load(version, f"load{number}") for number, version in enumerate(VERSIONS)]
-        seeds = str(self.stream_port), str(self.chance.randrange(1 << 32))
+        seeds = str(self.engine.stream_port), str(self.chance.randrange(1 << 32))
         subscribers = ("subscribers", "subscribers.py", *seeds)
         self.subscribers = Child(self.engine, self.oracle, SUBSCRIBERS_VERSION, *subscribers)
         self.writers = [
