@@ -5,8 +5,9 @@
 
 Real SDK workers in processes of their own write and read state and streams over WebSocket, this process writes through
 HTTP, and raw subscribers follow the streams. After each SIGKILL and restart the workers and subscribers reconnect by
-themselves, everything is read back, and `oracle.py` judges it. In every fifth round the engine is killed in the midst of
-a checkpoint (failpoints.py). Beside every tenth another one is killed while it imports an upstream volume (imports.py).
+themselves, everything is read back, and `oracle.py` judges it. In every fifth round the engine is killed in the midst
+of a checkpoint (failpoints.py). Beside every tenth another one is killed while it imports an upstream volume
+(imports.py).
 """
 
 from __future__ import annotations

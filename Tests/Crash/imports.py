@@ -203,6 +203,6 @@ class ImportTest:
     def summary(self) -> str:
         counts = self.counts
         return (
-            f"{counts['rounds']} imports with {counts['kills']} kills, {counts['kills during an import']} of them during "
-            f"the import; a whole start takes {self.whole_start:.2f} s"
+            f"{counts['rounds']} imports with {counts['kills']} kills, {counts['kills during an import']} of them "
+            f"during the import; a whole start takes {self.whole_start:.2f} s"
         )
