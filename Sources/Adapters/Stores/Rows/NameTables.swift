@@ -10,7 +10,7 @@ import Storage
 ///
 /// * A name of more than 400 bytes stands for itself by its first 368 bytes, its SHA-256 and one byte more, which no
 /// shorter name can equal: keys of a store have at most 500 bytes.
-struct NameTables {
+struct NameTables: Sendable {
     let ids: TableID
     let names: TableID
 
