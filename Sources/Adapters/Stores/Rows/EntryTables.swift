@@ -15,10 +15,6 @@ struct EntryTables: Sendable {
     let keys: TableID
     let entries: TableID
 
-    /// Entry ids on either side of a removed one, among which another is looked for first and second.
-    static let nearby: UInt64 = 32
-    static let around: UInt64 = 4096
-
     func keyKey(_ key: String, owner: Bytes) -> Bytes {
         var bytes = owner
         bytes.append(name: key)
@@ -82,35 +78,6 @@ extension RowReader where Self: ~Copyable {
         else { return nil }
         return EntryRow.value(row)
     }
-
-    func hasEntries(owner: Bytes, in tables: EntryTables) -> Bool {
-        edgeKey(tables.entries, prefix: owner, last: false) != nil
-    }
-
-    /// Same, looking around an entry that was removed just now.
-    ///
-    /// A scan passes over every entry removed since the last checkpoint one by one: emptying a large owner from its
-    /// front, each time looking from the front, would take quadratic time. The nearest entry is rarely far away.
-    func hasEntries(owner: Bytes, near id: UInt64, in tables: EntryTables) -> Bool {
-        hasEntries(owner: owner, in: tables, from: id, through: id.raised(by: EntryTables.nearby))
-            || hasEntries(owner: owner, in: tables, from: id.lowered(by: EntryTables.nearby), through: id)
-            || hasEntries(
-                owner: owner,
-                in: tables,
-                from: id.lowered(by: EntryTables.around),
-                through: id.raised(by: EntryTables.around)
-            ) || hasEntries(owner: owner, in: tables)
-    }
-
-    private func hasEntries(owner: Bytes, in tables: EntryTables, from first: UInt64, through last: UInt64) -> Bool {
-        var isFound = false
-        let end = last == .max ? owner.endOfPrefix : tables.entryKey(last + 1, owner: owner)
-        scan(tables.entries, from: tables.entryKey(first, owner: owner), upTo: end, reversed: false) { _, _ in
-            isFound = true
-            return false
-        }
-        return isFound
-    }
 }
 
 extension Transaction {
@@ -130,11 +97,6 @@ extension Transaction {
         return nil
     }
 
-    /// Removes an entry and returns it.
-    mutating func deleteEntry(_ key: String, owner: Bytes, in tables: EntryTables) -> RawJSON? {
-        removeEntry(key, owner: owner, in: tables)?.value
-    }
-
     /// Removes an entry; `wasLast`: the owner has none any more.
     mutating func removeEntry(
         _ key: String,
@@ -147,17 +109,6 @@ extension Transaction {
         guard let old = get(tables.entries, key: entryKey) else { return nil }
         _ = delete(tables.keys, key: keyKey)
         _ = delete(tables.entries, key: entryKey)
-        return (EntryRow.value(old), !hasEntries(owner: owner, near: id, in: tables))
-    }
-}
-
-extension UInt64 {
-    fileprivate func raised(by distance: UInt64) -> UInt64 {
-        let (sum, isTooLarge) = addingReportingOverflow(distance)
-        return isTooLarge ? .max : sum
-    }
-
-    fileprivate func lowered(by distance: UInt64) -> UInt64 {
-        self > distance ? self - distance : 0
+        return (EntryRow.value(old), !hasRows(tables.entries, prefix: owner, near: id))
     }
 }

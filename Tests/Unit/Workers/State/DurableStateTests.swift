@@ -107,7 +107,7 @@ import Testing
     }
 
     /// A scope is gone with its last key and no sooner, whatever lies between that key and those deleted before it: the
-    /// store looks near the deleted one first (`EntryTables.nearby`, `around`).
+    /// store looks near the deleted one first (`Neighbourhood`).
     @Test(arguments: [1, 2, 33, 34, 70, 4300])
     func aScopeGoesWithItsLastKey(keys: Int) throws {
         let directory = try TemporaryDirectory()
