@@ -116,7 +116,7 @@ import Testing
                 let calls = numbers.map { (function, #"{"scope":"s","key":"\#($0)","value":1}"#) }
                 for case .failure(let error) in try state.callAll(calls) { throw error }
             }
-            for order in ["forwards", "backwards", "ends last"] {
+            for order in keys > 1000 ? ["ends last"] : ["forwards", "backwards", "ends last"] {
                 try call("state::set", 0..<keys)
                 switch order {
                 case "forwards": try call("state::delete", 0..<(keys - 1))
