@@ -43,6 +43,13 @@ install_python() {
     fi
 }
 
+# The browser of the example pages' tests. III_CHROMIUM names one that is installed elsewhere.
+install_browser() {
+    if [[ -z ${III_CHROMIUM:-} ]] && ! command -v chromium >/dev/null; then
+        install_packages chromium
+    fi
+}
+
 # build_release ROOT: builds the one static binary, and sets `binary` to its path.
 build_release() {
     step "Building the engine (release)"

@@ -94,6 +94,7 @@ struct EngineAssembly {
         stores: StoreRegistry
     ) throws -> any StateAdapter {
         guard let store = try open(storage, for: worker, stores: stores) else { return InMemoryStateAdapter() }
+        try store.adoptUpstreamVolume(.state, for: worker)
         return DurableStateAdapter(store: store, loop: loop)
     }
 
@@ -139,6 +140,7 @@ struct EngineAssembly {
             let name = String(UInt64.random(in: .min ... .max), radix: 16)
             return InMemoryStreamAdapter(configuration: configuration, clock: .system, store: name)
         }
+        try store.adoptUpstreamVolume(.stream, for: worker)
         return try DurableStreamAdapter(store: store, loop: loop, configuration: configuration, clock: .system)
     }
 

@@ -46,9 +46,16 @@ def config_text(
     manager: str = "",
     state: str = "",
     kv: str = "",
+    stream_port: int | None = None,
+    stream: str | None = None,
+    stream_kv: str = "store_method: file_based\nfile_path: ./data/streams",
     extra: str = "",
 ) -> str:
-    """A config.yaml. `http`, `manager`, `state` and `kv` (state's adapter) are further `key: value` lines of those blocks."""
+    """A config.yaml.
+
+    `http`, `manager`, `state`, `kv` (state's adapter) and `stream` are further `key: value` lines of those blocks.
+    There is a stream worker when `stream` is given, even empty; `stream_kv` are all lines of its adapter.
+    """
 
     def block(name: str, lines: str) -> str:
         return f"  - name: {name}\n    config:\n" + textwrap.indent(textwrap.dedent(lines).strip("\n"), " " * 6) + "\n"
@@ -62,6 +69,9 @@ def config_text(
         adapter += textwrap.indent(textwrap.dedent(kv).strip("\n") + "\n", " " * 4) if kv else ""
         text += block("iii-state", adapter + state)
         text += "  - name: iii-pubsub\n"
+    if stream is not None:
+        adapter = f"adapter:\n  name: kv\n  config:\n{textwrap.indent(textwrap.dedent(stream_kv).strip(), ' ' * 4)}\n"
+        text += block("iii-stream", f"host: 127.0.0.1\nport: {stream_port}\n{adapter}{stream}")
     return text + extra
 
 
@@ -84,6 +94,9 @@ class Engine:
         self.directory = directory
         self.worker_port = free_port()
         self.http_port = free_port()
+        self.stream_port = free_port()
+        # What `start` waits for.
+        self.ports = [self.worker_port, self.http_port] + [self.stream_port] * ("stream" in blocks)
         self.store = store or directory / "data" / "store"
         self.config = directory / "config.yaml"
         self.log_file = directory / "engine.log"
@@ -91,7 +104,8 @@ class Engine:
         self.user = user
         self.process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(text or config_text(self.worker_port, self.http_port, self.store, **blocks))
+        ports = {"worker_port": self.worker_port, "http_port": self.http_port, "stream_port": self.stream_port}
+        self.config.write_text(text or config_text(store=self.store, **ports, **blocks))
 
     @property
     def url(self) -> str:
@@ -123,7 +137,7 @@ class Engine:
 
     def start(self) -> "Engine":
         process = self.spawn()
-        self.wait_for(lambda: accepts_connections(self.worker_port) and accepts_connections(self.http_port), process)
+        self.wait_for(lambda: all(map(accepts_connections, self.ports)), process)
         return self
 
     def wait_for(self, condition, process: subprocess.Popen[bytes]) -> None:
