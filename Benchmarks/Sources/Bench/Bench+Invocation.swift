@@ -34,7 +34,7 @@ extension Bench {
     }
 
     func latency() throws -> [Row] {
-        let (pairs, cpu) = try invocations(inFlight: 1) { $0.latency(percentile: 0.5) / 1000 }
+        let (pairs, cpu) = try invocations(inFlight: 1) { $0.latency(percentile: 0.5) }
         let loopback = try MachineLimits.loopbackMicroseconds(roundTrips: 20_000)
         return [
             .ratio(

@@ -60,10 +60,30 @@ struct Bench: Sendable {
         extent: LoadExtent,
         seed: UInt64 = 1
     ) throws -> LoadResult {
+        try load(
+            port: port,
+            templates: [template],
+            inFlight: inFlight,
+            connections: connections,
+            extent: extent,
+            seed: seed
+        )
+    }
+
+    /// - Parameter templates: the frames of the connections, which take turns in taking one.
+    func load(
+        port: Int,
+        templates: [FrameTemplate],
+        inFlight: Int,
+        connections: Int,
+        extent: LoadExtent,
+        seed: UInt64
+    ) throws -> LoadResult {
         var promises: [EventLoopPromise<LoadResult>] = []
         for connection in 0..<connections {
             let result = group.next().makePromise(of: LoadResult.self)
             promises.append(result)
+            let template = templates[connection % templates.count]
             connect(port: port, target: "/?role=caller") {
                 Caller(
                     template: template,
@@ -82,9 +102,8 @@ struct Bench: Sendable {
             total.completed += one.completed
             total.total += one.total
             total.windowNanoseconds = max(total.windowNanoseconds, one.windowNanoseconds)
-            total.latencyNanoseconds += one.latencyNanoseconds
+            total.latencies.add(one.latencies)
         }
-        total.latencyNanoseconds.sort()
         return total
     }
 

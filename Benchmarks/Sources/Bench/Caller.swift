@@ -8,14 +8,12 @@ struct LoadResult: Sendable {
     /// Those outside the window too.
     var total = 0
     var windowNanoseconds = 0
-    /// Of each invocation answered in the window; sorted.
-    var latencyNanoseconds: [Int] = []
+    /// Of each invocation answered in the window.
+    let latencies = Histogram()
 
     var perSecond: Double { Double(completed) * 1e9 / Double(max(1, windowNanoseconds)) }
-    func latency(percentile: Double) -> Double {
-        guard !latencyNanoseconds.isEmpty else { return 0 }
-        return Double(latencyNanoseconds[Int(Double(latencyNanoseconds.count - 1) * percentile)])
-    }
+    /// In microseconds.
+    func latency(percentile: Double) -> Double { latencies.microseconds(percentile: percentile) }
 }
 
 /// How long a closed loop runs.
@@ -83,7 +81,7 @@ struct Caller: WorkerRole {
         measured.total += 1
         if now >= windowStart, now < windowEnd {
             measured.completed += 1
-            measured.latencyNanoseconds.append(now - started[number % Self.ringSize])
+            measured.latencies.record(now - started[number % Self.ringSize])
         }
         if mayStart(now) { start(now, output: &output) }
         if underWay == 0 { finish(at: now) }
@@ -111,7 +109,6 @@ struct Caller: WorkerRole {
         guard !isFinished else { return }
         isFinished = true
         measured.windowNanoseconds = min(now, windowEnd) - windowStart
-        measured.latencyNanoseconds.sort()
         result.succeed(measured)
     }
 

@@ -3,15 +3,24 @@ import NIOCore
 /// A masked `invokefunction` message, ready but for its invocation id's last twelve digits and, for `state::set`, the
 /// digits of its key: one invocation costs the generator a copy and a few patched bytes.
 struct FrameTemplate: Sendable {
-    /// How many keys `state::set` and redis-benchmark write to, at random.
+    /// How many keys the figures of state and redis-benchmark use, at random.
     static let keySpace = 100_000
+
+    /// Which key an invocation gets.
+    enum Keys: Sendable {
+        case random(below: Int)
+        /// From the first on, one after the other.
+        case consecutive(from: Int)
+    }
 
     private let bytes: ByteBuffer
     private let idOffset: Int
     private let keyOffset: Int?
+    private let keys: Keys
 
     /// - Parameter dataJSON: the payload; a run of twelve `#` in it is the place of a random key.
-    init(functionID: String, dataJSON: String) {
+    init(functionID: String, dataJSON: String, keys: Keys = .random(below: keySpace)) {
+        self.keys = keys
         let head = "{\"type\":\"invokefunction\",\"invocation_id\":\"00000000-0000-4000-8000-"
         let text = head + "000000000000\",\"function_id\":\"\(functionID)\",\"data\":" + dataJSON + "}"
         let message = Array(text.utf8)
@@ -30,15 +39,32 @@ struct FrameTemplate: Sendable {
 
     private let payloadStart: Int
 
+    private init(bytes: ByteBuffer, idOffset: Int, keyOffset: Int?, keys: Keys, payloadStart: Int) {
+        self.bytes = bytes
+        self.idOffset = idOffset
+        self.keyOffset = keyOffset
+        self.keys = keys
+        self.payloadStart = payloadStart
+    }
+
     var byteCount: Int { bytes.readableBytes }
 
-    /// Appends the frame of invocation `number` with a key below `keySpace` drawn from `random`.
+    /// The same frames with other keys.
+    func with(_ keys: Keys) -> FrameTemplate {
+        FrameTemplate(bytes: bytes, idOffset: idOffset, keyOffset: keyOffset, keys: keys, payloadStart: payloadStart)
+    }
+
+    /// Appends the frame of invocation `number`; `random` draws its key.
     func write(number: Int, random: inout SplitMix, to output: inout ByteBuffer) {
         let start = output.writerIndex
         output.writeImmutableBuffer(bytes)
         patch(number, radix: 16, at: idOffset, frameStart: start, in: &output)
         if let keyOffset {
-            let key = Int(random.next() % UInt64(Self.keySpace))
+            let key =
+                switch keys {
+                case .random(let limit): Int(random.next() % UInt64(limit))
+                case .consecutive(let first): first + number
+                }
             patch(key, radix: 10, at: keyOffset, frameStart: start, in: &output)
         }
     }

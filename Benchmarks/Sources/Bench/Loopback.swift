@@ -79,6 +79,16 @@ enum Loopback {
         throw BenchError("\(child.name) doesn't listen on port \(port) after \(readinessDeadlineMilliseconds) ms")
     }
 
+    /// Writes all of it to a blocking socket.
+    static func send(_ bytes: [UInt8], _ descriptor: Int32) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 || errno == EINTR else { throw BenchError("can't send: errno \(errno)") }
+            sent += max(0, count)
+        }
+    }
+
     /// The response to `POST path` with a JSON body, as text.
     static func post(_ path: String, _ body: String, port: Int) throws -> String {
         let descriptor = try connected(to: port)
@@ -86,10 +96,7 @@ enum Loopback {
         let request =
             "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\n"
             + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
-        let bytes = Array(request.utf8)
-        guard write(descriptor, bytes, bytes.count) == bytes.count else {
-            throw BenchError("POST \(path): short write")
-        }
+        try send(Array(request.utf8), descriptor)
         var response: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while case let count = read(descriptor, &chunk, chunk.count), count > 0 { response += chunk[..<count] }

@@ -55,6 +55,13 @@ public final class DurableStateAdapter: StateAdapter {
         }
     }
 
+    public func page(scope: String, _ request: EntryPageRequest, completion: @escaping Completion<EntryPage>) {
+        access.read(completion) { view in
+            guard let owner = view.scope(scope) else { return EntryPage() }
+            return view.page(request, owner: owner, in: StateRows.entries)
+        }
+    }
+
     public func listGroups(completion: @escaping Completion<[String]>) {
         access.read(completion) { view in
             var names: [Name] = []

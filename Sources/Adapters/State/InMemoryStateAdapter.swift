@@ -51,6 +51,19 @@ public final class InMemoryStateAdapter: StateAdapter {
         completion(.success(array.finish()))
     }
 
+    public func page(scope: String, _ request: EntryPageRequest, completion: @escaping Completion<EntryPage>) {
+        let entries = scopes[Name(scope)] ?? [:]
+        var selection = EntryPageSelection(request)
+        for name in entries.keys { selection.offer(name) }
+        var builder = EntryPageBuilder(request)
+        for (position, name) in selection.finish() {
+            let value = request.wantsValues ? entries[name] : nil
+            let bytes = name.string.utf8.count + (value?.count ?? 0)
+            guard builder.add(position, key: name.string, value: value, bytes: bytes) else { break }
+        }
+        completion(.success(builder.page))
+    }
+
     public func listGroups(completion: @escaping Completion<[String]>) {
         completion(.success(scopes.keys.sorted().map(\.string)))
     }

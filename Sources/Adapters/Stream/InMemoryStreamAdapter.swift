@@ -125,7 +125,9 @@ public final class InMemoryStreamAdapter: StreamAdapter {
 
     private func values(of group: StreamGroup) -> RawJSON {
         var array = JSONArrayBuilder()
-        for value in groups[group]?.values ?? [:].values { array.append(value) }
+        if let values = groups[group]?.values {
+            for value in values { array.append(value) }
+        }
         return array.finish()
     }
 

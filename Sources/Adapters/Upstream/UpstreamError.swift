@@ -26,6 +26,13 @@ public struct UpstreamError: Error, Sendable, CustomStringConvertible {
         public static let unreadableUpstream = Code(description: "unreadableUpstream")
         /// An index beyond `UpstreamArchive.maximumTextBytes`.
         public static let tooLarge = Code(description: "tooLarge")
+        /// Files that can't be read, or have names that upstream reads and doesn't write: taking the others only would
+        /// lose them without a word.
+        public static let damagedFiles = Code(description: "damagedFiles")
+        /// The disk has less room than the volume's content needs.
+        public static let lowSpace = Code(description: "lowSpace")
+        /// The volume changed while it was read.
+        public static let changed = Code(description: "changed")
         /// What was read back isn't what was written.
         public static let verificationFailed = Code(description: "verificationFailed")
     }

@@ -90,6 +90,14 @@ enum UpstreamFiles {
         return done
     }
 
+    /// For this user, on the file system of a directory.
+    static func freeBytes(_ directory: String) throws(UpstreamError) -> Int {
+        var facts = statvfs()
+        guard statvfs(directory, &facts) == 0 else { throw .failed("statvfs", directory, next: "Check the disk") }
+        let (bytes, overflow) = UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize))
+        return overflow ? Int.max : Int(clamping: bytes)
+    }
+
     // MARK: Writing
 
     /// A file that appears completely or not at all, and stays: temporary name, sync, rename, sync of the directory.

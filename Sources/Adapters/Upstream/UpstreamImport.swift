@@ -1,123 +1,100 @@
 import Storage
 
-/// Takes the state of an upstream volume into a store, and compares the result with the files.
+/// Takes an upstream volume into a store, and compares the result with the files.
 ///
 /// One file at a time is in memory. The volume is only read.
 public struct UpstreamImport {
-    /// What one pass over a volume came to.
-    public struct Result {
-        public var totals = UpstreamTotals()
-        /// Scopes and entries that were taken, in files that were sound.
-        public var scopes = 0
-        public var entries = 0
-        /// Of streams: not taken.
-        public var streams: [(index: String, entries: Int)] = []
-        public var damaged: [UpstreamDamage] = []
-        /// Entries that were salvaged from damaged files; part of `entries`.
-        public var salvagedEntries = 0
-        /// Names of indexes with equal keys, and how many.
-        public var duplicates: [(index: String, count: Int)] = []
-    }
-
     public let volume: UpstreamVolume
+    /// What is taken; files whose names say that they are of another kind aren't opened.
+    public let kinds: [ContentKind]
     /// Take what can be read of damaged files too.
     public let takesSalvage: Bool
+    public let files: [UpstreamFile]
+    /// Of all files together.
+    public let bytes: Int
 
-    public init(volume: UpstreamVolume, takesSalvage: Bool) {
+    public init(volume: UpstreamVolume, kinds: [ContentKind] = ContentKind.allCases, takesSalvage: Bool) {
         self.volume = volume
+        self.kinds = kinds
         self.takesSalvage = takesSalvage
+        files = volume.files.filter { kinds.contains(UpstreamOwner.kind(ofName: $0.index)) }
+        bytes = files.reduce(0) { $0 + $1.bytes }
     }
 
-    /// Writes into a store without state; on disk when it returns.
+    /// Reads all files and takes nothing.
     ///
-    /// - Parameter progress: gets the bytes of the files done.
-    public func run(into store: Store, progress: (Int) -> Void = { _ in }) throws -> Result {
-        var result = Result()
-        var target = try StateImport(store: store)
-        var done = 0
-        result.totals = try volume.readEach { reading in
-            note(reading, &result)
-            if let index = taken(reading) {
-                try target.add(scope: index.name, index.lazy.map { (key: $0.key, value: $0.value) })
-                result.scopes += index.isEmpty ? 0 : 1
-                result.entries += index.count
-            }
-            done += reading.fileBytes
-            progress(done)
-        }
-        try target.finish()
-        return result
+    /// - Parameter progress: gets the bytes of the files done; what it throws ends it.
+    public func survey(progress: (Int) throws -> Void = { _ in }) throws -> UpstreamImportResult {
+        try readEach(progress) { _, _, _ in }
     }
 
-    /// Reads the volume again and compares every entry, in order, with the store's.
+    /// Writes into a store without content of these kinds; on disk when it returns.
+    ///
+    /// - Parameter progress: same, also before each transaction.
+    public func run(
+        into store: Store,
+        progress: (Int) throws -> Void = { _ in }
+    ) throws -> UpstreamImportResult {
+        try withoutActuallyEscaping(progress) { progress in
+            var done = 0
+            var targets: [ContentKind: ContentImport] = [:]
+            for kind in kinds { targets[kind] = try ContentImport(store: store, kind) { try progress(done) } }
+            let result = try readEach({ done = $0 }) { kind, path, index in
+                try targets[kind]?.add(path, index.lazy.map { (key: $0.key, value: $0.value) })
+            }
+            for kind in kinds { try targets[kind]?.finish() }
+            try progress(done)
+            return result
+        }
+    }
+
+    /// Reads the volume again and compares it with the store: each entry is looked up by its names, stands at its place
+    /// and has its value; and the store has nothing else of these kinds.
     ///
     /// - Throws: `.verificationFailed` at the first difference.
-    public func verify(_ content: StateContent, progress: (Int) -> Void = { _ in }) throws {
-        var expected = volume.files.makeIterator()
-        var index: UpstreamIndex?
-        var position = 0
+    public func verify(_ store: Store, progress: (Int) throws -> Void = { _ in }) throws {
+        var checks: [ContentKind: ContentCheck] = [:]
+        for kind in kinds { checks[kind] = ContentCheck(store: store, layout: kind.layout) }
+        do {
+            _ = try readEach(progress) { kind, path, index in try checks[kind]?.compare(path, index) }
+            for kind in kinds { try checks[kind]?.finish() }
+        } catch let error as ContentDifference {
+            let message = "\(error.text). Keep both sides and report this"
+            throw UpstreamError(.verificationFailed, message, path: volume.path)
+        }
+    }
+
+    private func readEach(
+        _ progress: (Int) throws -> Void,
+        _ take: (ContentKind, _ path: [String], UpstreamIndex) throws -> Void
+    ) throws -> UpstreamImportResult {
+        var result = UpstreamImportResult()
         var done = 0
-        func next() -> UpstreamIndex? {
-            while let file = expected.next() {
-                done += file.bytes
-                progress(done)
-                if let index = taken(volume.read(file)), !index.isEmpty { return index }
+        for file in files {
+            let reading = volume.read(file)
+            result.note(reading)
+            if let index = reading.index(salvaged: takesSalvage) {
+                let owner = UpstreamOwner(index)
+                result.note(index, of: owner, isSalvage: reading.isDamaged)
+                if let kind = owner.kind { try take(kind, kind.path(ofIndex: index.name), index) }
             }
-            return nil
+            done += file.bytes
+            try progress(done)
         }
-        try content.entries { entry in
-            if index == nil || position == index?.count {
-                index = next()
-                position = 0
-            }
-            guard let index, index.name == entry.scope else {
-                throw difference("the store has the scope \(entry.scope.debugDescription) where the volume has none")
-            }
-            let file = index[position]
-            guard file.key.utf8.elementsEqual(entry.key.utf8), file.value.elementsEqual(entry.value) else {
-                throw difference(
-                    "entry \(position) of \(index.name.debugDescription) is \(entry.key.debugDescription) in the store, \(file.key.debugDescription) in the file, or its value differs"
-                )
-            }
-            position += 1
-        }
-        guard position == index?.count ?? 0, next() == nil else {
-            throw difference("the store ends before the volume does")
-        }
-    }
-
-    private func difference(_ text: String) -> UpstreamError {
-        UpstreamError(.verificationFailed, "\(text). Keep both sides and report this", path: volume.path)
-    }
-
-    /// What of a file goes into the store; nil: nothing.
-    private func taken(_ reading: UpstreamReading) -> UpstreamIndex? {
-        let index: UpstreamIndex? =
-            switch reading {
-            case .sound(let index): index
-            case .damaged(let damage): takesSalvage ? damage.salvage?.index : nil
-            }
-        guard let index, UpstreamStreamName(index: index.name) == nil else { return nil }
-        return index
-    }
-
-    private func note(_ reading: UpstreamReading, _ result: inout Result) {
-        switch reading {
-        case .sound(let index):
-            if UpstreamStreamName(index: index.name) != nil { result.streams.append((index.name, index.count)) }
-            if index.duplicates.count > 0 { result.duplicates.append((index.name, index.duplicates.count)) }
-        case .damaged(let damage):
-            result.damaged.append(damage)
-            if let index = taken(reading) { result.salvagedEntries += index.count }
-        }
+        return result
     }
 }
 
 extension UpstreamReading {
-    fileprivate var fileBytes: Int {
+    fileprivate var isDamaged: Bool {
+        if case .damaged = self { true } else { false }
+    }
+
+    /// Nil: nothing of it is taken.
+    fileprivate func index(salvaged: Bool) -> UpstreamIndex? {
         switch self {
-        case .sound(let index): index.fileBytes
-        case .damaged(let damage): damage.file.bytes
+        case .sound(let index): index
+        case .damaged(let damage): salvaged ? damage.salvage?.index : nil
         }
     }
 }

@@ -23,6 +23,8 @@ public struct UpstreamIndex: Sendable {
     public var fileBytes: Int { bytes.count }
     /// Of all values together.
     public var valueBytes: Int { members.reduce(0) { $0 + $1.value.count } }
+    /// Key and value as they stand in the file; nil: there are no entries.
+    public var largestEntryBytes: Int? { members.lazy.map(\.textBytes).max() }
 }
 
 public struct UpstreamEntry: Sendable {

@@ -19,6 +19,9 @@ struct UpstreamMember: Sendable {
 
     var value: Range<Int> { Int(valueStart)..<Int(valueEnd & ~Self.escapes) }
 
+    /// Key, not decoded, and value.
+    var textBytes: Int { Int(keyEnd - keyStart) + value.count }
+
     mutating func takeValue(of other: UpstreamMember) {
         valueStart = other.valueStart
         valueEnd = other.valueEnd & ~Self.escapes | valueEnd & Self.escapes

@@ -23,7 +23,8 @@ public struct UpstreamVolume: Sendable {
             switch Self.judge(name, in: path) {
             case .file(let file): files.append(file)
             case .leftover: leftovers.append(name)
-            case .unknown(let reason): unknown.append(UpstreamUnknownName(name: name, reason: reason))
+            case .unknown(let reason, let mayBeIndex):
+                unknown.append(UpstreamUnknownName(name: name, reason: reason, mayBeIndex: mayBeIndex))
             }
         }
         self.files = files
@@ -34,17 +35,17 @@ public struct UpstreamVolume: Sendable {
     private enum Verdict {
         case file(UpstreamFile)
         case leftover
-        case unknown(String)
+        case unknown(String, mayBeIndex: Bool)
     }
 
     private static func judge(_ name: String, in directory: String) -> Verdict {
         do throws(UpstreamError) {
             switch try UpstreamFiles.kind(directory + "/" + name) {
             case .file(let bytes): return judge(name, bytes: bytes)
-            case .other(let kind): return .unknown(kind)
+            case .other(let kind): return .unknown(kind, mayBeIndex: false)
             }
         } catch {
-            return .unknown(error.message)
+            return .unknown(error.message, mayBeIndex: hasIndexSuffix(name))
         }
     }
 
@@ -53,8 +54,12 @@ public struct UpstreamVolume: Sendable {
         do throws(UpstreamNameError) {
             return .file(UpstreamFile(name: name, index: try UpstreamIndexName.decode(name), bytes: bytes))
         } catch {
-            return .unknown("\(error)")
+            return .unknown("\(error)", mayBeIndex: hasIndexSuffix(name))
         }
+    }
+
+    private static func hasIndexSuffix(_ name: String) -> Bool {
+        name.utf8.reversed().starts(with: UpstreamIndexName.suffix.utf8.reversed())
     }
 }
 
@@ -73,6 +78,8 @@ public struct UpstreamFile: Sendable, Hashable {
 public struct UpstreamUnknownName: Sendable, Hashable, CustomStringConvertible {
     public let name: String
     public let reason: String
+    /// A file that ends in `.bin`: upstream reads some such names that it would not write (`a:b.bin`).
+    public var mayBeIndex = false
 
     public var description: String { "\(name): \(reason)" }
 }

@@ -27,7 +27,7 @@ public struct BuiltInWorker: Sendable {
         BuiltInWorker("iii-http", alias: "http", isDefault: true, ownsEntry: true),
         BuiltInWorker("iii-state", alias: "state", isDefault: true, ownsEntry: true),
         BuiltInWorker("iii-stream", isDefault: true, ownsEntry: true),
-        BuiltInWorker("iii-pubsub", alias: "pubsub", ownsEntry: true, isServed: false),
+        BuiltInWorker("iii-pubsub", alias: "pubsub", isDefault: true, ownsEntry: true),
         BuiltInWorker("iii-cron", alias: "cron", ownsEntry: true, isServed: false),
         BuiltInWorker("iii-queue", alias: "queue", ownsEntry: true, isServed: false),
         BuiltInWorker("iii-exec", isServed: false),

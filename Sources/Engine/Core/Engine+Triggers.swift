@@ -274,16 +274,18 @@ extension Engine {
 
     // MARK: engine::register_trigger
 
-    /// Makes an ownerless binding. `completion` gets the failure, or nil: at once for types in the engine and parked
-    /// ones; after the provider's answer, its loss or 10 s when a worker provides the type.
+    /// Makes an ownerless binding, under a fresh id if none is given. `completion` gets the failure, or nil: at once for
+    /// types in the engine and parked ones; after the provider's answer, its loss or 10 s when a worker provides the
+    /// type.
     public func bind(
+        id: String? = nil,
         type: String,
         functionID: String,
         config: RawJSON,
         metadata: RawJSON?,
         completion: @escaping (String, InvocationError?) -> Void
     ) {
-        let id = makeUUID().description
+        let id = id ?? makeUUID().description
         let trigger = Trigger(
             id: id,
             type: type,

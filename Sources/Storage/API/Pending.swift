@@ -28,6 +28,16 @@ public struct Pending<R: Sendable>: Sendable {
         }
     }
 
+    /// Blocks the calling thread until durable: for programs without an event loop, and for what a program does before
+    /// it serves anybody. Waits for the disk only, not for callbacks of others.
+    @discardableResult
+    public func wait() throws(StorageError) -> R {
+        if let failure { throw failure }
+        if gate.isDelivered(lsn, isRead: isRead) { return value }
+        if let error = gate.block(until: lsn) { throw error }
+        return value
+    }
+
     /// Suspends until durable.
     public func durable() async throws(StorageError) -> R {
         if let failure { throw failure }

@@ -6,6 +6,9 @@ import Synchronization
 ///
 /// What was acknowledged is on disk; what a read shows is on disk. Thread-safe. A path can be open once per process.
 public final class Store: Sendable {
+    /// Names in the directory that are the store's.
+    public static let fileNames: Set<String> = LogDirectory.names
+
     /// What opening it found and did.
     public let recovery: RecoveryReport
 
@@ -127,6 +130,13 @@ public final class Store: Sendable {
     /// Calls back once, when half of the bound is free again or the store fails; in place if it is not saturated.
     public func whenUnsaturated(_ body: @escaping @Sendable () -> Void) {
         if !log.core.withLock({ $0.callWhenUnsaturated(body) }) { body() }
+    }
+
+    /// Same, for a thread that may block.
+    public func waitUntilUnsaturated() {
+        let wakeUp = WakeUp()
+        whenUnsaturated { wakeUp.post() }
+        wakeUp.wait(nanoseconds: nil)
     }
 
     /// Takes everything committed so far from the log into the snapshot, and returns when that is durable.

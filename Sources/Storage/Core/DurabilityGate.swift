@@ -10,8 +10,15 @@ final class DurabilityGate: Sendable {
         var callback: Callback
     }
 
+    /// A thread that sleeps until its LSN is durable.
+    private struct Sleeper: Sendable {
+        var lsn: UInt64
+        var wakeUp: WakeUp
+    }
+
     private struct State: Sendable {
         var waiters: [Waiter] = []
+        var sleepers: [Sleeper] = []
         var isSorted = true
         var isDelivering = false
         var failure: StorageError?
@@ -19,6 +26,13 @@ final class DurabilityGate: Sendable {
         func hasReleasable(_ durable: UInt64) -> Bool {
             if isSorted { return waiters.first.map { $0.lsn <= durable } ?? false }
             return waiters.contains { $0.lsn <= durable }
+        }
+
+        mutating func wakeSleepers(_ durable: UInt64) {
+            guard !sleepers.isEmpty else { return }
+            let isOver = failure != nil
+            for sleeper in sleepers where isOver || sleeper.lsn <= durable { sleeper.wakeUp.post() }
+            sleepers.removeAll { isOver || $0.lsn <= durable }
         }
     }
 
@@ -68,6 +82,25 @@ final class DurabilityGate: Sendable {
         }
     }
 
+    /// Blocks the calling thread until `lsn` is durable; returns why it never will be. The thread that makes it durable
+    /// wakes it, past `deliver` and ahead of callbacks: so any thread may block here, the one that runs them too.
+    func block(until lsn: LSN) -> StorageError? {
+        let wakeUp = WakeUp()
+        while true {
+            let verdict: Result<Void, StorageError>? = state.withLock { state in
+                if lsn.rawValue <= durable.load(ordering: .relaxed) { return .success(()) }
+                if let failure = state.failure { return .failure(failure) }
+                state.sleepers.append(Sleeper(lsn: lsn.rawValue, wakeUp: wakeUp))
+                return nil
+            }
+            switch verdict {
+            case .success: return nil
+            case .failure(let error): return error
+            case nil: wakeUp.wait(nanoseconds: nil)
+            }
+        }
+    }
+
     private static var tooManyWait: StorageError {
         StorageError(.overloaded, "\(LogLimits.maximumWaiters) callbacks wait for the disk; retry the read later")
     }
@@ -91,8 +124,9 @@ final class DurabilityGate: Sendable {
     private func startDelivery(_ change: (inout State) -> Void) {
         let mustDeliver = state.withLock { state in
             change(&state)
-            guard !state.isDelivering else { return false }
             let durable = durable.load(ordering: .relaxed)
+            state.wakeSleepers(durable)
+            guard !state.isDelivering else { return false }
             guard state.failure != nil || state.hasReleasable(durable) else {
                 delivered.store(durable, ordering: .releasing)
                 return false

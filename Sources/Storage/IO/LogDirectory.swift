@@ -16,6 +16,8 @@ struct LogDirectory: Sendable {
     /// Written once at open to see whether direct writes work here.
     var probe: String { wal + "/probe.tmp" }
 
+    static let names: Set<String> = ["LOCK", "FORMAT", "FORMAT.tmp", "wal", "snapshot", "quarantine"]
+
     static let segmentDigits = 20
     static let segmentSuffix = ".wal"
 

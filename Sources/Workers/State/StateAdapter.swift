@@ -33,6 +33,9 @@ public protocol StateAdapter: AnyObject {
     /// Values of a scope in insertion order, as one JSON array.
     func list(scope: String, completion: @escaping Completion<RawJSON>)
 
+    /// A part of a scope's entries, ascending by key; concurrent writes neither hide nor repeat keys that stay.
+    func page(scope: String, _ request: EntryPageRequest, completion: @escaping Completion<EntryPage>)
+
     /// Scopes that hold at least one key, ascending by bytes.
     func listGroups(completion: @escaping Completion<[String]>)
 

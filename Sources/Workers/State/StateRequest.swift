@@ -109,6 +109,18 @@ struct StateDeleteRequest {
     }
 }
 
+/// `state::list_keys` and `state::list_entries`.
+struct StatePageRequest {
+    let scope: String
+    let page: EntryPageRequest
+
+    init(_ data: RawJSON, structName: String, wantsValues: Bool) throws(ArgumentError) {
+        let reader = try ArgumentReader(parsing: data, structName: structName)
+        scope = try reader.string("scope")
+        page = try EntryPageRequest(reader, wantsValues: wantsValues)
+    }
+}
+
 extension ArgumentReader {
     init(parsing data: RawJSON, structName: String) throws(ArgumentError) {
         let tree: JSON

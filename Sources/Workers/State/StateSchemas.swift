@@ -54,6 +54,31 @@ enum StateSchemas {
         responseFormat: JSONSchema.document("StateListGroupsResult", [.required("groups", .array(of: .string))])
     )
 
+    static let listKeys = FunctionDescription(
+        id: "state::list_keys",
+        description: "List the keys of a scope in pages, ascending",
+        requestFormat: JSONSchema.document("StateListKeysInput", [scope] + EntryPageRequest.schema),
+        responseFormat: JSONSchema.document(
+            "StateListKeysResult",
+            [.required("keys", .array(of: .string)), cursor]
+        )
+    )
+
+    static let listEntries = FunctionDescription(
+        id: "state::list_entries",
+        description: "List the entries of a scope in pages, ascending by key",
+        requestFormat: JSONSchema.document("StateListEntriesInput", [scope] + EntryPageRequest.schema),
+        responseFormat: JSONSchema.document(
+            "StateListEntriesResult",
+            [.required("entries", .array(of: .object([.required("key", .string), .required("value", .any)]))), cursor]
+        )
+    )
+
+    private static let cursor = JSONSchema.Property.optional(
+        "cursor",
+        .string,
+        "Of the next page; null: this is the last"
+    )
     private static let scope = JSONSchema.Property.required("scope", .string, "Namespace of the key")
     private static let key = JSONSchema.Property.required("key", .string, "Key within the scope")
 

@@ -29,6 +29,8 @@ public final class StateWorker: Worker {
         register(StateSchemas.update, on: engine, update)
         register(StateSchemas.list, on: engine, list)
         register(StateSchemas.listGroups, on: engine, listGroups)
+        register(StateSchemas.listKeys, on: engine, listKeys)
+        register(StateSchemas.listEntries, on: engine, listEntries)
         if let type = BuiltInTriggerTypes.description(of: "state") {
             engine.register(type, provider: triggers, worker: self.type)
         }
@@ -57,7 +59,7 @@ public final class StateWorker: Worker {
 
     private func set(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
         let request = try StateSetRequest(data)
-        if let refusal = refusal(request.options) { return reply(.failure(refusal)) }
+        if let refusal = refusal(request.scope, request.key, request.options) { return reply(.failure(refusal)) }
         if let limit = configuration.maxValueBytes, let bytes = request.value.compactBytes(ifAbove: limit) {
             return reply(
                 .failure(
@@ -78,6 +80,7 @@ public final class StateWorker: Worker {
 
     private func get(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
         let request = try StateKeyRequest(data, structName: "StateGetInput")
+        if let refusal = refusal(request.scope, request.key) { return reply(.failure(refusal)) }
         adapter.get(scope: request.scope, key: request.key) { result in
             self.finish(result, reply, "GET_ERROR", "Failed to get value") { reply(.success($0)) }
         }
@@ -85,7 +88,7 @@ public final class StateWorker: Worker {
 
     private func delete(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
         let request = try StateDeleteRequest(data)
-        if let refusal = refusal(request.options) { return reply(.failure(refusal)) }
+        if let refusal = refusal(request.scope, request.key, request.options) { return reply(.failure(refusal)) }
         adapter.delete(scope: request.scope, key: request.key) { result in
             self.finish(result, reply, "DELETE_ERROR", "Failed to delete value") { change in
                 let durable = self.durability(change, request.options)
@@ -97,7 +100,7 @@ public final class StateWorker: Worker {
 
     private func update(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
         let request = try StateUpdateRequest(data)
-        if let refusal = refusal(request.options) { return reply(.failure(refusal)) }
+        if let refusal = refusal(request.scope, request.key, request.options) { return reply(.failure(refusal)) }
         adapter.update(scope: request.scope, key: request.key, operations: request.operations) { result in
             self.finish(result, reply, "UPDATE_ERROR", "Failed to update value") { update in
                 let durable = self.durability(update.change, request.options)
@@ -109,7 +112,9 @@ public final class StateWorker: Worker {
 
     private func list(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
         let reader = try ArgumentReader(parsing: data, structName: "StateGetGroupInput")
-        adapter.list(scope: try reader.string("scope")) { result in
+        let scope = try reader.string("scope")
+        if let refusal = refusal(scope) { return reply(.failure(refusal)) }
+        adapter.list(scope: scope) { result in
             self.finish(result, reply, "LIST_ERROR", "Failed to list values") { reply(.success($0)) }
         }
     }
@@ -123,8 +128,30 @@ public final class StateWorker: Worker {
         }
     }
 
-    private func refusal(_ options: WriteOptions) -> InvocationError? {
-        options.refusal(worker: type, mode: adapter.mode)
+    private func listKeys(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        let request = try StatePageRequest(data, structName: "StateListKeysInput", wantsValues: false)
+        if let refusal = refusal(request.scope) { return reply(.failure(refusal)) }
+        adapter.page(scope: request.scope, request.page) { result in
+            self.finish(result, reply, "LIST_KEYS_ERROR", "Failed to list keys") { reply(.success($0.keysJSON)) }
+        }
+    }
+
+    private func listEntries(_ data: RawJSON, _ reply: @escaping Reply) throws(ArgumentError) {
+        let request = try StatePageRequest(data, structName: "StateListEntriesInput", wantsValues: true)
+        if let refusal = refusal(request.scope) { return reply(.failure(refusal)) }
+        adapter.page(scope: request.scope, request.page) { result in
+            self.finish(result, reply, "LIST_ENTRIES_ERROR", "Failed to list entries") {
+                reply(.success($0.entriesJSON))
+            }
+        }
+    }
+
+    private func refusal(
+        _ scope: String,
+        _ key: String? = nil,
+        _ options: WriteOptions = WriteOptions()
+    ) -> InvocationError? {
+        configuration.limits.refusal(scope: scope, key: key) ?? options.refusal(worker: type, mode: adapter.mode)
     }
 
     private func durability(_ change: EntryChange, _ options: WriteOptions) -> WriteDurability? {

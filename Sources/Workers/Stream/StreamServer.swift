@@ -51,7 +51,7 @@ final class StreamServer {
     // MARK: Listening
 
     func bind(group: any EventLoopGroup) -> EventLoopFuture<Void> {
-        bind(configuration, group: group).assumeIsolated().map { self.listener = $0 }.nonisolated()
+        bind(configuration, group: group).map { self.listener = $0 }.nonisolated()
     }
 
     private func bind(

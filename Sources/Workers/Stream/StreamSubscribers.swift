@@ -90,7 +90,7 @@ private final class StreamBatch {
         bytes += event.text.readableBytes
     }
 
-    func send(text: (UInt64) -> String) {
+    func send(text: @escaping (UInt64) -> String) {
         var plain: [ByteBuffer]?
         var positioned: [ByteBuffer]?
         // A copy: a connection that is closed while it is being told leaves the lists.

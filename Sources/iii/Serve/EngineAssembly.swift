@@ -46,6 +46,8 @@ struct EngineAssembly {
             HTTPWorker(configuration: try entry.decode(HTTPConfiguration.init), group: group)
         case "iii-state":
             try makeState(entry, stores: stores)
+        case "iii-pubsub":
+            try makePubSub(entry)
         case "iii-stream":
             try makeStream(entry, stores: stores)
         case "iii-observability":
@@ -67,6 +69,13 @@ struct EngineAssembly {
         return nil
     }
 
+    // MARK: Pub/sub
+
+    private func makePubSub(_ entry: WorkerEntry) throws -> PubSubWorker {
+        // Every name that decodes is served: there is one adapter.
+        try PubSubWorker(configuration: try entry.decode(PubSubConfiguration.init)) { _ in LocalPubSubAdapter() }
+    }
+
     // MARK: State
 
     private func makeState(_ entry: WorkerEntry, stores: StoreRegistry) throws -> StateWorker {
@@ -85,6 +94,7 @@ struct EngineAssembly {
         stores: StoreRegistry
     ) throws -> any StateAdapter {
         guard let store = try open(storage, for: worker, stores: stores) else { return InMemoryStateAdapter() }
+        try store.adoptUpstreamVolume(.state, for: worker)
         return DurableStateAdapter(store: store, loop: loop)
     }
 
@@ -130,6 +140,7 @@ struct EngineAssembly {
             let name = String(UInt64.random(in: .min ... .max), radix: 16)
             return InMemoryStreamAdapter(configuration: configuration, clock: .system, store: name)
         }
+        try store.adoptUpstreamVolume(.stream, for: worker)
         return try DurableStreamAdapter(store: store, loop: loop, configuration: configuration, clock: .system)
     }
 

@@ -120,6 +120,13 @@ enum Process {
         }
     }
 
+    /// A signal came that `waitForSignal` will return: for what takes long before anybody waits.
+    static var hasSignalPending: Bool {
+        var pending = sigset_t()
+        guard sigpending(&pending) == 0 else { return false }
+        return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1
+    }
+
     static func waitForSignal() -> Int32 {
         var signals = terminationSignals
         var signal: Int32 = 0

@@ -131,6 +131,16 @@ BAD_CONFIGURATIONS = [
     ("workers:\n  - name: iii-state\n    config:\n      adapter: {name: nope}\n", ["nope"]),
     ("workers:\n  - name: iii-state\n    config:\n      adapter: {name: kv, config: {store_method: memory}}\n", ["memory"]),
     (
+        "workers:\n  - name: iii-pubsub\n    config:\n      adapter: {name: nope}\n",
+        ["failed to create worker 'iii-pubsub': ", "Adapter factory 'nope' not found. Available: [\"local\"]", "line 4 column 16"],
+    ),
+    (
+        "workers:\n  - name: iii-pubsub\n    config:\n      adapter: {name: redis}\n",
+        ["adapter 'redis' of iii-pubsub is not served by this version yet; use `local`", "line 4 column 16"],
+    ),
+    ("workers:\n  - name: iii-pubsub\n    config: {adaptor: 1}\n", ["unknown field `adaptor`", "line 3"]),
+    ("workers:\n  - name: iii-pubsub\n  - name: pubsub\n", ["Duplicate worker configurations:", "'iii-pubsub'"]),
+    (
         "workers:\n  - name: iii-observability\n    config:\n      metrics_exporter: prometheus\n",
         ["unknown variant `prometheus`"],
     ),

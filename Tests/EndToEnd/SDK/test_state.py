@@ -195,3 +195,32 @@ def test_handler_that_fails_doesn_t_undo_the_write(worker, prefix):
     worker.trigger("state::set", {"scope": prefix, "key": "k", "value": 1})
     called.get(timeout=PATIENCE_SECONDS)
     assert worker.trigger("state::get", {"scope": prefix, "key": "k"}) == 1
+
+
+def test_acknowledgements(worker, prefix):
+    """`ack` and `require` are ours: members of the payload that every SDK passes on."""
+    key = {"scope": prefix, "key": "k"}
+    lsns = []
+    for function_id, payload in [
+        ("state::set", {"value": 1}),
+        ("state::update", {"ops": [{"type": "increment", "path": "", "by": 1}]}),
+        ("state::delete", {}),
+    ]:
+        answer = worker.trigger(function_id, {**key, **payload, "ack": True, "require": "synced"})
+        durable = answer.pop("durable")
+        assert durable["mode"] == "synced" and set(durable) == {"lsn", "mode"}
+        lsns.append(durable["lsn"])
+    assert answer == {"old_value": 2}
+    assert lsns == sorted(set(lsns)) and lsns[0] > 0
+
+
+def test_keys_and_entries_in_pages(worker, prefix):
+    keys = ["user-2", "user-1", "user-10", "other"]
+    for value, key in enumerate(keys):
+        worker.trigger("state::set", {"scope": prefix, "key": key, "value": value})
+    assert worker.trigger("state::list_keys", {"scope": prefix}) == {"keys": sorted(keys), "cursor": None}
+    request = {"scope": prefix, "prefix": "user-", "limit": 2}
+    first = worker.trigger("state::list_entries", request)
+    assert first["entries"] == [{"key": "user-1", "value": 1}, {"key": "user-10", "value": 2}]
+    second = worker.trigger("state::list_entries", {**request, "cursor": first["cursor"]})
+    assert second == {"entries": [{"key": "user-2", "value": 0}], "cursor": None}

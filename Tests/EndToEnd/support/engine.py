@@ -68,6 +68,7 @@ def config_text(
         adapter = f"adapter:\n  name: kv\n  config:\n    store_method: file_based\n    file_path: {store}\n"
         adapter += textwrap.indent(textwrap.dedent(kv).strip("\n") + "\n", " " * 4) if kv else ""
         text += block("iii-state", adapter + state)
+        text += "  - name: iii-pubsub\n"
     if stream is not None:
         adapter = f"adapter:\n  name: kv\n  config:\n{textwrap.indent(textwrap.dedent(stream_kv).strip(), ' ' * 4)}\n"
         text += block("iii-stream", f"host: 127.0.0.1\nport: {stream_port}\n{adapter}{stream}")

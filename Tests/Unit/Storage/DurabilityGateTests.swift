@@ -57,6 +57,24 @@ import Testing
         #expect(journal.all == ["1", "2 failed", "3 failed", "1"])
     }
 
+    /// Who blocks is woken by the thread that makes it durable: also when the one that runs callbacks never does, because
+    /// it is the one that blocks.
+    @Test func blockingNeedsNoDelivery() throws {
+        let journal = Journal()
+        let gate = DurabilityGate(durable: .zero) { _ in }
+        wait(gate, 1, journal)
+        let thread = try WorkerThread(name: "publisher") {
+            for lsn in 1...3 as ClosedRange<UInt64> { gate.publish(LSN(rawValue: lsn)) }
+        }
+        for lsn in [2, 3, 1] as [UInt64] { #expect(gate.block(until: LSN(rawValue: lsn)) == nil) }
+        thread.join()
+        #expect(journal.all.isEmpty && !gate.isDelivered(LSN(rawValue: 3)))
+        let failing = try WorkerThread(name: "failing") { gate.fail(StorageError(.durabilityLost, "test")) }
+        #expect(gate.block(until: LSN(rawValue: 4))?.code == .durabilityLost)
+        failing.join()
+        #expect(gate.block(until: LSN(rawValue: 3)) == nil, "what was durable stays so")
+    }
+
     @Test func callbacksMayWaitAgain() {
         let journal = Journal()
         let gate = DurabilityGate(durable: .zero) { $0() }

@@ -9,7 +9,9 @@ import Testing
 @Suite struct UpstreamCommandTests {
     private static let scopes: [(String, [(key: String, value: Bytes)])] = [
         ("users", [("b", Bytes("1".utf8)), ("a", Bytes(#"{"name":"x"}"#.utf8)), ("", Bytes("null".utf8))]),
-        ("a/b", [("k", Bytes(#""v""#.utf8))]), ("empty", []),
+        ("a/b", [("k", Bytes(#""v""#.utf8))]), ("empty", []), ("stream:chat:1", [("m", Bytes("1".utf8))]),
+        ("stream:chat:2", [("n", Bytes("2".utf8)), ("m", Bytes("3".utf8))]),
+        ("stream:chat2:1", [("m", Bytes("4".utf8))]),
         ("long " + String(repeating: "n", count: 200), [(String(repeating: "k", count: 600), Bytes("[1,2]".utf8))]),
     ]
 
@@ -48,8 +50,11 @@ import Testing
     @Test func damageStreamsAndOthers() throws {
         let scratch = try Scratch()
         let volume = try volume(scratch)
-        try UpstreamVolumeWriter(path: volume)
-            .write(index: "stream:chat:room:1", [(key: "m1", value: Bytes("{}".utf8))])
+        let writer = UpstreamVolumeWriter(path: volume)
+        try writer.write(index: "stream:chat:room:1", [(key: "m1", value: Bytes("{}".utf8))])
+        let lock = #"{"expires_at_ms":1,"owner":"x"}"#
+        try writer.write(index: "cron_locks", [(key: "job", value: Bytes(lock.utf8))])
+        try writer.write(index: "_queue_lists", [(key: "queue:default:waiting", value: Bytes("[]".utf8))])
         let io = PosixIO()
         let users = try io.readFile(volume + "/users.bin", limit: 1 << 20)
         try io.replaceFile(volume + "/cut.bin", in: volume, with: users.dropLast(9))
@@ -63,9 +68,11 @@ import Testing
             .damage,
             scratch
         )
-        let skipped = try StateContent(StoreReader(path: scratch.path + "/s"))
-        let salvaged = try StateContent(StoreReader(path: scratch.path + "/t"))
-        #expect(Set(salvaged.scopes).subtracting(skipped.scopes) == ["cut"])
+        let skipped = try StoredContent(StoreReader(path: scratch.path + "/s"), .state).paths()
+        let salvaged = try StoredContent(StoreReader(path: scratch.path + "/t"), .state).paths()
+        #expect(Set(salvaged).subtracting(skipped) == [["cut"]])
+        let groups = try StoredContent(StoreReader(path: scratch.path + "/s"), .stream).paths()
+        #expect(groups == [["chat", "1"], ["chat", "2"], ["chat", "room:1"], ["chat2", "1"]])
     }
 
     @Test func refusals() throws {
@@ -88,13 +95,19 @@ import Testing
     @Test func scopesThatUpstreamCannotHold() throws {
         let scratch = try Scratch()
         let store = try Store.open(path: scratch.path + "/s", options: StoreFixture.options)
-        var state = try StateImport(store: store)
-        try state.add(scope: String(repeating: "ü", count: 100), [(key: "k", value: Bytes("1".utf8))])
-        try state.add(scope: "fine", [(key: "k", value: Bytes("1".utf8))])
+        let entries = [(key: "k", value: Bytes("1".utf8))]
+        var state = try ContentImport(store: store, .state)
+        for scope in [String(repeating: "ü", count: 100), "fine", "stream:a:b"] { try state.add([scope], entries) }
         try state.finish()
-        #expect(throws: StorageError.self) { try StateImport(store: store) }
+        var streams = try ContentImport(store: store, .stream)
+        for path in [["a", "b"], ["a", "b:c"], ["a:b", "c"]] { try streams.add(path, entries) }
+        try streams.finish()
+        #expect(throws: StorageError.self) { try ContentImport(store: store, .state) }
         try store.close()
         try check("export-refused", ["export-upstream", "/STORE/s", "--to", "/STORE/v"], .usage, scratch)
-        #expect(try PosixIO().list(scratch.path + "/v") == ["fine.bin"])
+        #expect(
+            try PosixIO().list(scratch.path + "/v").sorted()
+                == ["fine.bin", "stream%3Aa%3Ab%3Ac.bin", "stream%3Aa%3Ab.bin"]
+        )
     }
 }

@@ -6,11 +6,11 @@ import Storage
 struct ExportUpstream: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "export-upstream",
-        abstract: "Write a store's state as a volume that an upstream engine reads.",
+        abstract: "Write a store's state and streams as a volume that an upstream engine reads.",
         discussion: """
-            One .bin file per scope, entries in their order, each file read back and compared. The store is only read; an \
-            engine may have it open, then what it writes meanwhile may be missing. Scopes that upstream can't hold, or \
-            could not load again, are named and left out; the command then ends with 1.
+            One .bin file per scope and per group of a stream, entries in their order, each file read back and compared. \
+            The store is only read; an engine may have it open, then what it writes meanwhile may be missing. What upstream \
+            can't hold, or could not load again, is named and left out; the command then ends with 1.
 
             With --json: one object.
             """
@@ -36,9 +36,9 @@ struct ExportUpstream: InspectCommand {
         let place = try StoreInTheMaking(to)
         try place.makeDirectory()
         let result = try UpstreamFailure.translating {
-            let content = try StateContent(reader)
-            let total = UInt64(content.scopes.count)
-            return try UpstreamExport(directory: place.partial).run(content) {
+            let contents = try ContentKind.allCases.map { try StoredContent(reader, $0) }
+            let total = UInt64(contents.reduce(0) { $0 + $1.groupCount })
+            return try UpstreamExport(directory: place.partial).run(contents) {
                 console.showProgress("exporting", done: UInt64($0), of: total)
             }
         }

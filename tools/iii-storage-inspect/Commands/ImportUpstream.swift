@@ -5,13 +5,14 @@ import Storage
 struct ImportUpstream: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "import-upstream",
-        abstract: "Take the state of an upstream engine's file-based volume into a new store.",
+        abstract: "Take the content of an upstream engine's file-based volume into a new store.",
         discussion: """
-            VOLUME is the file_path of the upstream engine's state, with one .bin file per scope; stop that engine first. \
-            It is only read. Scopes, keys, values and their order are taken as they are; afterwards all files are read \
-            again and compared with the store, entry by entry, before DIR gets its name.
+            VOLUME is the file_path of the upstream engine's state or streams, with one .bin file per scope or group; stop \
+            that engine first. It is only read. Scopes, streams, groups, keys, values and their order are taken as they \
+            are; afterwards all files are read again and compared with the store, entry by entry, before DIR gets its name.
 
-            Files of streams are counted and not imported by this version. Damaged files are named and skipped; with \
+            A file stream:NAME:GROUP becomes a group of that stream; the first colon separates, and names with more are \
+            listed. Files of queues and cron are counted and not taken. Damaged files are named and skipped; with \
             --salvage, what can be read of them is taken. If any file is damaged, the command ends with 3.
 
             With --json: one object.
@@ -37,23 +38,16 @@ struct ImportUpstream: InspectCommand {
         let start = console.nanoseconds()
         let options = try keys.options()
         let source = UpstreamImport(volume: try openVolume(), takesSalvage: salvage)
-        let bytes = source.volume.files.reduce(0) { $0 + $1.bytes }
         let place = try StoreInTheMaking(to)
-        let store = try Store.open(path: place.partial, options: options)
-        let result: UpstreamImport.Result
-        do {
-            result = try UpstreamFailure.translating {
-                try source.run(into: store) { console.showProgress("importing", done: UInt64($0), of: UInt64(bytes)) }
+        let result = try withStore(place.partial, options) { store in
+            try source.run(into: store) {
+                console.showProgress("importing", done: UInt64($0), of: UInt64(source.bytes))
             }
-        } catch {
-            try? store.close()
-            throw error
         }
-        try store.close()
-        try UpstreamFailure.translating {
-            let content = try StateContent(StoreReader(path: place.partial, keys: options.encryption))
-            try source.verify(content) {
-                console.showProgress("comparing", done: UInt64($0), of: UInt64(bytes))
+        // As whoever opens it next finds it.
+        try withStore(place.partial, options) { store in
+            try source.verify(store) {
+                console.showProgress("comparing", done: UInt64($0), of: UInt64(source.bytes))
             }
         }
         try place.finish()
@@ -66,6 +60,19 @@ struct ImportUpstream: InspectCommand {
         )
         if json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
         return result.damaged.isEmpty ? .sound : .damage
+    }
+
+    private func withStore<R>(_ path: String, _ options: StorageOptions, _ body: (Store) throws -> R) throws -> R {
+        let store = try Store.open(path: path, options: options)
+        let result: R
+        do {
+            result = try UpstreamFailure.translating { try body(store) }
+        } catch {
+            try? store.close()
+            throw error
+        }
+        try store.close()
+        return result
     }
 
     private func openVolume() throws -> UpstreamVolume {

@@ -14,10 +14,10 @@ struct ExportListing {
         listing.add("store", store)
         listing.add("volume", volume)
         listing.add("as of", "LSN \(through)")
-        listing.add("files", "\(result.scopes), \(Amounts.bytes(UInt64(result.bytes)))")
+        listing.add("files", "\(result.indexes), \(Amounts.bytes(UInt64(result.bytes)))")
         listing.add("entries", String(result.entries))
         listing.add("verified", "every file was read back and compared")
-        for scope in result.refused { listing.add("left out", "\(scope.scope): \(scope.reason.message)") }
+        for index in result.refused { listing.add("left out", "\(index.index): \(index.reason.message)") }
         listing.add("took", Amounts.duration(nanoseconds))
         return listing
     }
@@ -25,10 +25,10 @@ struct ExportListing {
     var json: JSON {
         [
             "store": .string(store), "volume": .string(volume), "through": .number(through.rawValue),
-            "scopes": .number(UInt64(result.scopes)), "entries": .number(UInt64(result.entries)),
+            "indexes": .number(UInt64(result.indexes)), "entries": .number(UInt64(result.entries)),
             "bytes": .number(UInt64(result.bytes)), "verified": true,
             "refused": .array(
-                result.refused.map { ["scope": .string($0.scope), "reason": .string($0.reason.message)] }
+                result.refused.map { ["index": .string($0.index), "reason": .string($0.reason.message)] }
             ),
             "nanoseconds": .number(nanoseconds),
         ]

@@ -11,7 +11,7 @@ import Storage
 ///
 /// * as in `NameTables`. An overwritten entry keeps its id and so its place; a deleted and re-created one gets the next
 /// id of its owner.
-struct EntryTables {
+struct EntryTables: Sendable {
     let keys: TableID
     let entries: TableID
 

@@ -10,7 +10,7 @@ import Storage
 ///
 /// * A name of more than 400 bytes stands for itself by its first 368 bytes, its SHA-256 and one byte more, which no
 /// shorter name can equal: keys of a store have at most 500 bytes.
-struct NameTables {
+struct NameTables: Sendable {
     let ids: TableID
     let names: TableID
 
@@ -28,8 +28,16 @@ struct NameTables {
 }
 
 extension Bytes {
-    private static let longestPlainName = 400
-    private static let keptPrefix = 368
+    /// Longer names are replaced by something longer than this.
+    static let longestPlainName = 400
+    /// What is kept of a longer one.
+    static let keptPrefix = 368
+
+    /// What stands for a name in keys: it decides the order of keys.
+    init(name: String) {
+        self = []
+        append(name: name)
+    }
 
     mutating func append(name: String) {
         guard name.utf8.count > Self.longestPlainName else { return append(contentsOf: name.utf8) }

@@ -120,7 +120,9 @@ struct EngineConfigurationTests {
     @Test("--use-default-config")
     func defaults() throws {
         let configuration = try EngineConfiguration.defaults()
-        #expect(configuration.entries.map(\.type) == Self.mandatory + ["iii-http", "iii-state"])
+        #expect(
+            configuration.entries.map(\.type) == Self.mandatory + ["iii-http", "iii-state", "iii-stream", "iii-pubsub"]
+        )
         #expect(configuration.path == nil)
     }
 
@@ -202,7 +204,7 @@ struct EngineConfigurationTests {
     @Test(
         "known but not served is refused, never ignored",
         arguments: [
-            "iii-stream", "iii-pubsub", "pubsub", "iii-cron", "cron", "iii-queue", "queue", "iii-exec", "iii-bridge",
+            "iii-cron", "cron", "iii-queue", "queue", "iii-exec", "iii-bridge",
             "iii-http-functions",
         ]
     )

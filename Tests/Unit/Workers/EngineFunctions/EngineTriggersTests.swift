@@ -43,7 +43,7 @@ struct EngineTriggersTests {
         #expect(event["data"]?["event"] == "functions_changed")
         #expect(event["metadata"] == ["m": 1])
         #expect(ids(event) == ids(event).sorted())
-        #expect(ids(event).count == 11 + 2 + 1 + 2)
+        #expect(ids(event).count == 12 + 2 + 1 + 2)
         let row = try #require(event["data"]?["functions"]?.array?.first { $0["function_id"] == "orders::a" })
         #expect(row == ["function_id": "orders::a", "worker_name": "orders", "description": "A", "metadata": ["x": 1]])
     }

@@ -55,7 +55,7 @@ struct FunctionsTests {
         (#"{"worker":"orders","workers":["mail"]}"#, 5), (#"{"workers":["orders","mail"]}"#, 5),
         (#"{"worker":"nameless"}"#, 1), (#"{"worker":"plain"}"#, 1), (#"{"worker":"iii-state"}"#, 2),
         (#"{"worker":"orders","include_internal":true}"#, 4),
-        (#"{"prefix":"engine::","include_internal":true}"#, 12),
+        (#"{"prefix":"engine::","include_internal":true}"#, 13),
         (#"{"search":"zzz"}"#, 0), (#"{"search":"STATE FUNC"}"#, 2),
     ])
     func filters(data: String, count: Int) throws {

@@ -111,8 +111,8 @@ struct WorkersTests {
         #expect(info["functions"]?.array?.map { $0["function_id"]?.string } == ["state::get", "state::set"])
         let own = try test.result(Self.info, #"{"name":"iii-engine-functions"}"#)
         #expect(own["worker"]?["internal"] == true)
-        #expect(own["worker"]?["function_count"] == 11)
-        #expect(own["functions"]?.array?.count == 11)
+        #expect(own["worker"]?["function_count"] == 12)
+        #expect(own["functions"]?.array?.count == 12)
         #expect(own["trigger_types"]?.array?.count == 2)
     }
 

@@ -25,9 +25,9 @@ import Testing
         let store = try Store.open(path: path)
         let source = UpstreamImport(volume: try UpstreamVolume(path: volume), takesSalvage: false)
         let result = try source.run(into: store)
+        try source.verify(store)
         try store.close()
-        #expect(result.scopes == 3 && result.entries == 2505)
-        try source.verify(StateContent(StoreReader(path: path)))
+        #expect(result.counts == [.state: .init(groups: 3, entries: 2505, bytes: result.counts[.state]?.bytes ?? 0)])
 
         try DurableState.run(in: path) { (state: DurableState) throws in
             #expect(try state.call("state::list", #"{"scope":"s"}"#) == #"[3,{"x":[1,2]},"ü",4]"#)
@@ -59,14 +59,14 @@ import Testing
         let path = directory.path + "/store"
         let store = try Store.open(path: path)
         _ = try UpstreamImport(volume: try UpstreamVolume(path: volume), takesSalvage: false).run(into: store)
-        try store.close()
         for (index, values) in [("s", ["1"]), ("s", ["1", "3"]), ("s", ["1", "2", "3"]), ("t", ["1"])] {
             try writer.write(index: "s", entries(["1", "2"]))
             try writer.write(index: index, entries(values))
             let source = UpstreamImport(volume: try UpstreamVolume(path: volume), takesSalvage: false)
             #expect(throws: UpstreamError.self, "\(index) \(values)") {
-                try source.verify(StateContent(StoreReader(path: path)))
+                try source.verify(store)
             }
         }
+        try store.close()
     }
 }

@@ -103,7 +103,7 @@ import Testing
         let config = RawJSON(literal: #"{"condition_function_id":"test::condition"}"#)
         let first = Trigger(id: "t1", type: "state", functionID: "test::seen", config: config)
         try triggers.register(first, replacing: nil)
-        let change = StateChange(old: nil, new: RawJSON(literal: "1"))
+        let change = EntryChange(old: nil, new: RawJSON(literal: "1"))
         for _ in 1...2 { triggers.fire(scope: "s", key: "k", change: change) }
         if isReplaced {
             let second = Trigger(id: "t1", type: "state", functionID: "test::seen", config: RawJSON(literal: "{}"))

@@ -1,0 +1,60 @@
+import Engine
+import Storage
+
+/// What a store knows of the adoption of the upstream volume in its directory.
+///
+/// | table | key | value |
+/// |---|---|---|
+/// | 64 | `upstream-volume/state` or `upstream-volume/stream` | JSON: an `AdoptionRecord` |
+public struct AdoptionRecord: Sendable, Hashable {
+    public enum Progress: String, Sendable {
+        /// Rows of the volume may be there, not all of them: nobody may read them.
+        case begun
+        /// Everything is there and was compared.
+        case done
+    }
+
+    public var progress: Progress
+    /// Of the volume's files of this kind.
+    public var files: Int
+    public var groups: Int
+    public var entries: Int
+    /// When it was done, or begun, in milliseconds since 1970.
+    public var time: Int64
+
+    static let table = TableID(rawValue: 64)
+
+    static func key(_ kind: ContentKind) -> Bytes { Bytes("upstream-volume/\(kind.rawValue)".utf8) }
+
+    var encoded: Bytes {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("progress")
+        writer.string(progress.rawValue)
+        for (key, value) in [("files", files), ("groups", groups), ("entries", entries)] {
+            writer.key(key)
+            writer.integer(value)
+        }
+        writer.key("time")
+        writer.integer(time)
+        writer.endObject()
+        return Bytes(writer.bytes)
+    }
+
+    init(progress: Progress, files: Int, groups: Int, entries: Int, time: Int64) {
+        self.progress = progress
+        self.files = files
+        self.groups = groups
+        self.entries = entries
+        self.time = time
+    }
+
+    /// Nil: not such a row.
+    init?(_ row: Bytes) {
+        guard let json = try? JSON.parse(Array(row)), let progress = json["progress"]?.string.flatMap(Progress.init),
+            let files = json["files"]?.int, let groups = json["groups"]?.int, let entries = json["entries"]?.int,
+            let time = json["time"]?.int64
+        else { return nil }
+        self.init(progress: progress, files: files, groups: groups, entries: entries, time: time)
+    }
+}

@@ -1,0 +1,160 @@
+import Storage
+
+/// Takes the upstream volume that lies in a store's own directory into that store, once: at the first start on a
+/// `file_path` of an upstream engine, before anybody is served.
+///
+/// The store says how far it came (`AdoptionRecord`): `begun` is durable before the first row, `done` comes after every
+/// entry was compared. Whatever ends the process between them, the next start removes what is there and starts over. The
+/// files are only read. Blocks for the disk; safe on the event loop, while that serves nobody.
+public struct UpstreamAdoption {
+    public enum Event: Sendable, Hashable {
+        /// An adoption was cut short: what it wrote is removed.
+        case undoing(AdoptionRecord)
+        case started(files: Int, bytes: Int)
+        /// Bytes of the files done, of all.
+        case progress(Phase, done: Int, of: Int)
+    }
+
+    public enum Phase: String, Sendable {
+        case reading, importing, comparing
+    }
+
+    public enum Outcome: Sendable {
+        /// There are no files of this kind.
+        case noVolume
+        /// There are none any more, and what an interrupted adoption had taken of them was removed.
+        case volumeGone(AdoptionRecord)
+        /// It was done at an earlier start.
+        case doneBefore(AdoptionRecord)
+        /// The store has content of its own, so none was taken from the files beside it.
+        case notEmpty(files: Int)
+        case adopted(AdoptionRecord, UpstreamImportResult, UpstreamVolume)
+    }
+
+    private let store: Store
+    private let kind: ContentKind
+    private let clock: StorageClock
+
+    public init(store: Store, kind: ContentKind, clock: StorageClock = .system) {
+        self.store = store
+        self.kind = kind
+        self.clock = clock
+    }
+
+    /// - Parameter observe: called before each transaction and behind each file; what it throws ends the adoption, which
+    ///   the next start undoes.
+    /// - Throws: `UpstreamError`: damage, no room, files that change; `StorageError`.
+    public func run(_ observe: (Event) throws -> Void = { _ in }) throws -> Outcome {
+        let record = try readRecord()
+        if let record, record.progress == .done { return .doneBefore(record) }
+        if let record {
+            try observe(.undoing(record))
+            try ContentRemoval(store: store, layout: kind.layout).run()
+        }
+        let volume = try UpstreamVolume(path: store.recovery.path)
+        let source = UpstreamImport(volume: volume, kinds: [kind], takesSalvage: false)
+        if record == nil, try !isEmpty() {
+            return source.files.isEmpty ? .noVolume : .notEmpty(files: source.files.count)
+        }
+        try requireKnownNames(volume)
+        guard !source.files.isEmpty else {
+            guard let record else { return .noVolume }
+            try write(nil)
+            return .volumeGone(record)
+        }
+        return try adopt(source, observe)
+    }
+
+    private func adopt(_ source: UpstreamImport, _ observe: (Event) throws -> Void) throws -> Outcome {
+        try observe(.started(files: source.files.count, bytes: source.bytes))
+        let found = try source.survey { try observe(.progress(.reading, done: $0, of: source.bytes)) }
+        let room = store.metrics.snapshotFreeBytes
+        try AdoptionCheck(volume: source.volume, reusableBytes: room).require(found)
+        try write(record(.begun, source, found))
+        let taken = try source.run(into: store) { try observe(.progress(.importing, done: $0, of: source.bytes)) }
+        try requireUnchanged(source.volume, found.counts == taken.counts && taken.damaged.isEmpty)
+        // What is compared is what the disk has.
+        try store.checkpoint()
+        try source.verify(store) { try observe(.progress(.comparing, done: $0, of: source.bytes)) }
+        try requireUnchanged(source.volume, true)
+        let done = record(.done, source, taken)
+        try write(done)
+        return .adopted(done, taken, source.volume)
+    }
+
+    // MARK: Conditions
+
+    private func isEmpty() throws -> Bool {
+        let layout = kind.layout
+        return try store.read { $0.isEmpty(layout) }.wait()
+    }
+
+    /// Upstream reads files that someone has named by hand, and serves what is in them.
+    private func requireKnownNames(_ volume: UpstreamVolume) throws {
+        let foreign = volume.unknown.filter { $0.mayBeIndex && isOfThisKind($0.name) }
+        guard let first = foreign.first else { return }
+        throw UpstreamError(
+            .damagedFiles,
+            "\(first) (\(foreign.count) such files). Rename it as upstream would, or move it out of the directory; "
+                + "nothing was imported",
+            path: volume.path
+        )
+    }
+
+    private func isOfThisKind(_ fileName: String) -> Bool {
+        let isStream = ["stream:", "stream%3A", "stream%3a"].contains { fileName.utf8.starts(with: $0.utf8) }
+        return isStream == (kind == .stream)
+    }
+
+    /// An upstream engine that still runs on the directory replaces files at any time.
+    private func requireUnchanged(_ volume: UpstreamVolume, _ sameContent: Bool) throws {
+        guard sameContent, try UpstreamVolume(path: volume.path).files == volume.files else {
+            throw UpstreamError(
+                .changed,
+                "the upstream volume changed while it was read. Stop the engine that writes it, then start again",
+                path: volume.path
+            )
+        }
+    }
+
+    // MARK: The record
+
+    private func record(
+        _ progress: AdoptionRecord.Progress,
+        _ source: UpstreamImport,
+        _ result: UpstreamImportResult
+    ) -> AdoptionRecord {
+        let counts = result.counts[kind] ?? .init()
+        return AdoptionRecord(
+            progress: progress,
+            files: source.files.count,
+            groups: counts.groups,
+            entries: counts.entries,
+            time: Int64(clock.wallNanoseconds() / 1_000_000)
+        )
+    }
+
+    private func readRecord() throws -> AdoptionRecord? {
+        let key = AdoptionRecord.key(kind)
+        guard let row = try store.read({ $0.get(AdoptionRecord.table, key: key) }).wait() else { return nil }
+        guard let record = AdoptionRecord(row) else {
+            throw StorageError(
+                .writerBug,
+                "the record of the upstream volume's adoption can't be read. Keep the files and report it",
+                path: store.recovery.path
+            )
+        }
+        return record
+    }
+
+    private func write(_ record: AdoptionRecord?) throws {
+        let key = AdoptionRecord.key(kind)
+        try store.commit { transaction in
+            if let record {
+                transaction.put(AdoptionRecord.table, key: key, value: record.encoded)
+            } else {
+                transaction.delete(AdoptionRecord.table, key: key)
+            }
+        }.wait()
+    }
+}
