@@ -43,7 +43,8 @@ extension RowReader where Self: ~Copyable {
 extension Transaction {
     mutating func setItem(_ id: String, in group: StreamGroup, to row: Bytes) -> RawJSON? {
         let parent = Bytes(bigEndian: self.id(making: group.stream.string, in: StreamRows.streams))
-        let owner = parent + Bytes(bigEndian: self.id(making: group.group.string, in: StreamRows.groups, parent: parent))
+        let owner =
+            parent + Bytes(bigEndian: self.id(making: group.group.string, in: StreamRows.groups, parent: parent))
         return setEntry(id, to: row, owner: owner, in: StreamRows.items)
     }
 
