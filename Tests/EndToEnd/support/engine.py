@@ -186,10 +186,11 @@ class Engine:
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def opened(self) -> dict[str, str]:
-        """The facts of the latest `store opened` line. Needs a JSON log."""
+    def opened(self, worker: str = "") -> dict[str, str]:
+        """The facts of the latest `store opened` line, of one worker if it's named. Needs a JSON log."""
         lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
         facts = [line["fields"] for line in lines if line["fields"].get("message") == "store opened"]
+        facts = [line for line in facts if worker in line["worker"]]
         assert facts, f"no `store opened`:\n{self.log()}"
         return {key: str(value) for key, value in facts[-1].items()}
 
