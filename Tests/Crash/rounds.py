@@ -7,6 +7,8 @@ import random
 import time
 import uuid
 
+import state_work
+import stream_work
 from children import PATIENCE_SECONDS, Child, HTTPWriter
 from failpoints import Failpoints
 from openings import Openings
@@ -27,6 +29,8 @@ LOAD_SECONDS = (0.02, 1.2)
 KILL_DURING_RECOVERY = 0.25
 # Every so many rounds the kill comes at a failpoint, under large values.
 FAILPOINT_EVERY = 5
+# Directories of the stores.
+SHARED, STATE_STORE, STREAM_STORE = "shared", state_work.STORE, stream_work.STORE
 # Who is told of the markers: groups, and single items.
 MARKED = {(group, item) for _, subscriptions in CONNECTIONS for group, item in subscriptions}
 # A marker that a subscriber didn't get went to a connection that was lost.
@@ -37,7 +41,12 @@ class CrashTest:
     def __init__(self, directory: pathlib.Path, seed: int) -> None:
         self.chance = random.Random(seed)
         self.oracle = Oracle()
-        self.engine = Engine(directory, store=directory / "data" / "state", stream="", extra=JSON_LOG)
+        # State and streams in one store, or in one each.
+        self.is_shared = self.chance.random() < 0.5
+        state, streams = (SHARED, SHARED) if self.is_shared else (STATE_STORE, STREAM_STORE)
+        adapter = f"store_method: file_based\nfile_path: ./data/{streams}"
+        store = directory / "data" / state
+        self.engine = Engine(directory, store=store, stream="", stream_kv=adapter, extra=JSON_LOG)
         self.openings = Openings(self.engine)
         self.failpoints = Failpoints(self.engine, self.chance)
         self.kills = 0
@@ -110,7 +119,8 @@ class CrashTest:
         openings = self.openings.new()
         self.failpoints.judge(openings)
         for opening in openings:
-            self.oracle.recover(opening.store, opening.recovered)
+            for store in (STATE_STORE, STREAM_STORE) if opening.store == SHARED else (opening.store,):
+                self.oracle.recover(store, opening.recovered)
 
     def begin_load(self, command: str) -> None:
         self.subscribers.command("run")
