@@ -36,7 +36,7 @@ import Testing
     /// Random inserts and removals against a plain array.
     @Test(arguments: 0..<20)
     func againstAModel(_ seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var table = BindingTable<Int, String>()
         var model: [(id: String, key: Int)] = []
         for step in 0..<500 {
@@ -61,17 +61,5 @@ import Testing
         for number in 0..<65_536 { table.insert("", id: Name("\(number)"), key: 1) }
         for number in 0..<65_536 { _ = table.remove(Name("\(number)")) }
         #expect(table.isEmpty)
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
