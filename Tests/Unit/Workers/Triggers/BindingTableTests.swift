@@ -40,11 +40,11 @@ import Testing
         var table = BindingTable<Int, String>()
         var model: [(id: String, key: Int)] = []
         for step in 0..<500 {
-            if !model.isEmpty, Int.random(in: 0..<100, using: &random) < 55 {
-                let (id, key) = model.remove(at: Int.random(in: model.indices, using: &random))
+            if !model.isEmpty, random.below(100) < 48 {
+                let (id, key) = model.remove(at: random.below(model.count))
                 #expect(table.remove(Name(id))?.key == key, "seed \(seed)")
             } else {
-                let key = Int.random(in: 0..<3, using: &random)
+                let key = random.below(3)
                 model.append(("\(step)", key))
                 table.insert("\(step)", id: Name("\(step)"), key: key)
             }
@@ -61,17 +61,5 @@ import Testing
         for number in 0..<65_536 { table.insert("", id: Name("\(number)"), key: 1) }
         for number in 0..<65_536 { _ = table.remove(Name("\(number)")) }
         #expect(table.isEmpty)
-    }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
