@@ -36,7 +36,7 @@ import Testing
     /// Random inserts and removals against a plain array.
     @Test(arguments: 0..<20)
     func againstAModel(_ seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var table = BindingTable<Int, String>()
         var model: [(id: String, key: Int)] = []
         for step in 0..<500 {
