@@ -40,11 +40,11 @@ import Testing
         var table = BindingTable<Int, String>()
         var model: [(id: String, key: Int)] = []
         for step in 0..<500 {
-            if !model.isEmpty, random.below(100) < 48 {
-                let (id, key) = model.remove(at: random.below(model.count))
+            if !model.isEmpty, Int.random(in: 0..<100, using: &random) < 48 {
+                let (id, key) = model.remove(at: Int.random(in: model.indices, using: &random))
                 #expect(table.remove(Name(id))?.key == key, "seed \(seed)")
             } else {
-                let key = random.below(3)
+                let key = Int.random(in: 0..<3, using: &random)
                 model.append(("\(step)", key))
                 table.insert("\(step)", id: Name("\(step)"), key: key)
             }
