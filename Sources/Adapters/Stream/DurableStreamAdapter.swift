@@ -11,7 +11,7 @@ public final class DurableStreamAdapter: StreamAdapter {
     let retention: StreamRetention
     private let positions: StreamPositions
     private let history: StreamHistory
-    /// Rows of events up to here have been removed.
+    /// Where the history began when rows were removed last.
     private var trimmedFloor: UInt64
     let expiry: StreamExpiry?
 
@@ -152,10 +152,12 @@ public final class DurableStreamAdapter: StreamAdapter {
     }
 
     /// Removes the rows of events that can't be asked for any more: many at once, as one record.
+    ///
+    /// All of them from the first on: what the floor passed while the history was loaded, or in a transaction that failed,
+    /// still has its rows.
     private func trimEvents(_ transaction: inout Transaction) {
         guard history.isKept, history.floor - trimmedFloor >= Self.trimDistance else { return }
-        let (from, upTo) = (Bytes(bigEndian: trimmedFloor), Bytes(bigEndian: history.floor + 1))
-        transaction.trim(StreamRows.events, from: from, upTo: upTo)
+        transaction.trim(StreamRows.events, from: [], upTo: Bytes(bigEndian: history.floor + 1))
         transaction.putHistoryFloor(history.floor)
         trimmedFloor = history.floor
     }

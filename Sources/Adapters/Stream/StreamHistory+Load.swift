@@ -17,10 +17,11 @@ extension StreamHistory {
         }
         let history = StreamHistory(limits: limits, floor: floor)
         for row in try rows(of: store) {
-            guard let event = StoredStreamEvent(row.key, row.text) else {
+            guard let event = StoredStreamEvent(row.key, row.text), event.event.position > history.last else {
                 throw StorageError(
                     .writerBug,
-                    "a row of table \(StreamRows.events.rawValue) is no stream event. Keep the files and report it",
+                    "a row of table \(StreamRows.events.rawValue) is no stream event, or one that was removed. Keep the "
+                        + "files and report it",
                     path: store.recovery.path
                 )
             }
