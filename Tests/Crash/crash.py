@@ -5,8 +5,9 @@
 
 Real SDK workers in processes of their own write and read state and streams over WebSocket, this process writes through
 HTTP, and raw subscribers follow the streams. After each SIGKILL and restart the workers and subscribers reconnect by
-themselves, everything is read back, and `oracle.py` judges it. In every fifth round the engine is killed in the midst of
-a checkpoint (failpoints.py). Beside every tenth another one is killed while it imports an upstream volume (imports.py).
+themselves, everything is read back, and `oracle.py` judges it. In every fifth round the engine is killed in the midst
+of a checkpoint (failpoints.py). Beside every tenth another one is killed while it imports an upstream volume
+(imports.py).
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def unproven(test: CrashTest) -> list[str]:
         "a list": counts["listed"],
         "an event of a state trigger": counts["event"],
         "an event of a stream trigger": counts["streamed"],
+        "a join that a guard let in": counts["guarded"],
+        "a join that a kill cut off": counts["cut joins"],
         "a sync": counts["sync"],
         "a resume": counts["resumed"],
         "an event that was missed and resumed": counts["missed"],
@@ -55,13 +58,14 @@ def summary(test: CrashTest) -> str:
     through_http = sum(writer.acknowledged for writer in test.writers)
     hits = ", ".join(f"{count} {what}" for what, count in sorted(test.failpoints.hits.items())) or "none"
     return "\n".join([
-        f"{test.kills} kills; at failpoints: {hits}",
+        f"{'one store' if test.is_shared else 'two stores'}, {test.kills} kills; at failpoints: {hits}",
         f"{counts['intend'] + counts['count'] + counts['send']} writes intended, "
         f"{counts['done'] + counts['counted'] + counts['sent']} acknowledged ({through_http} of them through HTTP)",
         f"seen: {counts['saw']} reads, {counts['listed']} lists, {counts['event']} events of state triggers, "
         f"{counts['streamed'] + counts['ticked']} of stream triggers, "
         f"{counts['told'] + counts['heard']} by subscribers",
-        f"{counts['join']} joins ({counts['cut joins']} cut off by a kill), {counts['sync']} syncs, "
+        f"{counts['join']} joins ({counts['cut joins']} cut off by a kill, {counts['guarded']} let in by a guard), "
+        f"{counts['sync']} syncs, "
         f"{counts['resumed']} resumes of {counts['missed']} missed events",
         f"slowest start {test.slowest_start:.2f} s",
     ])

@@ -17,7 +17,7 @@ from typing import Any
 
 from failpoints import DELAYS
 from support import make_upstream_volume as upstream
-from support.engine import JSON_LOG, Engine, free_port
+from support.engine import JSON_LOG, Engine
 from support.rawsocket import RawWorker
 
 # Large indexes, so that an import takes a while: about 10 MB each of state and streams.
@@ -28,14 +28,6 @@ VALUE_BYTES = 400
 KILLS = (1, 5)
 # What the engine's log says of an import: it is complete, it finds that the one before it was cut short.
 DONE, CUT_SHORT = "upstream volume adopted", "was cut short"
-STREAM_BLOCK = """\
-  - name: iii-stream
-    config:
-      host: 127.0.0.1
-      port: {port}
-      adapter: {{name: kv, config: {{store_method: file_based, file_path: {path}}}}}
-"""
-
 KINDS = ("state", "streams")
 NAMES = {"state": "state", "streams": "stream"}
 VALUES = {"state": "value", "streams": "data"}
@@ -99,8 +91,8 @@ class ImportRound:
         for kind in KINDS:
             shutil.copytree(test.originals / kind, self.stores[kind], dirs_exist_ok=True)
         self.digests = {kind: digests(self.stores[kind]) for kind in KINDS}
-        block = STREAM_BLOCK.format(port=free_port(), path=self.stores["streams"])
-        self.engine = Engine(directory, store=self.stores["state"], extra=JSON_LOG + block)
+        streams = f"store_method: file_based\nfile_path: {self.stores['streams']}"
+        self.engine = Engine(directory, store=self.stores["state"], stream="", stream_kv=streams, extra=JSON_LOG)
 
     def run(self) -> None:
         for _ in range(self.test.chance.randint(*KILLS)):
@@ -211,6 +203,6 @@ class ImportTest:
     def summary(self) -> str:
         counts = self.counts
         return (
-            f"{counts['rounds']} imports with {counts['kills']} kills, {counts['kills during an import']} of them during "
-            f"the import; a whole start takes {self.whole_start:.2f} s"
+            f"{counts['rounds']} imports with {counts['kills']} kills, {counts['kills during an import']} of them "
+            f"during the import; a whole start takes {self.whole_start:.2f} s"
         )

@@ -15,6 +15,7 @@ Journal, one JSON array a line, in the order in which things happened. Places an
   ["saw", place, mark]                       a single read
   ["event", observer, place, event type, old mark, new mark]   of a `state` trigger
   ["streamed", place, event type, mark] ["ticked", group, writer, n]   of a `stream` trigger
+  ["guarded", subscription]                  a join that it let in
   ["wrong", text]                            an answer or an event that no engine may send
   ["paused"]                                 nothing of this worker's is under way any more, and it's connected
 """

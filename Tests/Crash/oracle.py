@@ -121,6 +121,9 @@ class Oracle:
         for place, floor in self.floors.pop(reader).items():
             self.keys[place].check_shown(marks.get(place), floor)
 
+    def _hear_guarded(self, subscription: str) -> None:
+        """A join was let in: only counted."""
+
     # Subscribers
 
     def _hear_join(self, subscription: str) -> None:

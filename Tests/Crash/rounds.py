@@ -7,13 +7,15 @@ import random
 import time
 import uuid
 
+import state_work
+import stream_work
 from children import PATIENCE_SECONDS, Child, HTTPWriter
 from failpoints import Failpoints
 from openings import Openings
 from oracle import STATE, Oracle, where_of
 from stream_work import address
 from subscribers import CONNECTIONS
-from support.engine import JSON_LOG, Engine, free_port
+from support.engine import JSON_LOG, Engine
 from support.rawsocket import RawWorker
 from values import BULK_SCOPE, GROUPS, SCOPE, STREAM, marks_of
 
@@ -27,34 +29,31 @@ LOAD_SECONDS = (0.02, 1.2)
 KILL_DURING_RECOVERY = 0.25
 # Every so many rounds the kill comes at a failpoint, under large values.
 FAILPOINT_EVERY = 5
+# Directories of the stores.
+SHARED, STATE_STORE, STREAM_STORE = "shared", state_work.STORE, stream_work.STORE
 # Who is told of the markers: groups, and single items.
 MARKED = {(group, item) for _, subscriptions in CONNECTIONS for group, item in subscriptions}
 # A marker that a subscriber didn't get went to a connection that was lost.
 MARKER_SECONDS = 0.5
-STREAM_BLOCK = """\
-  - name: iii-stream
-    config:
-      host: 127.0.0.1
-      port: {port}
-      adapter: {{name: kv, config: {{store_method: file_based, file_path: {path}}}}}
-"""
 
 
 class CrashTest:
     def __init__(self, directory: pathlib.Path, seed: int) -> None:
         self.chance = random.Random(seed)
         self.oracle = Oracle()
-        self.stream_port = free_port()
-        data = directory / "data"
-        block = STREAM_BLOCK.format(port=self.stream_port, path=data / "streams")
-        self.engine = Engine(directory, store=data / "state", extra=JSON_LOG + block)
+        # State and streams in one store, or in one each.
+        self.is_shared = self.chance.random() < 0.5
+        state, streams = (SHARED, SHARED) if self.is_shared else (STATE_STORE, STREAM_STORE)
+        adapter = f"store_method: file_based\nfile_path: ./data/{streams}"
+        store = directory / "data" / state
+        self.engine = Engine(directory, store=store, stream="", stream_kv=adapter, extra=JSON_LOG)
         self.openings = Openings(self.engine)
         self.failpoints = Failpoints(self.engine, self.chance)
         self.kills = 0
         self.slowest_start = 0.0
         self.start_engine()
         self.loads = [self.load(version, f"load{number}") for number, version in enumerate(VERSIONS)]
-        seeds = str(self.stream_port), str(self.chance.randrange(1 << 32))
+        seeds = str(self.engine.stream_port), str(self.chance.randrange(1 << 32))
         subscribers = ("subscribers", "subscribers.py", *seeds)
         self.subscribers = Child(self.engine, self.oracle, SUBSCRIBERS_VERSION, *subscribers)
         self.writers = [
@@ -120,7 +119,8 @@ class CrashTest:
         openings = self.openings.new()
         self.failpoints.judge(openings)
         for opening in openings:
-            self.oracle.recover(opening.store, opening.recovered)
+            for store in (STATE_STORE, STREAM_STORE) if opening.store == SHARED else (opening.store,):
+                self.oracle.recover(store, opening.recovered)
 
     def begin_load(self, command: str) -> None:
         self.subscribers.command("run")

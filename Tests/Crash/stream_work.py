@@ -13,6 +13,9 @@ STORE = "streams"
 # Of the writes that don't delete, every so many are updates.
 UPDATE_EVERY = 3
 LIST_EVERY_SECONDS = 0.03
+# Who is asked about every join, and takes so long.
+GUARD = "load2"
+GUARD_SECONDS = 0.01
 # Sends outrun everything else; each goes to every subscriber of its group.
 SEND_EVERY_SECONDS = 0.01
 
@@ -29,6 +32,8 @@ class StreamWork:
         # One worker is told of a whole group, the others of single items.
         group = {"stream_name": STREAM, "group_id": GROUPS[0]}
         items = [{"stream_name": STREAM, "group_id": group, "item_id": "load0-0"} for group in GROUPS]
+        if self.name == GUARD:
+            load.handle("guard", self._guard, "stream:join", {"stream_name": STREAM})
         load.observe("stream-event", self._observe, "stream", *([group] if self.name == "load0" else items))
 
     def steps(self) -> list[tuple]:
@@ -89,7 +94,13 @@ class StreamWork:
         await asyncio.sleep(LIST_EVERY_SECONDS)
         return succeeded
 
-    # Observer
+    # Handlers
+
+    async def _guard(self, join):
+        """Lets everybody in, after a while: kills shall find joins that wait."""
+        await asyncio.sleep(GUARD_SECONDS)
+        self.journal("guarded", join["subscription_id"])
+        return {"unauthorized": False}
 
     def _observe(self, message):
         event, group = message["event"], message["groupId"]
