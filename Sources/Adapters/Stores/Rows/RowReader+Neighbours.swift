@@ -9,8 +9,8 @@ enum Neighbourhood {
 extension RowReader where Self: ~Copyable {
     /// Whether a row with another id is left under `prefix`, after the row with this id was removed.
     ///
-    /// A scan passes one by one over every row removed since the last checkpoint. Emptying a large group from its front,
-    /// each time looking from the front, would take quadratic time; the nearest row that is left is rarely far away.
+    /// A scan passes one by one over every row removed since the last checkpoint. Emptying a large group from its
+    /// front, each time looking from the front, would take quadratic time; the nearest row left is rarely far away.
     func hasRows<ID: FixedWidthInteger & UnsignedInteger>(_ table: TableID, prefix: Bytes, near id: ID) -> Bool {
         let near = id.around(Neighbourhood.near)
         let wide = id.around(Neighbourhood.wide)
