@@ -204,11 +204,17 @@ public final class DurableStreamAdapter: StreamAdapter {
 
     // MARK: Positions
 
-    public func missed(since position: String, of group: StreamGroup, id: String?) -> StreamMissed {
+    public func missed(
+        since position: String,
+        of group: StreamGroup,
+        id: String?,
+        atMost bytes: Int
+    ) -> StreamMissed {
         history.missed(
             since: position,
             of: group,
             id: id,
+            atMost: bytes,
             in: positions,
             latest: access.store.durableLSN.rawValue,
             now: clock.unixMilliseconds()

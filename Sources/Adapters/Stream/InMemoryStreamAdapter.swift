@@ -99,11 +99,17 @@ public final class InMemoryStreamAdapter: StreamAdapter {
         completion(.success(StreamSnapshot(data: values(of: group), ids: ids, position: position)))
     }
 
-    public func missed(since position: String, of group: StreamGroup, id: String?) -> StreamMissed {
+    public func missed(
+        since position: String,
+        of group: StreamGroup,
+        id: String?,
+        atMost bytes: Int
+    ) -> StreamMissed {
         history.missed(
             since: position,
             of: group,
             id: id,
+            atMost: bytes,
             in: positions,
             latest: history.last,
             now: clock.unixMilliseconds()

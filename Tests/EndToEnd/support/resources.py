@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import threading
+from typing import Callable
 
 
 def proc(pid: int, name: str) -> str:
@@ -25,6 +26,11 @@ def resident_bytes(pid: int) -> int:
 def peak_resident_bytes(pid: int) -> int:
     """The most since the start, or since `forget_peak`. The kernel keeps it, so no spike is missed."""
     return field(pid, "status", "VmHWM") * 1024
+
+
+def own_bytes(pid: int) -> int:
+    """Resident but for pages of files, which the kernel can take back at any moment."""
+    return field(pid, "status", "RssAnon") * 1024
 
 
 def forget_peak(pid: int) -> None:
@@ -49,21 +55,20 @@ def wakeups(pid: int) -> int:
 
 
 class PeakWatch:
-    """Follows the peak of a process until it ends, for the time in which it can't be asked any more."""
+    """The most that `probe` says of a process, until it ends: for the time in which it can't be asked any more."""
 
     PAUSE_SECONDS = 0.02
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, pid: int, probe: Callable[[int], int] = peak_resident_bytes) -> None:
         self.bytes = 0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(pid, probe), daemon=True)
         self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, pid: int, probe: Callable[[int], int]) -> None:
         while not self._ended.is_set():
             try:
-                self.bytes = max(self.bytes, peak_resident_bytes(self.pid))
+                self.bytes = max(self.bytes, probe(pid))
             except (OSError, LookupError):
                 return  # it has ended
             self._ended.wait(self.PAUSE_SECONDS)

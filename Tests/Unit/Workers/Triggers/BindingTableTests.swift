@@ -40,7 +40,7 @@ import Testing
         var table = BindingTable<Int, String>()
         var model: [(id: String, key: Int)] = []
         for step in 0..<500 {
-            if !model.isEmpty, Int.random(in: 0..<100, using: &random) < 55 {
+            if !model.isEmpty, Int.random(in: 0..<100, using: &random) < 48 {
                 let (id, key) = model.remove(at: Int.random(in: model.indices, using: &random))
                 #expect(table.remove(Name(id))?.key == key, "seed \(seed)")
             } else {
