@@ -14,7 +14,7 @@ from collections import Counter
 from openings import Opening
 from support.engine import Engine
 
-# Values of 1.5 MB fill 64 MiB of log, which asks for a checkpoint, long before.
+# The bulk values fill 64 MiB of log, which asks for a checkpoint, long before.
 PATIENCE_SECONDS = 6
 # From the beginning of a checkpoint until after its end, microseconds.
 DELAYS = (0, 250, 500, 1000, 2000, 4000, 8000)

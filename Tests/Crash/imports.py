@@ -11,6 +11,7 @@ import hashlib
 import pathlib
 import random
 import shutil
+import signal
 import time
 from collections import Counter
 from typing import Any
@@ -118,8 +119,9 @@ class ImportRound:
                 time.sleep(0.005)
             self.engine.env.clear()
         else:
-            self.engine.spawn()
+            process = self.engine.spawn()
             time.sleep(chance.uniform(0, self.test.whole_start))
+        assert process.poll() in (None, -signal.SIGKILL), f"the engine ended by itself:\n{self.engine.log()[-4000:]}"
         self.engine.dispose()
 
     def said(self, message: str) -> int:

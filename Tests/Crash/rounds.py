@@ -25,8 +25,9 @@ SUBSCRIBERS_VERSION = VERSIONS[0]
 HTTP_WRITERS = 3
 # The longest and shortest time from the start of the load to the kill, seconds.
 LOAD_SECONDS = (0.02, 1.2)
-# How often the engine is killed once more while it recovers.
+# How often the engine is killed once more while it recovers, and how long after its start, seconds.
 KILL_DURING_RECOVERY = 0.25
+RECOVERY_SECONDS = (0, 0.15)
 # Every so many rounds the kill comes at a failpoint, under large values.
 FAILPOINT_EVERY = 5
 # Directories of the stores.
@@ -80,17 +81,23 @@ class CrashTest:
         self.begin_load("run bulk" if self.failpoints.armed else "run")
         if self.failpoints.armed is None:
             time.sleep(self.chance.uniform(*LOAD_SECONDS))
-        if self.failpoints.armed is None or not self.failpoints.wait_for_hit():
-            self.engine.kill()
-        self.kills += 1
+        if self.failpoints.armed and self.failpoints.wait_for_hit():
+            self.kills += 1
+        else:
+            self.kill()
         self.end_load()
         while self.chance.random() < KILL_DURING_RECOVERY:
             self.engine.spawn()
-            time.sleep(self.chance.uniform(0, 0.15))
-            self.engine.kill()
-            self.kills += 1
+            time.sleep(self.chance.uniform(*RECOVERY_SECONDS))
+            self.kill()
         self.start_engine(arms=number % FAILPOINT_EVERY == FAILPOINT_EVERY - 1)
         self.settle()
+
+    def kill(self) -> None:
+        if (code := self.engine.process.poll()) is not None:
+            raise AssertionError(f"the engine ended by itself with {code}:\n{self.engine.log()[-4000:]}")
+        self.engine.kill()
+        self.kills += 1
 
     def graceful_round(self) -> None:
         """A stop in the midst of the load instead of a kill."""
