@@ -2,14 +2,18 @@
 /// sent. Each socket has limits of its own; this one keeps their sum from exhausting the machine.
 ///
 /// Confined to the event loop.
-final class BufferBudget {
+package final class BufferBudget {
     /// 1 GiB.
-    static let defaultLimitBytes = 1 << 30
+    package static let defaultLimitBytes = 1 << 30
 
-    let limitBytes: Int
-    private(set) var usedBytes = 0
+    package let limitBytes: Int
+    package private(set) var usedBytes = 0
+    /// Makes room, soon, in place of dropping the socket that grew: for an owner who knows which one to close.
+    package var onExceeded: (() -> Void)?
 
-    init(limitBytes: Int = defaultLimitBytes) {
+    package var isExceeded: Bool { usedBytes > limitBytes }
+
+    package init(limitBytes: Int = defaultLimitBytes) {
         self.limitBytes = limitBytes
     }
 
@@ -17,6 +21,6 @@ final class BufferBudget {
     /// and the socket is expected to be dropped.
     func change(from old: Int, to new: Int) -> Bool {
         usedBytes += new - old
-        return new <= old || usedBytes <= limitBytes
+        return new <= old || !isExceeded
     }
 }

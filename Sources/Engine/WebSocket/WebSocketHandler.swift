@@ -82,7 +82,7 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
     private let flusher: FlushScheduler
     private let budget: BufferBudget
     /// What `budget` knows of this socket.
-    private var accountedBytes = 0
+    package private(set) var accountedBytes = 0
     private let maskKey: UInt32?
     private let queueLimit: QueueLimit
     private var isFlushPending = false
@@ -121,8 +121,8 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
     }
 
     /// The server's side of a socket of the engine's.
-    package convenience init(engine: Engine, queueLimit: QueueLimit) {
-        self.init(role: .server, flusher: engine.flusher, budget: engine.budget, queueLimit: queueLimit)
+    package convenience init(engine: Engine, budget: BufferBudget, queueLimit: QueueLimit) {
+        self.init(role: .server, flusher: engine.flusher, budget: budget, queueLimit: queueLimit)
     }
 
     package var isOpen: Bool {
@@ -348,7 +348,12 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
         guard bytes != accountedBytes else { return }
         let isWithin = budget.change(from: accountedBytes, to: bytes)
         accountedBytes = bytes
-        if !isWithin { drop(reason: "all sockets together hold more than \(budget.limitBytes) bytes") }
+        guard !isWithin else { return }
+        if let relief = budget.onExceeded {
+            relief()
+        } else {
+            drop(reason: "all sockets together hold more than \(budget.limitBytes) bytes")
+        }
     }
 
     private func noteWritability(_ context: ChannelHandlerContext) {

@@ -20,13 +20,12 @@ extension StreamConfiguration {
             "host": .string(host),
             "auth_function": authFunction.map { .string($0) } ?? .null,
         ]
-        if let adapter = storage.block { object["adapter"] = adapter }
+        if let adapter = storage.seed { object["adapter"] = adapter }
         return .object(object)
     }
 
     /// Whether a change needs no new adapter.
     func hasSameStorage(as other: StreamConfiguration) -> Bool {
-        (storage.block ?? .null) == (other.storage.block ?? .null)
-            && retention == other.retention && history == other.history
+        other.storage.isKept(by: storage) && retention == other.retention && history == other.history
     }
 }

@@ -11,7 +11,7 @@ extension StreamConfiguration {
             "port": ["type": "integer", "minimum": 0, "maximum": 65_535, "default": 3112],
             "host": ["type": "string", "default": "0.0.0.0"],
             "auth_function": ["type": ["string", "null"]],
-            "adapter": adapterSchema,
+            "adapter": KeyValueStorageConfiguration.adapterSchema,
             "max_connections": positive,
             "max_subscriptions": positive,
             "max_subscriptions_per_connection": positive,
@@ -29,34 +29,5 @@ extension StreamConfiguration {
 
     private static func closed(_ properties: JSON) -> JSON {
         ["type": ["object", "null"], "additionalProperties": false, "properties": properties]
-    }
-
-    private static let adapterSchema: JSON = [
-        "oneOf": [
-            branch(
-                "kv",
-                [
-                    "store_method": ["type": "string", "enum": ["in_memory", "file_based"], "default": "in_memory"],
-                    "file_path": ["type": "string"],
-                    "save_interval_ms": ["type": "integer", "minimum": 100, "maximum": 3_600_000],
-                    "channel_size": ["type": "integer", "minimum": 1, "maximum": 1_048_576],
-                ]
-            ),
-            branch("redis", ["redis_url": ["type": "string"]]),
-            branch("bridge", ["bridge_url": ["type": "string"]]),
-        ]
-    ]
-
-    private static func branch(_ name: String, _ config: JSON) -> JSON {
-        [
-            "title": .string(name),
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["name"],
-            "properties": [
-                "name": ["type": "string", "enum": [.string(name)]],
-                "config": ["type": "object", "additionalProperties": false, "properties": config],
-            ],
-        ]
     }
 }

@@ -7,6 +7,8 @@ public struct StreamLimits: Sendable {
     public var subscriptionsPerConnection = 16_384
     /// What may wait for a client that reads more slowly than others write.
     public var connectionQueueBytes = 16 << 20
+    /// What may wait for all clients together. Events are shared, so that this counts more than the memory they take.
+    public var totalQueueBytes = 1 << 30
     /// Of `stream_name`, `group_id` and `item_id` each, UTF-8.
     public var idBytes = 65_536
     /// Compared with the compact text of what `stream::set` stores; nil: no limit.

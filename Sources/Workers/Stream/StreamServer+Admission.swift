@@ -88,6 +88,7 @@ extension StreamServer: WebSocketService {
         let limits = configuration.limits
         let socket = WebSocketHandler(
             engine: engine,
+            budget: budget,
             queueLimit: .init(bytes: limits.connectionQueueBytes, overflow: .close(code: Self.tooSlow))
         )
         let context = admitted.removeValue(forKey: ObjectIdentifier(channel)) ?? .null

@@ -16,6 +16,9 @@ final class StreamServer {
     let subscribers: StreamSubscribers
     private(set) var configuration: StreamConfiguration
     let logger: Logger
+    /// Of the stream clients alone: however many of them are stuck, workers have theirs.
+    let budget: BufferBudget
+    private var isMakingRoom = false
     private var listener: WebSocketListener?
     private var connections: [ObjectIdentifier: StreamConnection] = [:]
     /// What the auth function returned for sockets that are about to upgrade.
@@ -37,7 +40,9 @@ final class StreamServer {
         self.membership = membership
         self.configuration = configuration
         self.logger = logger
+        budget = BufferBudget(limitBytes: configuration.limits.totalQueueBytes)
         subscribers = StreamSubscribers(loop: engine.loop, adapter: adapter)
+        budget.onExceeded = { [unowned self] in makeRoom() }
     }
 
     var localAddress: SocketAddress? { listener?.localAddress }
@@ -98,6 +103,21 @@ final class StreamServer {
     private func closeConnections() {
         for connection in Array(connections.values) {
             connection.socket.close(code: Self.goingAway, reason: "going away")
+        }
+    }
+
+    /// Too much waits for all clients together: the ones that are furthest behind go, not the one that was next.
+    private func makeRoom() {
+        guard !isMakingRoom else { return }
+        isMakingRoom = true
+        later {
+            self.isMakingRoom = false
+            while self.budget.isExceeded,
+                let slowest = self.connections.values.max(by: { $0.socket.accountedBytes < $1.socket.accountedBytes }),
+                slowest.socket.accountedBytes > 0
+            {
+                slowest.closeAsTooSlow()
+            }
         }
     }
 

@@ -69,7 +69,7 @@ public final class StreamWorker: Worker {
     public func start(_ engine: Engine) -> EventLoopFuture<Void> {
         guard let parts else { return engine.loop.makeSucceededVoidFuture() }
         logger.info("Starting StreamWorker on \(configuration.host):\(configuration.port)")
-        return parts.server.bind(group: group).flatMap { parts.live.start() }
+        return parts.server.bind(group: group).assumeIsolated().flatMap { parts.live.start() }.nonisolated()
     }
 
     /// Clients are told to come back later (1001), and their leave triggers run while handlers still answer.

@@ -254,6 +254,28 @@ import Testing
         #expect(stuck.closeCode == 1013 && streams.worker.server?.subscribers.count == 1)
     }
 
+    /// Together they may hold so much: then the one that is furthest behind goes.
+    @Test func theSlowestGoFirst() throws {
+        var configuration = StreamConfiguration()
+        configuration.limits.totalQueueBytes = 100 << 10
+        let streams = StreamHarness(configuration)
+        let peers = try (0..<3).map { _ in try streams.connect() }
+        for peer in peers {
+            try peer.join()
+            _ = try peer.events()
+        }
+        let value = "\"\(String(repeating: "x", count: 20_000))\""
+        for (index, peer) in peers.enumerated() {
+            peer.channel.isWritable = false
+            peer.channel.pipeline.fireChannelWritabilityChanged()
+            try streams.set("i\(index)", value)
+        }
+        // 60, 40 and 20 kB wait.
+        streams.loop.run()
+        for peer in peers { _ = try peer.messages() }
+        #expect(peers.map(\.closeCode) == [1013, nil, nil])
+    }
+
     @Test func stopClosesWith1001AfterTheLeaves() throws {
         let streams = StreamHarness()
         let left = streams.register("left")
