@@ -51,24 +51,15 @@ def test_port_0_is_any_port(own_streams, name):
     assert streams.client(int(port)).joined(name, "g")["event"]["type"] == "sync"
 
 
-def test_a_port_that_is_taken_leaves_the_functions(own_streams, name):
-    """The engine runs without port 3112; `stream::*` and `stream` triggers still work."""
+def test_a_port_that_is_taken_stops_the_boot(own_streams):
+    """As with every listener of this engine's; upstream goes on without port 3112."""
     streams = own_streams(start=False)
-    engine = streams.engine
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", engine.stream_port))
+        taken.bind(("127.0.0.1", streams.engine.stream_port))
         taken.listen()
-        engine.ports = [engine.worker_port, engine.http_port]
-        engine.start()
-        handler = streams.worker()
-        handler.register_function(f"{name}::on")
-        handler.register_trigger("stream", f"{name}::on", {"stream_name": name})
-        handler.pending_messages()
-        assert streams.set(name, "g", "k", 1) == {"old_value": None, "new_value": 1}
-        assert handler.answer_next(None)["data"]["event"] == {"type": "create", "data": 1}
-        assert streams.call("list", name, "g") == [1]
-        assert f"address 127.0.0.1:{engine.stream_port} is already in use" in engine.log()
-        engine.stop()
+        assert streams.engine.run_to_exit() == 1
+    words = f"failed to start worker 'iii-stream': address 127.0.0.1:{streams.engine.stream_port} is already in use"
+    assert words in streams.engine.log()
 
 
 # A changed configuration: a worker serves `configuration::get` as the configuration worker would.
