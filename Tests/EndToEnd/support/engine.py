@@ -15,6 +15,8 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 # How long a child may take for a step before the test gives up on it. A guard against hanging, not a measurement.
 PATIENCE_SECONDS = 60
+# A stop may take 8 s (docs/operations.md); the rest is for machines that do other things too.
+STOP_PATIENCE_SECONDS = 20
 
 
 def binary() -> pathlib.Path:
@@ -184,10 +186,11 @@ class Engine:
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def opened(self) -> dict[str, str]:
-        """The facts of the latest `store opened` line. Needs a JSON log."""
+    def opened(self, worker: str = "") -> dict[str, str]:
+        """The facts of the latest `store opened` line, of one worker if it's named. Needs a JSON log."""
         lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
         facts = [line["fields"] for line in lines if line["fields"].get("message") == "store opened"]
+        facts = [line for line in facts if worker in line["worker"]]
         assert facts, f"no `store opened`:\n{self.log()}"
         return {key: str(value) for key, value in facts[-1].items()}
 
