@@ -1,246 +1,115 @@
 #!/usr/bin/env python3
 """Kills a loaded engine at random moments and checks after each restart that it kept its promises.
 
-    python3 Tests/Crash/crash.py [--rounds 50] [--seed N]
+    python3 Tests/Crash/crash.py [--rounds 100] [--seed N]
 
-Real SDK workers in processes of their own write over WebSocket, and this process through HTTP. After each SIGKILL and
-restart the workers reconnect by themselves, everything is read back, and `oracle.py` judges it.
+Real SDK workers in processes of their own write and read state and streams over WebSocket, this process writes through
+HTTP, and raw subscribers follow the streams. After each SIGKILL and restart the workers and subscribers reconnect by
+themselves, everything is read back, and `oracle.py` judges it. In every fifth round the engine is killed in the midst
+of a checkpoint (failpoints.py). Beside every tenth another one is killed while it imports an upstream volume
+(imports.py).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
-import queue
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
+from functools import partial
+from typing import Callable
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "EndToEnd"))
 
-from oracle import Oracle  # noqa: E402
-from support.engine import REPOSITORY, Engine  # noqa: E402
-from support.httpclient import request_json  # noqa: E402
-from support.rawsocket import RawWorker  # noqa: E402
+from imports import ImportTest  # noqa: E402
+from rounds import CrashTest  # noqa: E402
 
-SCOPE = "crash"
-# The SDK versions of the worker processes.
-VERSIONS = ("0.22.1", "0.25.0", "0.20.0")
-HTTP_WRITERS = 3
-# The longest and shortest time from the start of the load to the kill, seconds.
-LOAD_SECONDS = (0.02, 1.2)
-# How often the engine is killed once more while it recovers.
-KILL_DURING_RECOVERY = 0.25
-# A guard against hanging: a worker that isn't back by then never comes back.
-PATIENCE_SECONDS = 90
+# One import beside so many rounds.
+IMPORT_EVERY = 10
 
 
-class LoadProcess:
-    """One worker process and the thread that reads its journal into the oracle."""
-
-    def __init__(self, engine: Engine, oracle: Oracle, version: str, name: str) -> None:
-        python = REPOSITORY / f".venv-sdk-{version}" / "bin" / "python"
-        if not python.exists():
-            raise SystemExit(f"{python} is missing: run tools/dev/sdk-venvs")
-        self.name, self.version, self.oracle = name, version, oracle
-        self.marks: queue.Queue[str] = queue.Queue()
-        command = [python, HERE / "load.py", engine.url, name]
-        # The SDK logs every call that a kill interrupted.
-        with (engine.directory / f"{name}.log").open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        threading.Thread(target=self._read_journal, daemon=True).start()
-
-    def _read_journal(self) -> None:
-        for line in self.process.stdout:
-            match json.loads(line):
-                case ["intend", key, sequence, deletes]:
-                    self.oracle.intend_write(key, sequence, deletes)
-                case ["done", key, sequence, old]:
-                    self.oracle.acknowledge_write(key, sequence, old)
-                case ["count", key]:
-                    self.oracle.intend_increment(key)
-                case ["counted", key, writer, value]:
-                    self.oracle.acknowledge_increment(key, writer, value)
-                case [mark]:
-                    self.marks.put(mark)
-
-    def command(self, word: str) -> None:
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-
-    def wait_for(self, mark: str) -> None:
-        try:
-            found = self.marks.get(timeout=PATIENCE_SECONDS)
-        except queue.Empty:
-            raise TimeoutError(f"{self.name} (SDK {self.version}) didn't come back to {mark}") from None
-        assert found == mark, f"{found} instead of {mark}"
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
+def unproven(test: CrashTest) -> list[str]:
+    """What this run never did, and so proves nothing about."""
+    counts, hits = test.oracle.counts, test.failpoints.hits
+    done = {
+        "a write through HTTP": sum(writer.acknowledged for writer in test.writers),
+        "a write to the state": counts["done"],
+        "an update": counts["counted"],
+        "a list": counts["listed"],
+        "an event of a state trigger": counts["event"],
+        "an event of a stream trigger": counts["streamed"],
+        "a join that a guard let in": counts["guarded"],
+        "a join that a kill cut off": counts["cut joins"],
+        "a sync": counts["sync"],
+        "a resume": counts["resumed"],
+        "an event that was missed and resumed": counts["missed"],
+        "a kill during a checkpoint": hits["during a checkpoint"],
+    }
+    return [what for what, count in done.items() if count == 0]
 
 
-class HTTPWriter(threading.Thread):
-    """Writes one key and one counter through a worker's HTTP routes, one request at a time."""
-
-    def __init__(self, engine: Engine, oracle: Oracle, via: str, number: int) -> None:
-        super().__init__(daemon=True)
-        self.engine, self.oracle, self.via = engine, oracle, via
-        self.key, self.writer = f"http-{number}", f"http-{number}"
-        self.counter = f"http-counter-{number % 2}"
-        self.may_run = threading.Event()
-        # Held during a request: who has it after `may_run` was cleared knows that nothing is under way.
-        self.under_way = threading.Lock()
-        self.acknowledged = 0
-
-    def post(self, operation: str, body: dict) -> dict | None:
-        """The answer's body, or None when the outcome is unknown."""
-        try:
-            response = request_json(self.engine.http_port, "POST", f"/{self.via}/{operation}", body)
-        except OSError:
-            return None
-        except Exception:  # http.client: a response cut off in the middle
-            return None
-        return response.json if response.status == 200 else None
-
-    def run(self) -> None:
-        sequence = 0
-        while True:
-            self.may_run.wait()
-            with self.under_way:
-                if self.may_run.is_set():
-                    sequence += 1
-                    self.write(sequence)
-
-    def write(self, sequence: int) -> None:
-        self.oracle.intend_write(self.key, sequence, False)
-        if answer := self.post("set", {"key": self.key, "sequence": sequence}):
-            self.oracle.acknowledge_write(self.key, sequence, answer["old"])
-            self.acknowledged += 1
-        self.oracle.intend_increment(self.counter)
-        if answer := self.post("count", {"key": self.counter}):
-            self.oracle.acknowledge_increment(self.counter, self.writer, answer["value"])
-            self.acknowledged += 1
-        else:
-            time.sleep(0.01)
+def summary(test: CrashTest) -> str:
+    counts = test.oracle.counts
+    through_http = sum(writer.acknowledged for writer in test.writers)
+    hits = ", ".join(f"{count} {what}" for what, count in sorted(test.failpoints.hits.items())) or "none"
+    return "\n".join([
+        f"{'one store' if test.is_shared else 'two stores'}, {test.kills} kills; at failpoints: {hits}",
+        f"{counts['intend'] + counts['count'] + counts['send']} writes intended, "
+        f"{counts['done'] + counts['counted'] + counts['sent']} acknowledged ({through_http} of them through HTTP)",
+        f"seen: {counts['saw']} reads, {counts['listed']} lists, {counts['event']} events of state triggers, "
+        f"{counts['streamed'] + counts['ticked']} of stream triggers, "
+        f"{counts['told'] + counts['heard']} by subscribers",
+        f"{counts['join']} joins ({counts['cut joins']} cut off by a kill, {counts['guarded']} let in by a guard), "
+        f"{counts['sync']} syncs, "
+        f"{counts['resumed']} resumes of {counts['missed']} missed events",
+        f"slowest start {test.slowest_start:.2f} s",
+    ])
 
 
-class CrashTest:
-    def __init__(self, directory: pathlib.Path, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.oracle = Oracle()
-        self.engine = Engine(directory).start()
-        self.loads = [
-            LoadProcess(self.engine, self.oracle, version, f"load{number}") for number, version in enumerate(VERSIONS)
-        ]
-        self.writers = [
-            HTTPWriter(self.engine, self.oracle, f"load{number % len(VERSIONS)}", number)
-            for number in range(HTTP_WRITERS)
-        ]
-        self.kills = 0
-        self.slowest_start = 0.0
-
-    def prepare(self) -> None:
-        for load in self.loads:
-            load.wait_for("ready")
-        for writer in self.writers:
-            writer.start()
-
-    def round(self) -> None:
-        for load in self.loads:
-            load.command("run")
-        for writer in self.writers:
-            writer.may_run.set()
-        time.sleep(self.chance.uniform(*LOAD_SECONDS))
-        for writer in self.writers:
-            writer.may_run.clear()
-        self.engine.kill()
-        self.kills += 1
-        for load in self.loads:
-            load.command("pause")
-        while self.chance.random() < KILL_DURING_RECOVERY:
-            self.engine.spawn()
-            time.sleep(self.chance.uniform(0, 0.15))
-            self.engine.kill()
-            self.kills += 1
-        before = time.monotonic()
-        self.engine.start()
-        self.slowest_start = max(self.slowest_start, time.monotonic() - before)
-        self.settle()
-
-    def settle(self) -> None:
-        """Waits until nothing is under way and every worker is connected; then reads everything back."""
-        for writer in self.writers:
-            if not writer.under_way.acquire(timeout=PATIENCE_SECONDS):
-                raise TimeoutError(f"{writer.writer} has an HTTP request that never ends")
-            writer.under_way.release()
-        for load in self.loads:
-            load.wait_for("paused")
-        reader = RawWorker(self.engine.worker_port)
-        self.oracle.settle(lambda key: reader.call("state::get", {"scope": SCOPE, "key": key}))
-        reader.close()
-        if self.oracle.violations:
-            raise AssertionError("; ".join(self.oracle.violations))
-
-    def graceful_round(self) -> None:
-        """A stop in the midst of the load instead of a kill."""
-        for load in self.loads:
-            load.command("run")
-        time.sleep(0.3)
-        self.engine.stop()
-        for load in self.loads:
-            load.command("pause")
-        self.engine.start()
-        self.settle()
-
-    def end(self) -> None:
-        for load in self.loads:
-            load.end()
-        self.engine.dispose()
+def steps_of(test: CrashTest, imports: ImportTest, rounds: int) -> list[tuple[str, Callable[[], None]]]:
+    """Every step by name, in order."""
+    steps = [("the preparation", test.prepare), ("the first import", imports.measure)]
+    for number in range(1, rounds + 1):
+        steps.append((f"round {number}", partial(test.round, number)))
+        if number % IMPORT_EVERY == 0:
+            steps.append((f"import {number // IMPORT_EVERY}", partial(imports.round, number // IMPORT_EVERY)))
+    return [*steps, ("the graceful stop", test.graceful_round)]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"crash test: {options.rounds} rounds, seed {options.seed}", flush=True)
 
     directory = pathlib.Path(tempfile.mkdtemp(prefix="iii-crash-"))
-    test = CrashTest(directory, options.seed)
+    test = CrashTest(directory / "load", options.seed)
+    imports = ImportTest(directory / "imports", random.Random(options.seed))
     began, passed = time.monotonic(), 0
-    steps = [test.round] * options.rounds + [test.graceful_round]
+    steps = steps_of(test, imports, options.rounds)
     try:
-        test.prepare()
-        for number, step in enumerate(steps, 1):
+        for name, step in steps:
             step()
             passed += 1
-            if number % 10 == 0:
-                print(f"  round {number}: {test.oracle.acknowledged} writes acknowledged, none lost", flush=True)
+            if name.startswith("import "):
+                print(f"  {name}, {time.monotonic() - began:.0f} s: nothing lost", flush=True)
     except Exception:
         traceback.print_exc()
-        print(f"round {passed + 1} failed; seed {options.seed}; store and log are kept in {directory}")
+        print(f"{name} failed; seed {options.seed}; stores and logs are kept in {directory}")
         print(test.engine.log()[-4000:])
     finally:
         test.end()
-    oracle = test.oracle
-    through_http = sum(writer.acknowledged for writer in test.writers)
-    print(
-        f"{test.kills} kills, {oracle.intended} writes intended, {oracle.acknowledged} acknowledged "
-        f"({through_http} of them through HTTP), slowest start {test.slowest_start:.2f} s, "
-        f"{time.monotonic() - began:.0f} s"
-    )
-    if through_http == 0 or oracle.acknowledged == 0:
-        print("nothing was acknowledged: this run proves nothing")
+    print(summary(test))
+    print(imports.summary())
+    print(f"{time.monotonic() - began:.0f} s")
+    if passed == len(steps) and (missing := unproven(test) + imports.unproven()):
+        print(f"this run proves less than it should: there never was {', '.join(missing)}")
         passed = 0
     failed = len(steps) - passed
     print(f"{passed} passed, {failed} failed")

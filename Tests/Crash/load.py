@@ -1,11 +1,22 @@
-"""A worker process that writes as it's told: `load.py URL NAME`, commands on stdin, a journal on stdout.
+"""A worker process that works as it's told: `load.py URL NAME WORK...`, commands on stdin, a journal on stdout.
 
-Commands, one a line: `run` starts writing, `pause` stops it, `quit` ends the process.
-Journal, one JSON array a line, in the order in which things happened:
+WORK: `state`, `stream`.
+
+Commands, one a line: `run` starts the work, `run bulk` with values that soon make the store write a checkpoint, `pause`
+stops it, `quit` ends the process.
+Journal, one JSON array a line, in the order in which things happened. Places and marks: values.py.
   ["ready"]                                  the worker's registrations have been sent
-  ["intend", key, sequence, deletes]         before the operation is sent
-  ["done", key, sequence, old sequence|null] after its acknowledgement
-  ["count", key]  ["counted", key, writer, value]   the same for increments
+  ["intend", place, sequence, deletes]       before the operation is sent
+  ["done", place, sequence, old mark]        after its acknowledgement
+  ["synced", store, durable]                 what an acknowledgement that was asked for says
+  ["count", place] ["counted", place, writer, number]   the same for increments
+  ["send", group, writer, n] ["sent", group, writer, n] the same for events that a stream doesn't store
+  ["listing", reader, own prefix] ["listed", reader, marks, places shown twice]
+  ["saw", place, mark]                       a single read
+  ["event", observer, place, event type, old mark, new mark]   of a `state` trigger
+  ["streamed", place, event type, mark] ["ticked", group, writer, n]   of a `stream` trigger
+  ["guarded", subscription]                  a join that it let in
+  ["wrong", text]                            an answer or an event that no engine may send
   ["paused"]                                 nothing of this worker's is under way any more, and it's connected
 """
 
@@ -20,68 +31,64 @@ import uuid
 os.environ["OTEL_ENABLED"] = "false"
 
 from iii import InitOptions, register_worker  # noqa: E402
-from oracle import value_of  # noqa: E402
+from iii.iii_constants import ReconnectionConfig  # noqa: E402
+from state_work import StateWork  # noqa: E402
+from stream_work import StreamWork  # noqa: E402
+from values import SCOPE  # noqa: E402
 
-SCOPE = "crash"
-KEYS_PER_WORKER = 8
-COUNTERS = ("counter-0", "counter-1")
-DELETE_EVERY = 7
+WORK = {"state": StateWork, "stream": StreamWork}
 # An operation that has no answer by then has lost its engine.
 TIMEOUT_MILLISECONDS = 3000
 BARRIER_MILLISECONDS = 1000
+# The default's first attempt comes after a second, in which no kill could hit a join.
+RECONNECTION = ReconnectionConfig(initial_delay_ms=50, max_delay_ms=400)
+# After an operation that failed: mostly there is no engine.
+REST_SECONDS = 0.01
 
 
 def journal(*entry: object) -> None:
     os.write(1, (json.dumps(entry) + "\n").encode())
 
 
-def sequence_of(key: str, value: object) -> int | None:
-    """Whose value this is. A torn one is nobody's, and reported as -1, which no oracle allows."""
-    if value is None:
-        return None
-    sequence = value.get("sequence", -1) if isinstance(value, dict) else -1
-    return sequence if value == value_of(key, sequence) else -1
-
-
 class Load:
-    def __init__(self, url: str, name: str) -> None:
+    """The connection, and what is common to all work: run, pause, operations whose outcome may stay unknown."""
+
+    def __init__(self, url: str, name: str, *works: str) -> None:
         self.name = name
-        self.client = register_worker(url, InitOptions(worker_name=name))
+        self.journal = journal
+        self.client = register_worker(url, InitOptions(worker_name=name, reconnection_config=RECONNECTION))
         self.loop = self.client._loop
         self.running = asyncio.Event()
+        self.bulking = asyncio.Event()
         self.pausing = asyncio.Event()
         self.busy = 0
-        self._register_routes()
+        self.works = [WORK[work](self) for work in works]
 
-    def _register_routes(self) -> None:
-        """The way through HTTP: the engine calls these, and they write through the SDK."""
-        handlers = {"set": self._handle_set, "count": self._handle_count}
-        for operation, handler in handlers.items():
-            function_id = f"{self.name}::{operation}"
-            self.client.register_function(function_id, handler)
-            path = {"api_path": f"{self.name}/{operation}", "http_method": "POST"}
-            self.client.register_trigger({"type": "http", "function_id": function_id, "config": path})
-
-    async def _handle_set(self, request):
-        key, sequence = request["body"]["key"], request["body"]["sequence"]
-        answer = await self.set(key, sequence)
-        return {"status_code": 200, "body": {"old": sequence_of(key, answer["old_value"])}}
-
-    async def _handle_count(self, request):
-        answer = await self.increment(request["body"]["key"])
-        return {"status_code": 200, "body": {"value": answer["new_value"]}}
-
-    # Operations
-
-    def call(self, function_id: str, timeout: int = TIMEOUT_MILLISECONDS, **payload):
-        request = {"function_id": function_id, "payload": {"scope": SCOPE, **payload}, "timeout_ms": timeout}
+    def call(self, function_id: str, payload: dict, timeout: int = TIMEOUT_MILLISECONDS):
+        request = {"function_id": function_id, "payload": payload, "timeout_ms": timeout}
         return self.client.trigger_async(request)
 
-    def set(self, key: str, sequence: int):
-        return self.call("state::set", key=key, value=value_of(key, sequence))
+    def observe(self, operation: str, observer, trigger_type: str, *configs: dict) -> None:
+        """A function of this worker's that is told of events, and the triggers that call it."""
 
-    def increment(self, key: str):
-        return self.call("state::update", key=key, ops=[{"type": "increment", "path": "", "by": 1}])
+        async def handler(event):
+            try:
+                observer(event)
+            except Exception as error:
+                self.wrong(event, error)
+
+        self.handle(operation, handler, trigger_type, *configs)
+
+    def handle(self, operation: str, handler, trigger_type: str, *configs: dict) -> None:
+        """A function of this worker's, and the triggers that call it."""
+        function_id = f"{self.name}::{operation}"
+        self.client.register_function(function_id, handler)
+        for config in configs:
+            self.client.register_trigger({"type": trigger_type, "function_id": function_id, "config": config})
+
+    def wrong(self, what: object, error: Exception) -> None:
+        """An answer or an event that isn't made as it should be."""
+        journal("wrong", f"{self.name}: {what}: {error!r}")
 
     async def outcome(self, operation):
         """(True, answer) or (False, None). A pause abandons the operation: its outcome stays unknown."""
@@ -96,54 +103,43 @@ class Load:
             return True, task.result()
         return False, None
 
-    # Writers
-
-    async def write(self, key: str) -> None:
-        """Sets and deletes one key for ever, one operation at a time."""
-        sequence = 0
+    async def repeat(self, step, while_set: asyncio.Event | None = None) -> None:
+        """Takes a step again and again while the load runs. A step says whether its operation had an answer."""
         while True:
-            await self.running.wait()
-            sequence += 1
-            deletes = sequence % DELETE_EVERY == 0
-            journal("intend", key, sequence, deletes)
-            operation = self.call("state::delete", key=key) if deletes else self.set(key, sequence)
-            succeeded, answer = await self.outcome(operation)
-            if succeeded:
-                old = answer if deletes else answer["old_value"]
-                journal("done", key, sequence, sequence_of(key, old))
-            else:
-                await asyncio.sleep(0.01)
-
-    async def count(self, key: str) -> None:
-        while True:
-            await self.running.wait()
-            journal("count", key)
-            succeeded, answer = await self.outcome(self.increment(key))
-            if succeeded:
-                journal("counted", key, self.name, answer["new_value"])
-            else:
-                await asyncio.sleep(0.01)
+            await (while_set or self.running).wait()
+            try:
+                succeeded = await step()
+            except Exception as error:
+                self.wrong(step, error)
+                succeeded = False
+            if not succeeded:
+                await asyncio.sleep(REST_SECONDS)
 
     # Commands
 
     async def start(self) -> None:
-        self.tasks = [asyncio.ensure_future(self.write(f"{self.name}-{n}")) for n in range(KEYS_PER_WORKER)]
-        self.tasks += [asyncio.ensure_future(self.count(key)) for key in COUNTERS]
+        steps = [step for work in self.works for step in work.steps()]
+        self.tasks = [asyncio.ensure_future(self.repeat(*step)) for step in steps]
 
     async def run(self) -> None:
         self.pausing.clear()
         self.running.set()
 
+    async def run_bulk(self) -> None:
+        await self.run()
+        self.bulking.set()
+
     async def pause(self) -> None:
         self.running.clear()
+        self.bulking.clear()
         self.pausing.set()
         while self.busy:
             await asyncio.sleep(0.005)
         # What the SDK queued while it was offline goes out before this write, on the same connection, in order.
         while True:
-            token = str(uuid.uuid4())
+            barrier = {"scope": SCOPE, "key": f"barrier-{self.name}", "value": str(uuid.uuid4())}
             try:
-                await self.call("state::set", BARRIER_MILLISECONDS, key=f"barrier-{self.name}", value=token)
+                await self.call("state::set", barrier, BARRIER_MILLISECONDS)
                 break
             except Exception:
                 self.revive()
@@ -165,7 +161,7 @@ class Load:
 
     def main(self) -> None:
         journal("ready")
-        commands = {"start": self.start, "run": self.run, "pause": self.pause}
+        commands = {"run": self.run, "run bulk": self.run_bulk, "pause": self.pause}
         asyncio.run_coroutine_threadsafe(self.start(), self.loop).result()
         for line in sys.stdin:
             if line.strip() == "quit":

@@ -71,15 +71,29 @@ public struct UpstreamAdoption {
         let room = store.metrics.snapshotFreeBytes
         try AdoptionCheck(volume: source.volume, reusableBytes: room).require(found)
         try write(record(.begun, source, found))
-        let taken = try source.run(into: store) { try observe(.progress(.importing, done: $0, of: source.bytes)) }
+        let taken = try importAll(source) { try observe(.progress(.importing, done: $0, of: source.bytes)) }
         try requireUnchanged(source.volume, found.counts == taken.counts && taken.damaged.isEmpty)
-        // What is compared is what the disk has.
-        try store.checkpoint()
         try source.verify(store) { try observe(.progress(.comparing, done: $0, of: source.bytes)) }
         try requireUnchanged(source.volume, true)
         let done = record(.done, source, taken)
         try write(done)
         return .adopted(done, taken, source.volume)
+    }
+
+    /// Ends with a checkpoint: what is compared then is what the disk has.
+    private func importAll(_ source: UpstreamImport, _ progress: (Int) throws -> Void) throws -> UpstreamImportResult {
+        do {
+            let result = try source.run(into: store, progress: progress)
+            try store.checkpoint()
+            return result
+        } catch let error as StorageError where error.code == .lowSpace {
+            throw UpstreamError(
+                .lowSpace,
+                "the disk ran full while the upstream volume was imported (\(error.message)). Make room and start again: "
+                    + "what was taken is removed, and the files are as they were",
+                path: source.volume.path
+            )
+        }
     }
 
     // MARK: Conditions

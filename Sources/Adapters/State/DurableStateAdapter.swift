@@ -112,10 +112,8 @@ extension Transaction {
     fileprivate mutating func deleteState(_ scope: String, _ key: String) -> RawJSON? {
         guard let id = id(of: scope, in: StateRows.scopes) else { return nil }
         let owner = Bytes(bigEndian: id)
-        let old = deleteEntry(key, owner: owner, in: StateRows.entries)
-        if old != nil, !hasEntries(owner: owner, in: StateRows.entries) {
-            remove(scope, id: id, in: StateRows.scopes)
-        }
-        return old
+        guard let removed = removeEntry(key, owner: owner, in: StateRows.entries) else { return nil }
+        if removed.wasLast { remove(scope, id: id, in: StateRows.scopes) }
+        return removed.value
     }
 }

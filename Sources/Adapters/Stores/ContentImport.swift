@@ -1,11 +1,18 @@
 import Storage
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Writes whole groups into a store that holds nothing of their kind yet: the rows that the adapter would have written
 /// for the same entries in the same order. Blocks for the disk. Not thread-safe.
 public struct ContentImport {
     /// Rows and bytes of one transaction; a single larger entry makes one by itself.
     static let transactionRows = 2000
     static let transactionBytes = 1 << 20
+    /// Of a transaction on a full disk, and between them: the store looks for room by itself.
+    private static let attempts = 10
+    private static let pauseMicroseconds: UInt32 = 50_000
 
     private let store: Store
     private let layout: ContentLayout
@@ -92,12 +99,24 @@ public struct ContentImport {
     private mutating func commit() throws {
         try onCommit()
         try lastCommit?.wait()
-        if store.isSaturated { store.waitUntilUnsaturated() }
-        let batch = rows
-        lastCommit = try store.commit { transaction in
-            for row in batch { transaction.put(row.table, key: row.key, value: row.value) }
-        }
+        lastCommit = try commit(rows)
         rows = []
         bytes = 0
+    }
+
+    /// On a disk that is nearly full, log that a checkpoint has taken is the room for the next.
+    private func commit(_ batch: [(table: TableID, key: Bytes, value: Bytes)]) throws -> Pending<Void> {
+        for _ in 0..<Self.attempts {
+            if store.isSaturated { store.waitUntilUnsaturated() }
+            do {
+                return try store.commit { transaction in
+                    for row in batch { transaction.put(row.table, key: row.key, value: row.value) }
+                }
+            } catch let error as StorageError where error.code == .lowSpace {
+                try store.checkpoint()
+                usleep(Self.pauseMicroseconds)
+            }
+        }
+        throw StorageError(.lowSpace, "the disk is full; free some space and try again", path: store.recovery.path)
     }
 }

@@ -11,9 +11,9 @@ public final class DurableStreamAdapter: StreamAdapter {
     let retention: StreamRetention
     private let positions: StreamPositions
     private let history: StreamHistory
-    /// Rows of events up to here have been removed.
+    /// Where the history began when rows were removed last.
     private var trimmedFloor: UInt64
-    private var historyTask: StreamHistoryTask
+    let expiry: StreamExpiry?
 
     public weak var sink: (any StreamEventSink)?
     public let mode = StoreMode.synced
@@ -30,8 +30,11 @@ public final class DurableStreamAdapter: StreamAdapter {
         self.clock = clock
         retention = configuration.retention
         positions = StreamPositions(store: store.store.recovery.storeID)
-        (history, historyTask) = try StreamHistory.load(from: store.store, configuration.history)
+        history = try StreamHistory.load(from: store.store, configuration.history)
         trimmedFloor = history.floor
+        expiry = retention.ageMilliseconds.map { StreamExpiry(age: $0, loop: loop, clock: clock) }
+        try StreamRetentionRows.prepare(store.store, retention, now: clock.unixMilliseconds())
+        try startExpiry()
     }
 
     // MARK: Writes
@@ -42,19 +45,45 @@ public final class DurableStreamAdapter: StreamAdapter {
         data: RawJSON,
         completion: @escaping Completion<EntryChange>
     ) {
+        if let error = retention.refusal(of: data) { return completion(.failure(error)) }
         let row = EntryRow.make(data, key: id)
         write(completion) { transaction, draft in
             let change = EntryChange(old: transaction.setItem(id, in: group, to: row), new: data)
-            draft.add(StreamEventBody(change), id, group, &transaction)
+            self.finish(change, id, group, &transaction, &draft)
             return change
         } at: {
             $0.at($1)
         }
     }
 
+    /// The event of a write, behind those of what had to make room for it.
+    private func finish(
+        _ change: EntryChange,
+        _ id: String,
+        _ group: StreamGroup,
+        _ transaction: inout Transaction,
+        _ draft: inout StreamEventDraft
+    ) {
+        if retention.isLimited { retain(change, id, group, &transaction, &draft) }
+        if change.old == nil { expiry?.add(group, created: draft.timestamp) }
+        draft.add(StreamEventBody(change), id, group, &transaction)
+    }
+
+    private func retain(
+        _ change: EntryChange,
+        _ id: String,
+        _ group: StreamGroup,
+        _ transaction: inout Transaction,
+        _ draft: inout StreamEventDraft
+    ) {
+        guard let owner = transaction.owner(of: group) else { return }
+        let gone = transaction.retain(retention, id, change, in: group, owner: owner, now: draft.timestamp)
+        for item in gone { draft.add(.delete(item.old), item.id, group, &transaction) }
+    }
+
     public func delete(_ id: String, in group: StreamGroup, completion: @escaping Completion<EntryChange>) {
         write(completion) { transaction, draft in
-            let change = EntryChange(old: transaction.deleteItem(id, in: group), new: nil)
+            let change = EntryChange(old: transaction.removeItem(id, in: group, self.retention), new: nil)
             draft.add(StreamEventBody(change), id, group, &transaction)
             return change
         } at: {
@@ -70,9 +99,10 @@ public final class DurableStreamAdapter: StreamAdapter {
     ) {
         write(completion) { transaction, draft in
             let (value, errors) = try transaction.item(id, in: group).applying(operations)
+            if let error = self.retention.refusal(of: value) { throw error }
             let old = transaction.setItem(id, in: group, to: EntryRow.make(value, key: id))
             let change = EntryChange(old: old, new: value)
-            draft.add(StreamEventBody(change), id, group, &transaction)
+            self.finish(change, id, group, &transaction, &draft)
             return EntryUpdate(change: change, errors: errors)
         } at: {
             EntryUpdate(change: $0.change.at($1), errors: $0.errors)
@@ -94,7 +124,7 @@ public final class DurableStreamAdapter: StreamAdapter {
     }
 
     /// One transaction with its events; when it is on disk they go out, then the caller is answered.
-    private func write<R: Sendable>(
+    func write<R: Sendable>(
         _ completion: @escaping Completion<R>,
         _ body: @escaping (inout Transaction, inout StreamEventDraft) throws -> R,
         at lsn: @escaping (R, UInt64) -> R
@@ -110,7 +140,7 @@ public final class DurableStreamAdapter: StreamAdapter {
         access.commit(finish) { transaction in
             var draft = StreamEventDraft(timestamp: self.clock.unixMilliseconds(), isKept: self.history.isKept)
             let result = try body(&transaction, &draft)
-            self.keepHistory(&transaction)
+            self.trimEvents(&transaction)
             return (result, draft.events)
         }
     }
@@ -122,21 +152,14 @@ public final class DurableStreamAdapter: StreamAdapter {
     }
 
     /// Removes the rows of events that can't be asked for any more: many at once, as one record.
-    private func keepHistory(_ transaction: inout Transaction) {
-        switch historyTask {
-        case .begin:
-            transaction.putHistoryFloor(trimmedFloor)
-        case .forget:
-            _ = transaction.delete(StreamRows.facts, key: StreamRows.historyFloor)
-            transaction.trim(StreamRows.events, from: [], upTo: Bytes(repeating: .max, count: 9))
-        case .nothing:
-            guard history.isKept, history.floor - trimmedFloor >= Self.trimDistance else { return }
-            let (from, upTo) = (Bytes(bigEndian: trimmedFloor), Bytes(bigEndian: history.floor + 1))
-            transaction.trim(StreamRows.events, from: from, upTo: upTo)
-            transaction.putHistoryFloor(history.floor)
-            trimmedFloor = history.floor
-        }
-        historyTask = .nothing
+    ///
+    /// All of them from the first on: what the floor passed while the history was loaded, or in a transaction that failed,
+    /// still has its rows.
+    private func trimEvents(_ transaction: inout Transaction) {
+        guard history.isKept, history.floor - trimmedFloor >= Self.trimDistance else { return }
+        transaction.trim(StreamRows.events, from: [], upTo: Bytes(bigEndian: history.floor + 1))
+        transaction.putHistoryFloor(history.floor)
+        trimmedFloor = history.floor
     }
 
     /// In positions: about a third as many events.
@@ -181,11 +204,17 @@ public final class DurableStreamAdapter: StreamAdapter {
 
     // MARK: Positions
 
-    public func missed(since position: String, of group: StreamGroup, id: String?) -> StreamMissed {
+    public func missed(
+        since position: String,
+        of group: StreamGroup,
+        id: String?,
+        atMost bytes: Int
+    ) -> StreamMissed {
         history.missed(
             since: position,
             of: group,
             id: id,
+            atMost: bytes,
             in: positions,
             latest: access.store.durableLSN.rawValue,
             now: clock.unixMilliseconds()
@@ -199,13 +228,8 @@ public final class DurableStreamAdapter: StreamAdapter {
     }
 
     public func close() throws {
+        expiry?.stop()
         try access.shared.release()
-    }
-}
-
-extension Transaction {
-    fileprivate mutating func putHistoryFloor(_ floor: UInt64) {
-        put(StreamRows.facts, key: StreamRows.historyFloor, value: Bytes(bigEndian: floor))
     }
 }
 

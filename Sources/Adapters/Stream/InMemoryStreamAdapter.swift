@@ -1,14 +1,15 @@
 import Engine
-import OrderedCollections
+import NIOCore
 import Workers
 
 /// Streams in memory: lost when the process ends (state.md §6.3).
 public final class InMemoryStreamAdapter: StreamAdapter {
-    private var groups: [StreamGroup: OrderedDictionary<Name, RawJSON>] = [:]
+    private var groups: [StreamGroup: MemoryGroup] = [:]
     private let history: StreamHistory
     private let positions: StreamPositions
     private let retention: StreamRetention
     private let clock: EngineClock
+    private let expiry: StreamExpiry?
     private var nextPosition: UInt64 = 1
 
     public weak var sink: (any StreamEventSink)?
@@ -16,11 +17,13 @@ public final class InMemoryStreamAdapter: StreamAdapter {
     public let status = StoreStatus.memory
 
     /// - Parameter store: a name that no other process uses: positions of another one mean nothing here.
-    public init(configuration: StreamConfiguration, clock: EngineClock, store: String) {
+    public init(configuration: StreamConfiguration, loop: any EventLoop, clock: EngineClock, store: String) {
         history = StreamHistory(limits: configuration.history, floor: 0)
         retention = configuration.retention
         positions = StreamPositions(store: store)
         self.clock = clock
+        expiry = retention.ageMilliseconds.map { StreamExpiry(age: $0, loop: loop, clock: clock) }
+        expiry?.expire = { [unowned self] group, upTo, done in done(expire(group, upTo)) }
     }
 
     public func set(
@@ -29,22 +32,16 @@ public final class InMemoryStreamAdapter: StreamAdapter {
         data: RawJSON,
         completion: @escaping Completion<EntryChange>
     ) {
-        let stored = data.detached
-        let old = groups[group, default: [:]].updateValue(stored, forKey: Name(id))
-        finish(EntryChange(old: old, new: stored), id, group)
-        completion(.success(EntryChange(old: old, new: stored)))
+        if let error = retention.refusal(of: data) { return completion(.failure(error)) }
+        completion(.success(store(id, data.detached, group)))
     }
 
     public func get(_ id: String, in group: StreamGroup, completion: @escaping Completion<RawJSON?>) {
-        completion(.success(groups[group]?[Name(id)]))
+        completion(.success(groups[group]?[id]))
     }
 
     public func delete(_ id: String, in group: StreamGroup, completion: @escaping Completion<EntryChange>) {
-        let old = groups[group]?.removeValue(forKey: Name(id))
-        if groups[group]?.isEmpty == true { groups[group] = nil }
-        let change = EntryChange(old: old, new: nil)
-        finish(change, id, group)
-        completion(.success(change))
+        completion(.success(remove(id, group)))
     }
 
     public func update(
@@ -53,13 +50,11 @@ public final class InMemoryStreamAdapter: StreamAdapter {
         operations: [UpdateOperation],
         completion: @escaping Completion<EntryUpdate>
     ) {
-        let old = groups[group]?[Name(id)]
         do throws(AdapterError) {
+            let old = groups[group]?[id]
             let (value, errors) = try old.applying(operations)
-            groups[group, default: [:]][Name(id)] = value
-            let change = EntryChange(old: old, new: value)
-            finish(change, id, group)
-            completion(.success(EntryUpdate(change: change, errors: errors)))
+            if let error = retention.refusal(of: value) { throw error }
+            completion(.success(EntryUpdate(change: store(id, value, group), errors: errors)))
         } catch {
             completion(.failure(error))
         }
@@ -96,19 +91,25 @@ public final class InMemoryStreamAdapter: StreamAdapter {
     }
 
     public func snapshot(of group: StreamGroup, id: String?, completion: @escaping Completion<StreamSnapshot>) {
+        let position = history.last
         if let id {
-            let value = groups[group]?[Name(id)]
-            return completion(.success(StreamSnapshot(data: value, ids: nil, position: history.last)))
+            return completion(.success(StreamSnapshot(data: groups[group]?[id], ids: nil, position: position)))
         }
-        let ids = RawJSON(.array((groups[group]?.keys ?? []).map { .string($0.string) }))
-        completion(.success(StreamSnapshot(data: values(of: group), ids: ids, position: history.last)))
+        let ids = RawJSON(.array((groups[group]?.items.keys ?? []).map { .string($0.string) }))
+        completion(.success(StreamSnapshot(data: values(of: group), ids: ids, position: position)))
     }
 
-    public func missed(since position: String, of group: StreamGroup, id: String?) -> StreamMissed {
+    public func missed(
+        since position: String,
+        of group: StreamGroup,
+        id: String?,
+        atMost bytes: Int
+    ) -> StreamMissed {
         history.missed(
             since: position,
             of: group,
             id: id,
+            atMost: bytes,
             in: positions,
             latest: history.last,
             now: clock.unixMilliseconds()
@@ -121,24 +122,44 @@ public final class InMemoryStreamAdapter: StreamAdapter {
         positions.text(of: position)
     }
 
-    public func close() {}
+    public func close() {
+        expiry?.stop()
+    }
 
     private func values(of group: StreamGroup) -> RawJSON {
         var array = JSONArrayBuilder()
-        if let values = groups[group]?.values {
-            for value in values { array.append(value) }
+        if let items = groups[group]?.items.values {
+            for item in items { array.append(item.value) }
         }
         return array.finish()
     }
 
-    // MARK: Events
+    // MARK: Writes
 
-    private func finish(_ change: EntryChange, _ id: String, _ group: StreamGroup) {
-        guard let body = StreamEventBody(change) else { return }
-        emit(body, id, group)
+    private func store(_ id: String, _ value: RawJSON, _ group: StreamGroup) -> EntryChange {
+        let now = clock.unixMilliseconds()
+        let change = EntryChange(old: groups[group, default: MemoryGroup()].set(id, value, now: now), new: value)
+        for id in groups[group]?.excess(retention, keeping: id) ?? [] { _ = remove(id, group) }
+        emit(StreamEventBody(change), id, group)
+        if change.old == nil { expiry?.add(group, created: now) }
+        return change
     }
 
-    private func emit(_ body: StreamEventBody, _ id: String?, _ group: StreamGroup) {
+    /// Removes an item, and its group with the last one.
+    private func remove(_ id: String, _ group: StreamGroup) -> EntryChange {
+        let change = EntryChange(old: groups[group]?.remove(id), new: nil)
+        if groups[group]?.isEmpty == true { groups[group] = nil }
+        emit(StreamEventBody(change), id, group)
+        return change
+    }
+
+    private func expire(_ group: StreamGroup, _ upTo: Int64) -> Int64? {
+        for id in groups[group]?.expired(upTo: upTo) ?? [] { _ = remove(id, group) }
+        return groups[group]?.oldestCreation
+    }
+
+    private func emit(_ body: StreamEventBody?, _ id: String?, _ group: StreamGroup) {
+        guard let body else { return }
         let now = clock.unixMilliseconds()
         let event = StreamEvent(position: nextPosition, group: group, id: id, timestamp: now, body)
         nextPosition += 1

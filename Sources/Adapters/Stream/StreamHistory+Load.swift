@@ -3,40 +3,31 @@ import NIOCore
 import Storage
 import Workers
 
-/// What the first write has to do about the rows of events.
-enum StreamHistoryTask {
-    case nothing
-    /// Events are kept from here on.
-    case begin
-    /// They were kept once and aren't any more.
-    case forget
-}
-
 extension StreamHistory {
-    /// What the store has kept, as far as the limits still allow it.
+    /// What the store has kept, as far as the limits still allow it. Begins to keep events, or stops, as they say.
     ///
-    /// Blocks for the disk's reads. A row that is no event of ours ends the opening.
-    static func load(
-        from store: Store,
-        _ limits: StreamHistoryLimits
-    ) throws -> (StreamHistory, StreamHistoryTask) {
+    /// Blocks for the disk. A row that is no event of ours ends the opening.
+    static func load(from store: Store, _ limits: StreamHistoryLimits) throws -> StreamHistory {
         let floor: UInt64? = try store.read { $0.get(StreamRows.facts, key: StreamRows.historyFloor) }.wait()?.integer()
         guard limits.isKept, let floor else {
-            let history = StreamHistory(limits: limits, floor: store.durableLSN.rawValue)
-            return (history, limits.isKept ? .begin : floor == nil ? .nothing : .forget)
+            let now = store.durableLSN.rawValue
+            if limits.isKept { try store.commit { $0.putHistoryFloor(now) }.wait() }
+            if floor != nil { try store.commit { $0.forgetHistory() }.wait() }
+            return StreamHistory(limits: limits, floor: now)
         }
         let history = StreamHistory(limits: limits, floor: floor)
         for row in try rows(of: store) {
-            guard let event = StoredStreamEvent(row.key, row.text) else {
+            guard let event = StoredStreamEvent(row.key, row.text), event.event.position > history.last else {
                 throw StorageError(
                     .writerBug,
-                    "a row of table \(StreamRows.events.rawValue) is no stream event. Keep the files and report it",
+                    "a row of table \(StreamRows.events.rawValue) is no stream event, or one that was removed. Keep the "
+                        + "files and report it",
                     path: store.recovery.path
                 )
             }
             history.append(event.event, now: event.timestamp)
         }
-        return (history, .nothing)
+        return history
     }
 
     private static func rows(of store: Store) throws -> [(key: Bytes, text: Bytes)] {
@@ -48,6 +39,17 @@ extension StreamHistory {
             }
             return rows
         }.wait()
+    }
+}
+
+extension Transaction {
+    mutating func putHistoryFloor(_ floor: UInt64) {
+        put(StreamRows.facts, key: StreamRows.historyFloor, value: Bytes(bigEndian: floor))
+    }
+
+    fileprivate mutating func forgetHistory() {
+        _ = delete(StreamRows.facts, key: StreamRows.historyFloor)
+        trim(StreamRows.events, from: [], upTo: Bytes(repeating: .max, count: 9))
     }
 }
 

@@ -58,14 +58,33 @@ final class StreamHistory {
         }
     }
 
-    /// Events of a group, or of one item, after a position; nil: some of them may be gone.
-    func events(after position: UInt64, of group: StreamGroup, id: String?, now: Int64) -> [StreamEvent]? {
+    /// Events of a group, or of one item, after a position, as many as the bytes allow and one at least, and how many
+    /// there are behind them; nil: some of them may be gone.
+    func events(
+        after position: UInt64,
+        of group: StreamGroup,
+        id: String?,
+        atMost bytes: Int,
+        now: Int64
+    ) -> (events: [StreamEvent], more: Int)? {
         trim(now: now)
         guard position >= floor else { return nil }
-        guard let events = groups[group] else { return [] }
-        let start = events.partitioningIndex { $0.position > position }
-        guard let id else { return Array(events[start...]) }
-        return events[start...].filter { $0.id.map(Name.init) == Name(id) }
+        guard let all = groups[group] else { return ([], 0) }
+        let later = all[all.partitioningIndex { $0.position > position }...]
+        guard let id else { return later.page(atMost: bytes) }
+        return later.filter { $0.id.map(Name.init) == Name(id) }.page(atMost: bytes)
+    }
+}
+
+extension Collection<StreamEvent> {
+    fileprivate func page(atMost limit: Int) -> (events: [StreamEvent], more: Int) {
+        var bytes = 0
+        let page = prefix { event in
+            let isFirst = bytes == 0
+            bytes += event.text.readableBytes
+            return isFirst || bytes <= limit
+        }
+        return (Array(page), count - page.count)
     }
 }
 

@@ -43,22 +43,24 @@ extension RowReader where Self: ~Copyable {
 extension Transaction {
     mutating func setItem(_ id: String, in group: StreamGroup, to row: Bytes) -> RawJSON? {
         let parent = Bytes(bigEndian: self.id(making: group.stream.string, in: StreamRows.streams))
-        let owner = parent + Bytes(bigEndian: self.id(making: group.group.string, in: StreamRows.groups, parent: parent))
+        let owner =
+            parent + Bytes(bigEndian: self.id(making: group.group.string, in: StreamRows.groups, parent: parent))
         return setEntry(id, to: row, owner: owner, in: StreamRows.items)
     }
 
     /// Removes an item, its group with the last one, and its stream with the last group.
     mutating func deleteItem(_ id: String, in group: StreamGroup) -> RawJSON? {
         guard let owner = owner(of: group) else { return nil }
-        let old = deleteEntry(id, owner: owner, in: StreamRows.items)
-        if old != nil, !hasEntries(owner: owner, in: StreamRows.items) { removeGroup(group, owner) }
-        return old
+        guard let removed = removeEntry(id, owner: owner, in: StreamRows.items) else { return nil }
+        if removed.wasLast { removeGroup(group, owner) }
+        return removed.value
     }
 
     mutating func removeGroup(_ group: StreamGroup, _ owner: Bytes) {
         let parent = Bytes(owner[..<4])
-        remove(group.group.string, id: owner.integer(at: 4), in: StreamRows.groups, parent: parent)
-        if edgeKey(StreamRows.groups.names, prefix: parent, last: false) == nil {
+        let id: UInt32 = owner.integer(at: 4)
+        remove(group.group.string, id: id, in: StreamRows.groups, parent: parent)
+        if !hasRows(StreamRows.groups.names, prefix: parent, near: id) {
             remove(group.stream.string, id: owner.integer(), in: StreamRows.streams)
         }
     }

@@ -29,11 +29,13 @@ extension StreamHistory {
         since text: String,
         of group: StreamGroup,
         id: String?,
+        atMost bytes: Int,
         in positions: StreamPositions,
         latest: UInt64,
         now: Int64
     ) -> StreamMissed {
         guard let position = positions.position(text), position <= latest else { return .unknown }
-        return events(after: position, of: group, id: id, now: now).map { .events($0) } ?? .tooOld
+        guard let page = events(after: position, of: group, id: id, atMost: bytes, now: now) else { return .tooOld }
+        return .events(page.events, more: page.more)
     }
 }

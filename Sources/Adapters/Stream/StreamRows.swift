@@ -19,4 +19,6 @@ enum StreamRows {
 
     /// Events up to this position may be gone; the row is there while events are kept.
     static let historyFloor = Bytes("history-floor".utf8)
+    /// Every item has its row in `created`.
+    static let creationsKnown = Bytes("creations-known".utf8)
 }

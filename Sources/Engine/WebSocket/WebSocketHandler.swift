@@ -129,7 +129,7 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
         if case .open = state { true } else { false }
     }
 
-    var isCongested: Bool { queuedBytes > Limits.congestionBytes }
+    package var isCongested: Bool { queuedBytes > Limits.congestionBytes }
 
     // MARK: Inbound
 
@@ -306,7 +306,7 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
             }
             markDirty()
         }
-        if queuedBytes == 0 { allowedBytes = 0 }
+        allowedBytes = min(allowedBytes, queuedBytes)
         if wasCongested, !isCongested {
             wasCongested = false
             delegate?.webSocketDidDrain(self)

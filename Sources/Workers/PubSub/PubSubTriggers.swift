@@ -6,9 +6,8 @@ final class PubSubTriggers: TriggerProvider {
     private let engine: Engine
     private let broker: PubSubBroker
     private let logger: Logger
-    private var subscriptions: [Name: PubSubSubscription] = [:]
-    /// By topic, then trigger id: a worker with thousands of triggers on one topic leaves in linear time.
-    private var byTopic: [Name: [Name: PubSubSubscription]] = [:]
+    /// By topic.
+    private var subscriptions = BindingTable<Name, TriggerDelivery<SingleLane>>()
 
     init(engine: Engine, broker: PubSubBroker, logger: Logger) {
         self.engine = engine
@@ -21,7 +20,7 @@ final class PubSubTriggers: TriggerProvider {
         let config = SubscribeTriggerConfig(trigger.config)
         // An exchange on one topic doesn't leave the topic in between.
         let previous = take(trigger.id)
-        defer { if let previous { leave(previous.topic) } }
+        defer { if let previous { leave(previous) } }
         if config.ignoresCondition {
             logger.warning(
                 "condition_function_id is not a string and has no effect",
@@ -34,69 +33,42 @@ final class PubSubTriggers: TriggerProvider {
                 metadata: ["trigger.id": "\(trigger.id)", "reason": "\(config.refusal ?? "unknown")"]
             )
         }
-        add(PubSubSubscription(trigger, topic: Name(topic), delivery: delivery(of: trigger, config)))
-        logger.info("PubSub subscription", metadata: ["topic": "\(topic)", "function": "\(trigger.functionID)"])
-    }
-
-    func unregister(_ trigger: Trigger) {
-        if let subscription = take(trigger.id) { leave(subscription.topic) }
-    }
-
-    private func delivery(of trigger: Trigger, _ config: SubscribeTriggerConfig) -> TriggerDelivery<SingleLane> {
-        TriggerDelivery(
+        let delivery = TriggerDelivery<SingleLane>(
             of: trigger,
             condition: config.conditionFunctionID,
             engine: engine,
             logger: logger,
             limits: .singleLane
         )
+        subscriptions.insert(delivery, id: Name(trigger.id), key: Name(topic))
+        broker.subscribe(Name(topic))
+        logger.info("PubSub subscription", metadata: ["topic": "\(topic)", "function": "\(trigger.functionID)"])
     }
 
-    private func add(_ subscription: PubSubSubscription) {
-        let id = Name(subscription.trigger.id)
-        subscriptions[id] = subscription
-        byTopic[subscription.topic, default: [:]][id] = subscription
-        broker.subscribe(subscription.topic)
+    func unregister(_ trigger: Trigger) {
+        if let topic = take(trigger.id) { leave(topic) }
     }
 
-    private func take(_ id: String) -> PubSubSubscription? {
-        guard let subscription = subscriptions.removeValue(forKey: Name(id)) else { return nil }
-        subscription.delivery.close()
-        byTopic[subscription.topic]?[Name(id)] = nil
-        return subscription
+    /// Ends a subscription. Returns its topic.
+    private func take(_ id: String) -> Name? {
+        guard let (delivery, topic) = subscriptions.remove(Name(id)) else { return nil }
+        delivery.close()
+        return topic
     }
 
     /// After a subscription has gone: was it its topic's last?
     private func leave(_ topic: Name) {
-        guard byTopic[topic]?.isEmpty == true else { return }
-        byTopic[topic] = nil
-        broker.unsubscribe(topic)
+        if !subscriptions.hasBindings(of: topic) { broker.unsubscribe(topic) }
     }
 
     /// Each subscription gets its own copy, in order of publication.
     func deliver(_ message: PubSubMessage) {
-        guard let subscribers = byTopic[Name(message.topic)] else { return }
-        for subscription in subscribers.values {
-            subscription.delivery.deliver(message.data, trace: message.trace)
-        }
+        subscriptions.forEach(of: Name(message.topic)) { $0.deliver(message.data, trace: message.trace) }
     }
 
     /// Nothing is delivered any more; the engine keeps the triggers.
     func stop() {
-        for subscription in subscriptions.values { subscription.delivery.close() }
-        subscriptions = [:]
-        byTopic = [:]
-    }
-}
-
-final class PubSubSubscription {
-    let trigger: Trigger
-    let topic: Name
-    let delivery: TriggerDelivery<SingleLane>
-
-    init(_ trigger: Trigger, topic: Name, delivery: TriggerDelivery<SingleLane>) {
-        self.trigger = trigger
-        self.topic = topic
-        self.delivery = delivery
+        subscriptions.forEach { $0.close() }
+        subscriptions = BindingTable()
     }
 }

@@ -1,9 +1,7 @@
 import Engine
 import NIOCore
 
-/// The arguments of `state::set`, found in the request's bytes without building a tree.
-///
-/// Whatever is not plainly right goes to the strict reader, which words the error.
+/// The arguments of `state::set`.
 struct StateSetRequest {
     let scope: String
     let key: String
@@ -11,8 +9,13 @@ struct StateSetRequest {
     let options: WriteOptions
 
     init(_ data: RawJSON) throws(ArgumentError) {
-        if let fast = Self.scan(data) {
-            self = fast
+        if let scan = PayloadScan(data, names: ["scope", "key", nil], value: "value", alias: "data"),
+            let scope = scan.names[0], let key = scan.names[1], let value = scan.value
+        {
+            self.scope = scope
+            self.key = key
+            self.value = value
+            options = scan.options
             return
         }
         let reader = try ArgumentReader(parsing: data, structName: "StateSetInput")
@@ -20,52 +23,6 @@ struct StateSetRequest {
         key = try reader.string("key")
         value = RawJSON(try reader.requiredValue("value", alias: "data"))
         options = try WriteOptions(reader)
-    }
-
-    private init(scope: String, key: String, value: RawJSON, options: WriteOptions) {
-        self.scope = scope
-        self.key = key
-        self.value = value
-        self.options = options
-    }
-
-    private static func scan(_ data: RawJSON) -> StateSetRequest? {
-        var scope: String?
-        var key: String?
-        var value: Range<Int>?
-        var options = WriteOptions()
-        var isPlain = true
-        let isObject = data.buffer.withUnsafeReadableBytes { bytes in
-            do throws(JSONError) {
-                try JSONScanner.scanObject(bytes) { member in
-                    switch true {
-                    case member.keyHasEscapes:
-                        isPlain = false
-                    case JSONScanner.key(bytes, of: member, is: "scope"):
-                        if scope != nil { isPlain = false }
-                        scope = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
-                    case JSONScanner.key(bytes, of: member, is: "key"):
-                        if key != nil { isPlain = false }
-                        key = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
-                    case JSONScanner.key(bytes, of: member, is: "value"),
-                        JSONScanner.key(bytes, of: member, is: "data"):
-                        if value != nil { isPlain = false }
-                        value = member.valueRange
-                    case options.read(member, of: bytes) == .unclear:
-                        isPlain = false
-                    default:
-                        break
-                    }
-                }
-                return true
-            } catch {
-                return false
-            }
-        }
-        guard isObject, isPlain, let scope, let key, let value else { return nil }
-        let start = data.buffer.readerIndex + value.lowerBound
-        guard let slice = data.buffer.getSlice(at: start, length: value.count) else { return nil }
-        return StateSetRequest(scope: scope, key: key, value: RawJSON(validated: slice), options: options)
     }
 }
 

@@ -6,9 +6,8 @@ import NIOCore
 final class StateTriggers: TriggerProvider {
     private let engine: Engine
     private let logger = Logger(label: "iii::workers::state")
-    private var bindings: [Name: StateBinding] = [:]
-    private var byScope: [Name: [StateBinding]] = [:]
-    private var anyScope: [StateBinding] = []
+    /// By scope; nil is any.
+    private var bindings = BindingTable<Name?, StateBinding>()
 
     init(engine: Engine) {
         self.engine = engine
@@ -22,14 +21,8 @@ final class StateTriggers: TriggerProvider {
             engine: engine,
             logger: logger
         )
-        let binding = StateBinding(filter, delivery)
         remove(trigger.id)
-        bindings[Name(trigger.id)] = binding
-        if let scope = binding.filter.scope {
-            byScope[Name(scope), default: []].append(binding)
-        } else {
-            anyScope.append(binding)
-        }
+        bindings.insert(StateBinding(filter, delivery), id: Name(trigger.id), key: filter.scope.map(Name.init))
     }
 
     func unregister(_ trigger: Trigger) {
@@ -37,19 +30,15 @@ final class StateTriggers: TriggerProvider {
     }
 
     private func remove(_ id: String) {
-        guard let binding = bindings.removeValue(forKey: Name(id)) else { return }
-        binding.delivery.close()
-        if let scope = binding.filter.scope {
-            byScope[Name(scope)]?.removeAll { $0 === binding }
-            if byScope[Name(scope)]?.isEmpty == true { byScope[Name(scope)] = nil }
-        } else {
-            anyScope.removeAll { $0 === binding }
-        }
+        bindings.remove(Name(id))?.binding.delivery.close()
     }
 
     func fire(scope: String, key: String, change: EntryChange) {
         guard !bindings.isEmpty else { return }
-        let matching = ((byScope[Name(scope)] ?? []) + anyScope).filter { $0.filter.admits(key: key) }
+        var matching: [StateBinding] = []
+        for place in [Name(scope), nil] {
+            bindings.forEach(of: place) { if $0.filter.admits(key: key) { matching.append($0) } }
+        }
         guard !matching.isEmpty else { return }
         let event = StateEvent.json(scope: scope, key: key, change: change)
         let lane = StateLane(scope: Name(scope), key: Name(key))

@@ -44,7 +44,8 @@ struct CustomStreamCall {
     private static func notSynced(_ functionID: String) -> InvocationError {
         InvocationError(
             code: "NOT_SYNCED",
-            message: "the write requires `synced`, but \(functionID) keeps the data, of which the engine knows nothing; "
+            message:
+                "the write requires `synced`, but \(functionID) keeps the data, of which the engine knows nothing; "
                 + "nothing was written. Leave `require` out of the call"
         )
     }
@@ -111,6 +112,7 @@ extension InvocationError {
     /// As upstream prints it; clients must not parse it.
     fileprivate var debugText: String {
         let trace = stacktrace.map { "Some(\($0.debugDescription))" } ?? "None"
-        return "ErrorBody { code: \(code.debugDescription), message: \(message.debugDescription), stacktrace: \(trace) }"
+        return
+            "ErrorBody { code: \(code.debugDescription), message: \(message.debugDescription), stacktrace: \(trace) }"
     }
 }

@@ -55,7 +55,9 @@ public protocol StreamAdapter: AnyObject {
     func snapshot(of group: StreamGroup, id: String?, completion: @escaping Completion<StreamSnapshot>)
 
     /// What a subscription missed since a position; answered from what the sink has been given so far, at once.
-    func missed(since position: String, of group: StreamGroup, id: String?) -> StreamMissed
+    ///
+    /// - Parameter bytes: about how much at once; one event at least, if there is any.
+    func missed(since position: String, of group: StreamGroup, id: String?, atMost bytes: Int) -> StreamMissed
 
     /// The position of the event that the sink got last.
     var lastPosition: UInt64 { get }
@@ -103,8 +105,8 @@ public struct StreamSnapshot: Sendable {
 
 /// What can be said about events since a position.
 public enum StreamMissed {
-    /// Exactly these, in order.
-    case events([StreamEvent])
+    /// Exactly these, in order, and then so many more.
+    case events([StreamEvent], more: Int)
     /// Some of them aren't kept any more.
     case tooOld
     /// No position of this store.

@@ -20,7 +20,8 @@ enum StreamClientFrame {
 
     /// nil: blank, not JSON, of another type, or without a required field.
     init?(_ text: ByteBuffer) {
-        guard let json = try? RawJSON(validated: text).parse(), let data = json["data"], let type = json["type"]?.string,
+        guard let json = try? RawJSON(validated: text).parse(), let data = json["data"],
+            let type = json["type"]?.string,
             let subscription = Subscription(data)
         else { return nil }
         switch type {

@@ -1,3 +1,4 @@
+import DequeModule
 import Engine
 import NIOCore
 
@@ -7,8 +8,10 @@ final class StreamConnection {
     /// What the auth function returned; null without one.
     let authContext: RawJSON
     let socket: WebSocketHandler
-    private unowned let server: StreamServer
+    unowned let server: StreamServer
     private var subscriptions: [Name: StreamSubscription] = [:]
+    /// Subscriptions that missed more than was sent yet, the first of them next.
+    var behind: Deque<StreamSubscription> = []
     private var isBusy = false
     private var isClosed = false
 
@@ -21,6 +24,10 @@ final class StreamConnection {
     /// Most bytes that may wait for this client.
     var queueBytes: Int { server.configuration.limits.connectionQueueBytes }
     var subscriptionCount: Int { subscriptions.count }
+
+    func has(_ subscription: StreamSubscription) -> Bool {
+        subscriptions[Name(subscription.subscriptionID)] === subscription
+    }
 
     func send(_ frames: [ByteBuffer]) {
         socket.send(frames: frames)
@@ -153,6 +160,7 @@ final class StreamConnection {
         isClosed = true
         let left = subscriptions.values.sorted { Name($0.subscriptionID) < Name($1.subscriptionID) }
         subscriptions = [:]
+        behind = []
         for subscription in left { server.subscribers.remove(subscription) }
         leave(left.map(\.membership)[...])
     }
@@ -176,7 +184,11 @@ extension StreamConnection: WebSocketDelegate {
         handle(data)
     }
 
-    func webSocketDidDrain(_ socket: WebSocketHandler) {}
+    /// In a turn of its own: it may be told while frames are handed over.
+    func webSocketDidDrain(_ socket: WebSocketHandler) {
+        guard !behind.isEmpty else { return }
+        server.later { self.catchUp() }
+    }
 
     func webSocketDidClose(_ socket: WebSocketHandler, reason: String) {
         server.noteClosed(self, reason: reason)

@@ -126,23 +126,24 @@ extension StreamMembershipTriggers.Decision {
 
 /// Bindings of one of the two types, in registration order.
 final class MembershipBindings: TriggerProvider {
-    private var bindings: [MembershipBinding] = []
+    /// One list for all streams: a binding without a stream has its place among those with one.
+    private var bindings = BindingTable<SingleLane, MembershipBinding>()
 
     func register(_ trigger: Trigger, replacing replaced: Trigger?) throws(InvocationError) {
-        let binding = MembershipBinding(trigger)
-        if let index = bindings.firstIndex(where: { Name($0.trigger.id) == Name(trigger.id) }) {
-            bindings[index] = binding
-        } else {
-            bindings.append(binding)
-        }
+        _ = bindings.remove(Name(trigger.id))
+        bindings.insert(MembershipBinding(trigger), id: Name(trigger.id), key: SingleLane())
     }
 
     func unregister(_ trigger: Trigger) {
-        bindings.removeAll { Name($0.trigger.id) == Name(trigger.id) }
+        _ = bindings.remove(Name(trigger.id))
     }
 
     func matching(_ membership: StreamMembership) -> [MembershipBinding] {
-        bindings.filter { $0.stream.map { $0 == membership.group.stream } ?? true }
+        var matching: [MembershipBinding] = []
+        bindings.forEach(of: SingleLane()) { binding in
+            if binding.stream.map({ $0 == membership.group.stream }) ?? true { matching.append(binding) }
+        }
+        return matching
     }
 }
 

@@ -6,9 +6,7 @@ import NIOHTTP1
 /// Who may connect (stream.md §6.1, §6.2).
 extension StreamServer: WebSocketService {
     func admit(_ head: HTTPRequestHead, on channel: any Channel) -> EventLoopFuture<Handshake> {
-        guard head.path == "/" || head.path.isEmpty else {
-            return engine.loop.makeSucceededFuture(.refused(.init(.notFound)))
-        }
+        if let mistake = mistake(in: head) { return engine.loop.makeSucceededFuture(.refused(mistake)) }
         guard let function = configuration.authFunction else {
             return engine.loop.makeSucceededFuture(.accepted(Self.headers(for: head)))
         }
@@ -65,16 +63,19 @@ extension StreamServer: WebSocketService {
         return ["sec-websocket-protocol": String(first)]
     }
 
-    func refusal(of head: HTTPRequestHead) -> Handshake.Refusal {
+    /// What NIO's handshake doesn't look at; nil: nothing is wrong.
+    private func mistake(in head: HTTPRequestHead) -> Handshake.Refusal? {
         guard head.path == "/" || head.path.isEmpty else { return .init(.notFound) }
         guard head.method == .GET else { return .init(.methodNotAllowed, headers: ["allow": "GET"]) }
-        func names(_ header: String, _ token: String) -> Bool {
-            head.headers[canonicalForm: header].contains { $0.lowercased() == token }
-        }
-        guard names("connection", "upgrade") else {
+        guard head.names("upgrade", in: "connection") else {
             return .init(.badRequest, "Connection header did not include 'upgrade'")
         }
-        guard names("upgrade", "websocket") else {
+        return nil
+    }
+
+    func refusal(of head: HTTPRequestHead) -> Handshake.Refusal {
+        if let mistake = mistake(in: head) { return mistake }
+        guard head.names("websocket", in: "upgrade") else {
             return .init(.badRequest, "`Upgrade` header did not include 'websocket'")
         }
         guard head.headers.contains(name: "sec-websocket-key") else {
@@ -94,5 +95,11 @@ extension StreamServer: WebSocketService {
         socket.delegate = connection
         add(connection)
         try channel.pipeline.syncOperations.addHandler(socket)
+    }
+}
+
+extension HTTPRequestHead {
+    fileprivate func names(_ token: String, in header: String) -> Bool {
+        headers[canonicalForm: header].contains { $0.lowercased() == token }
     }
 }

@@ -117,7 +117,9 @@ enum StreamFrames {
     /// - Parameter text: of a position, for clients that asked for them; nil for the others.
     static func make(_ events: [StreamEvent], _ text: ((UInt64) -> String)?) -> [ByteBuffer] {
         let messages = events.map { event in
-            SharedFrames.text(text.map { StreamMessage.adding(position: $0(event.position), to: event.text) } ?? event.text)
+            SharedFrames.text(
+                text.map { StreamMessage.adding(position: $0(event.position), to: event.text) } ?? event.text
+            )
         }
         if messages.count == 1 { return messages[0] }
         guard messages.allSatisfy({ $0.count == 1 }) else { return messages.flatMap(\.self) }

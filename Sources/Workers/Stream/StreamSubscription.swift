@@ -6,6 +6,8 @@ final class StreamSubscription {
     enum State {
         /// Its sync is being read: events wait.
         case syncing(held: [StreamEvent], bytes: Int)
+        /// Missed events are being sent, up to this position so far. What happens meanwhile is read like them.
+        case catchingUp(since: UInt64)
         case live
     }
 
@@ -33,7 +35,7 @@ final class StreamSubscription {
         StreamMembership(subscriptionID: subscriptionID, group: group, id: id, context: connection.authContext)
     }
 
-    /// Keeps an event until the sync has been sent. What a client may keep waiting is bounded like its queue.
+    /// Keeps events until the sync has been sent; who catches up gets them from the history. What a client may keep waiting is bounded like its queue.
     func hold(_ events: [StreamEvent]) {
         guard case .syncing(var held, var bytes) = state else { return }
         state = .live
@@ -45,8 +47,8 @@ final class StreamSubscription {
 
     /// Ends the sync, and returns the events that came meanwhile.
     func goLive() -> [StreamEvent] {
+        defer { state = .live }
         guard case .syncing(let held, _) = state else { return [] }
-        state = .live
         return held
     }
 }

@@ -33,32 +33,29 @@ struct StreamSync {
     private func resumeFrom(_ position: String, _ completion: @escaping () -> Void) {
         // What is about to be sent comes from the same source and must not come twice.
         server.subscribers.flush()
-        switch adapter.missed(since: position, of: subscription.group, id: subscription.id) {
-        case .events(let events):
-            // More than the client could take at once: the whole is shorter than its history.
-            let bytes = events.reduce(0) { $0 + $1.text.readableBytes }
-            guard bytes <= subscription.connection.queueBytes / 2 else { return read(.tooOld, completion) }
-            sendMissed(events, since: position)
+        let limit = StreamConnection.catchUpBytes
+        switch adapter.missed(since: position, of: subscription.group, id: subscription.id, atMost: limit) {
+        case .events(let events, let more):
+            subscription.connection.send(resumed(events.count + more, since: position))
+            subscription.connection.catchUp(subscription, events, more: more)
             completion()
         case .tooOld: read(.tooOld, completion)
         case .unknown: read(.unknown, completion)
         }
     }
 
-    private func sendMissed(_ events: [StreamEvent], since position: String) {
-        _ = subscription.goLive()
-        let head = StreamMessage.text(
+    private func resumed(_ missed: Int, since position: String) -> [ByteBuffer] {
+        let text = StreamMessage.text(
             subscription.group,
             id: subscription.id,
             timestamp: server.engine.nowMilliseconds,
             position: position
         ) {
             $0.writeStaticString("{\"type\":\"resumed\",\"missed\":")
-            $0.writeString(String(events.count))
+            $0.writeString(String(missed))
             $0.writeStaticString("}")
         }
-        let frames = SharedFrames.text(head) + StreamFrames.make(events, adapter.text(of:))
-        subscription.connection.socket.send(frames: frames, isUnlimited: true)
+        return SharedFrames.text(text)
     }
 
     // MARK: Everything

@@ -6,9 +6,8 @@ import NIOCore
 final class StreamTriggers: TriggerProvider {
     private let engine: Engine
     private let logger: Logger
-    private var bindings: [Name: StreamBinding] = [:]
-    /// In registration order, which is the order in which they are served.
-    private var byStream: [Name: [StreamBinding]] = [:]
+    /// By stream, in registration order, which is the order in which they are served.
+    private var bindings = BindingTable<Name, StreamBinding>()
 
     init(engine: Engine, logger: Logger) {
         self.engine = engine
@@ -23,10 +22,8 @@ final class StreamTriggers: TriggerProvider {
             engine: engine,
             logger: logger
         )
-        let binding = StreamBinding(filter, delivery)
         remove(trigger.id)
-        bindings[Name(trigger.id)] = binding
-        byStream[filter.stream, default: []].append(binding)
+        bindings.insert(StreamBinding(filter, delivery), id: Name(trigger.id), key: filter.stream)
     }
 
     func unregister(_ trigger: Trigger) {
@@ -34,16 +31,12 @@ final class StreamTriggers: TriggerProvider {
     }
 
     private func remove(_ id: String) {
-        guard let binding = bindings.removeValue(forKey: Name(id)) else { return }
-        binding.delivery.close()
-        let stream = binding.filter.stream
-        byStream[stream]?.removeAll { $0 === binding }
-        if byStream[stream]?.isEmpty == true { byStream[stream] = nil }
+        bindings.remove(Name(id))?.binding.delivery.close()
     }
 
     func fire(_ event: StreamEvent) {
-        guard let candidates = byStream[event.group.stream] else { return }
-        for binding in candidates where binding.filter.admits(event) {
+        bindings.forEach(of: event.group.stream) { binding in
+            guard binding.filter.admits(event) else { return }
             binding.delivery.deliver(RawJSON(validated: event.text), lane: event.group.group)
         }
     }

@@ -53,7 +53,14 @@ extension StreamWorker {
         if let custom = call.custom("update", of: request.item.group) {
             var payload = request.item.json
             payload["ops"] = request.operationsJSON
-            return custom.write(.update, payload, data: nil, id: request.item.id, in: request.item.group, request.options)
+            return custom.write(
+                .update,
+                payload,
+                data: nil,
+                id: request.item.id,
+                in: request.item.group,
+                request.options
+            )
         }
         guard call.admits(request.options) else { return }
         adapter.update(request.item.id, in: request.item.group, operations: request.operations) { result in
@@ -68,7 +75,14 @@ extension StreamWorker {
         let request = try StreamDeleteRequest(call.data)
         guard call.admits(request.item.names) else { return }
         if let custom = call.custom("delete", of: request.item.group) {
-            return custom.write(.delete, request.item.json, data: nil, id: request.item.id, in: request.item.group, request.options)
+            return custom.write(
+                .delete,
+                request.item.json,
+                data: nil,
+                id: request.item.id,
+                in: request.item.group,
+                request.options
+            )
         }
         guard call.admits(request.options) else { return }
         adapter.delete(request.item.id, in: request.item.group) { result in

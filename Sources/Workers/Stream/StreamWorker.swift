@@ -117,7 +117,9 @@ extension StreamWorker {
 
     private func adopt(_ new: StreamConfiguration) {
         if !new.hasSameStorage(as: configuration) {
-            logger.warning("iii-stream: adapter, retention and history of the stored configuration apply at the next start")
+            logger.warning(
+                "iii-stream: adapter, retention and history of the stored configuration apply at the next start"
+            )
         }
         configuration = new
     }

@@ -138,7 +138,7 @@ struct EngineAssembly {
     ) throws -> any StreamAdapter {
         guard let store = try open(configuration.storage, for: worker, stores: stores) else {
             let name = String(UInt64.random(in: .min ... .max), radix: 16)
-            return InMemoryStreamAdapter(configuration: configuration, clock: .system, store: name)
+            return InMemoryStreamAdapter(configuration: configuration, loop: loop, clock: .system, store: name)
         }
         try store.adoptUpstreamVolume(.stream, for: worker)
         return try DurableStreamAdapter(store: store, loop: loop, configuration: configuration, clock: .system)

@@ -67,6 +67,13 @@ def can_write(worker: RawWorker, key: str, kept: dict[str, str]) -> bool:
     return True
 
 
+def health(worker: RawWorker) -> tuple[str, bool]:
+    """What `engine::health` says, and of the one store whether its disk is full."""
+    answer = worker.call("engine::health", {})
+    (store,) = answer["stores"]
+    return answer["status"], store["low_space"]
+
+
 def fill_up(volume) -> pathlib.Path:
     """Somebody else's file that takes every byte that is left."""
     ballast = volume.path / "ballast"
@@ -115,8 +122,10 @@ def test_a_disk_that_others_fill(engine_factory, volume):  # noqa: F811
     worker = RawWorker(engine.worker_port)
     kept: dict[str, str] = {}
     assert can_write(worker, "before", kept)
+    assert health(worker) == ("healthy", False)
     ballast = fill_up(volume)
     assert "lowSpace" in fill(worker, "full-", kept)
+    assert health(worker) == ("degraded", True)
     check(worker, kept, set())
     ballast.unlink()
     eventually(lambda: can_write(worker, "after", kept), "writing resumes when there is room again")

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support.rawsocket import TEXT, Bystander, RawWorker, encode_frame
+from support.waiting import eventually
 
 # Bounds of one trigger (docs/pubsub.md).
 CALLS_IN_FLIGHT = 65_536
@@ -119,4 +120,30 @@ def test_a_subscriber_that_never_reads(engine_factory):
     assert "is behind with reading" in engine.log()
     others.check()
     stuck.close()
+    engine.stop()
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("subscribe", {"topic": "t"}),
+        ("state", {"scope": "t"}),
+        ("stream", {"stream_name": "t"}),
+        ("stream:join", {}),
+    ],
+)
+def test_a_worker_with_many_triggers_leaves(engine_factory, kind, config):
+    """As many on one topic, scope or stream as a connection may have. The engine once searched its list for each of
+    them: it answered nobody for more than a minute."""
+    engine = engine_factory(extra="  - name: iii-stream\n    config: {host: 127.0.0.1, port: 0}\n").start()
+    others = Bystander(engine.worker_port)
+    crowd = RawWorker(engine.worker_port)
+    frame = {"type": "registertrigger", "trigger_type": kind, "function_id": "nobody", "config": config}
+    frames = [encode_frame(TEXT, json.dumps({**frame, "id": str(number)}).encode()) for number in range(65_536)]
+    crowd.send_bytes(b"".join(frames))
+    crowd.pending_messages()
+    assert len(others.caller.live_triggers("nobody")) == 65_536
+    crowd.close()
+    assert others.slowest_check(1) < STALL_SECONDS
+    eventually(lambda: not others.caller.live_triggers("nobody"), "all are gone")
     engine.stop()

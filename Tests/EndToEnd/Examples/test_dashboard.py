@@ -171,8 +171,9 @@ def test_the_example_as_its_readme_runs_it(engine_factory, run_worker, static_se
     engine = engine_factory()
     use_config_of("dashboard", engine, {49134: engine.worker_port, 3112: engine.stream_port})
     engine.start()
-    worker = run_worker("dashboard", engine, INTERVAL_SECONDS="0.1")
     page = Page(browser, static_server, engine=f"ws://127.0.0.1:{engine.stream_port}", retrymax=200)
+    eventually(lambda: page.state == "live", "the page is live")
+    worker = run_worker("dashboard", engine, INTERVAL_SECONDS="0.1")
 
     def samples() -> int:
         return dict(page.items()).get("samples", {"value": 0})["value"]

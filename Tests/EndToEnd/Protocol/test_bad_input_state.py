@@ -9,10 +9,10 @@ from typing import Any, Iterable, Iterator
 
 import pytest
 
-from support.rawsocket import CONTINUATION, TEXT, CallFailed, Dropped, RawWorker, encode_frame
+from support.rawsocket import CONTINUATION, TEXT, Bystander, CallFailed, Dropped, RawWorker, encode_frame
 from support.waiting import eventually
 
-# A million tiny values take minutes in Python: `III_TINY_VALUES=1000000` for a long run.
+# For a long run: `III_TINY_VALUES=1000000`, some minutes.
 TINY_VALUES = int(os.environ.get("III_TINY_VALUES", "20000"))
 SCOPES = int(os.environ.get("III_SCOPES", "100000"))
 MESSAGE_BYTES = 64 << 20
@@ -32,8 +32,10 @@ def scope(name) -> str:
     return name
 
 
-def pipelined(worker: RawWorker, function_id: str, payloads: Iterable[dict[str, Any]]) -> Iterator[Any]:
-    """Calls in order, many in flight; their results in order. A failed call raises CallFailed."""
+def pipelined(
+    worker: RawWorker, others: Bystander, function_id: str, payloads: Iterable[dict[str, Any]]
+) -> Iterator[Any]:
+    """Calls in order, many in flight; their results in order. A failed call raises CallFailed. Others are served meanwhile."""
     window: list[str] = []
     frames = bytearray()
 
@@ -49,6 +51,7 @@ def pipelined(worker: RawWorker, function_id: str, payloads: Iterable[dict[str, 
             yield answers[invocation_id].get("result")
         window.clear()
         frames.clear()
+        others.check()
 
     for payload in payloads:
         invocation_id = str(uuid.uuid4())
@@ -266,10 +269,10 @@ def test_value_that_grows_beyond_what_a_store_takes(raw, scope):
     worker.call("state::delete", key)
 
 
-def test_many_tiny_values(raw, scope):
+def test_many_tiny_values(raw, others, scope):
     worker = raw()
     payloads = ({"scope": scope, "key": f"k{n}", "value": n} for n in range(TINY_VALUES))
-    assert all(result["old_value"] is None for result in pipelined(worker, "state::set", payloads))
+    assert all(result["old_value"] is None for result in pipelined(worker, others, "state::set", payloads))
     assert worker.call("state::list", {"scope": scope}) == list(range(TINY_VALUES))
     found, cursor = [], None
     while True:
@@ -280,18 +283,18 @@ def test_many_tiny_values(raw, scope):
             break
     assert found == sorted((f"k{n}", n) for n in range(TINY_VALUES))
     payloads = ({"scope": scope, "key": f"k{n}"} for n in range(TINY_VALUES))
-    assert list(pipelined(worker, "state::delete", payloads)) == list(range(TINY_VALUES))
+    assert list(pipelined(worker, others, "state::delete", payloads)) == list(range(TINY_VALUES))
     assert scope not in worker.call("state::list_groups", {})["groups"]
 
 
-def test_many_scopes(raw, name):
+def test_many_scopes(raw, others, name):
     worker = raw()
     scopes = [f"{name}-{n:06}" for n in range(SCOPES)]
-    for result in pipelined(worker, "state::set", ({"scope": scope, "key": "k", "value": 1} for scope in scopes)):
+    for result in pipelined(worker, others, "state::set", ({"scope": scope, "key": "k", "value": 1} for scope in scopes)):
         assert result["old_value"] is None
     groups = worker.call("state::list_groups", {})["groups"]
     assert [group for group in groups if group.startswith(name)] == scopes
-    for result in pipelined(worker, "state::delete", ({"scope": scope, "key": "k"} for scope in scopes)):
+    for result in pipelined(worker, others, "state::delete", ({"scope": scope, "key": "k"} for scope in scopes)):
         assert result == 1
     assert not [group for group in worker.call("state::list_groups", {})["groups"] if group.startswith(name)]
 

@@ -4,8 +4,8 @@ import Workers
 
 /// Pages of an owner's entries, in the order of the `keys` table.
 ///
-/// Keys that are there all the time come exactly once, whatever is written between two pages: a key's place in that order
-/// never changes.
+/// Keys that are there all the time come exactly once, whatever is written between two pages: a key's place in that
+/// order never changes.
 extension RowReader where Self: ~Copyable {
     func page(_ request: EntryPageRequest, owner: Bytes, in tables: EntryTables) -> EntryPage {
         var builder = EntryPageBuilder(request)

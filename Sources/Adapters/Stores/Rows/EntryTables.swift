@@ -78,10 +78,6 @@ extension RowReader where Self: ~Copyable {
         else { return nil }
         return EntryRow.value(row)
     }
-
-    func hasEntries(owner: Bytes, in tables: EntryTables) -> Bool {
-        edgeKey(tables.entries, prefix: owner, last: false) != nil
-    }
 }
 
 extension Transaction {
@@ -101,14 +97,18 @@ extension Transaction {
         return nil
     }
 
-    /// Removes an entry and returns it.
-    mutating func deleteEntry(_ key: String, owner: Bytes, in tables: EntryTables) -> RawJSON? {
+    /// Removes an entry; `wasLast`: the owner has none any more.
+    mutating func removeEntry(
+        _ key: String,
+        owner: Bytes,
+        in tables: EntryTables
+    ) -> (value: RawJSON, wasLast: Bool)? {
         let keyKey = tables.keyKey(key, owner: owner)
         guard let id: UInt64 = get(tables.keys, key: keyKey)?.integer() else { return nil }
         let entryKey = tables.entryKey(id, owner: owner)
-        let old = get(tables.entries, key: entryKey)
+        guard let old = get(tables.entries, key: entryKey) else { return nil }
         _ = delete(tables.keys, key: keyKey)
         _ = delete(tables.entries, key: entryKey)
-        return old.map(EntryRow.value)
+        return (EntryRow.value(old), !hasRows(tables.entries, prefix: owner, near: id))
     }
 }

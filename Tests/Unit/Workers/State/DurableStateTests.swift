@@ -106,6 +106,30 @@ import Testing
         }
     }
 
+    /// A scope is gone with its last key and no sooner, whatever lies between that key and those deleted before it: the
+    /// store looks near the deleted one first (`Neighbourhood`).
+    @Test(arguments: [1, 2, 33, 34, 70, 4300])
+    func aScopeGoesWithItsLastKey(keys: Int) throws {
+        let directory = try TemporaryDirectory()
+        try DurableState.run(in: directory.path) { (state: DurableState) throws in
+            func call(_ function: String, _ numbers: some Sequence<Int>) throws {
+                let calls = numbers.map { (function, #"{"scope":"s","key":"\#($0)","value":1}"#) }
+                for case .failure(let error) in try state.callAll(calls) { throw error }
+            }
+            for order in keys > 1000 ? ["ends last"] : ["forwards", "backwards", "ends last"] {
+                try call("state::set", 0..<keys)
+                switch order {
+                case "forwards": try call("state::delete", 0..<(keys - 1))
+                case "backwards": try call("state::delete", (1..<keys).reversed())
+                default: try call("state::delete", 1..<max(1, keys - 1))
+                }
+                #expect(try state.call("state::list_groups", "{}") == #"{"groups":["s"]}"#, "\(order)")
+                try call("state::delete", [0, keys - 1])
+                #expect(try state.call("state::list_groups", "{}") == #"{"groups":[]}"#, "\(order)")
+            }
+        }
+    }
+
     /// Two workers that name one path share one store (storage.md §1); it closes with the last of them.
     @Test func oneStorePerPath() throws {
         let directory = try TemporaryDirectory()

@@ -101,4 +101,46 @@ import Testing
                 + #""doc_url":"https://iii.dev/docs/workers/iii-state#error-codes"}]}"#
         )
     }
+
+    /// What discovery shows (state.md §1): results that are the stored value itself have no schema.
+    @Test(arguments: [
+        ("state::set", true), ("state::get", false), ("state::delete", false), ("state::update", true),
+        ("state::list", false), ("state::list_groups", true), ("state::list_keys", true), ("state::list_entries", true),
+    ])
+    func schemas(_ function: String, _ hasResponse: Bool) throws {
+        let description = try #require(StateHarness().engine.function(function)).description
+        #expect(description.description?.isEmpty == false && description.metadata == nil)
+        let request = try #require(try description.requestFormat?.parse())
+        #expect(request["type"] == "object" && request["title"]?.string?.hasSuffix("Input") == true)
+        #expect((description.responseFormat != nil) == hasResponse)
+    }
+
+    @Test func updateOfAnAbsentKeyAlwaysStores() throws {
+        let state = StateHarness()
+        for ops in ["[]", #"[{"type":"set","path":"__proto__","value":1}]"#] {
+            _ = try state.call("state::update", #"{"scope":"s","key":"k","ops":\#(ops)}"#)
+            #expect(try state.call("state::delete", #"{"scope":"s","key":"k"}"#) == "{}")
+        }
+    }
+
+    @Test func aliasWithNull() throws {
+        let state = StateHarness()
+        _ = try state.call("state::set", #"{"scope":"s","key":"k","data":null}"#)
+        #expect(try state.call("state::get", #"{"scope":"s","key":"k"}"#) == "null")
+        let both = try state.error("state::set", #"{"scope":"s","key":"k","value":null,"data":null}"#)
+        #expect(both.message.hasSuffix("duplicate field `value`"))
+    }
+
+    /// As sent: members in their order, numbers with their text; an update leaves what it doesn't touch.
+    @Test func valuesComeBackAsTheyWereSent() throws {
+        let state = StateHarness()
+        let value = #"{"b":1.0,"a":{"z":1e2,"y":18446744073709551615},"c":[]}"#
+        _ = try state.call("state::set", #"{"scope":"s","key":"k","value":\#(value)}"#)
+        #expect(try state.call("state::get", #"{"scope":"s","key":"k"}"#) == value)
+        _ = try state.call("state::update", #"{"scope":"s","key":"k","ops":[{"type":"set","path":"c","value":2}]}"#)
+        #expect(
+            try state.call("state::get", #"{"scope":"s","key":"k"}"#)
+                == #"{"b":1.0,"a":{"z":1e2,"y":18446744073709551615},"c":2}"#
+        )
+    }
 }

@@ -10,7 +10,7 @@ import Testing
 final class StateHarness {
     let loop = EmbeddedEventLoop()
     let engine: Engine
-    private let worker: StateWorker
+    let worker: StateWorker
 
     init(adapter: any StateAdapter = InMemoryStateAdapter(), configuration: StateConfiguration = .init()) {
         engine = Engine(loop: loop)

@@ -118,6 +118,22 @@ import Testing
         #expect(seen.calls.count == (isReplaced ? 1 : 0))
     }
 
+    /// A stored null counts as present; an update fires whatever became of its operations.
+    @Test func eventTypes() throws {
+        let state = StateHarness()
+        let seen = state.record("test::seen")
+        #expect(state.bind("test::seen", "{}") == nil)
+        let key = #""scope":"s","key":"k""#
+        for call in [
+            ("state::set", "\"value\":null"), ("state::set", "\"value\":null"), ("state::delete", "\"x\":0"),
+            ("state::update", "\"ops\":[]"), ("state::update", #""ops":[{"type":"append","value":1}]"#),
+        ] {
+            _ = try state.call(call.0, "{\(key),\(call.1)}")
+        }
+        let events = try seen.calls.map { try JSON.parse($0)["event_type"]?.string }
+        #expect(events == ["created", "updated", "deleted", "created", "updated"].map { "state:\($0)" })
+    }
+
     @Test func switchedOffTriggersDontFire() throws {
         let state = StateHarness(configuration: StateConfiguration(triggersEnabled: false))
         let seen = state.record("test::seen")

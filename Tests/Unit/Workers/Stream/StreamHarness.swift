@@ -1,0 +1,173 @@
+import Adapters
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import Synchronization
+import Testing
+
+@testable import Engine
+@testable import Workers
+
+/// An engine with `iii-stream` in memory on an embedded loop: every call is answered before it returns, and time passes
+/// only by `advance`.
+final class StreamHarness {
+    let loop = EmbeddedEventLoop()
+    let engine: Engine
+    let worker: StreamWorker
+    private let time = HarnessTime()
+
+    init(_ configuration: StreamConfiguration = .init()) {
+        let time = self.time
+        let clock = EngineClock { time.now }
+        engine = Engine(loop: loop, clock: clock)
+        let adapter = InMemoryStreamAdapter(configuration: configuration, loop: loop, clock: clock, store: "test")
+        worker = StreamWorker(configuration: configuration, adapter: adapter, group: loop)
+        worker.initialize(engine)
+    }
+
+    func advance(milliseconds: Int64) {
+        time.advance(milliseconds)
+        loop.advanceTime(by: .milliseconds(milliseconds))
+    }
+
+    /// The result's text; nil when the result is absent.
+    func call(_ function: String, _ data: String) throws -> String? {
+        var outcome: InvocationOutcome?
+        engine.invoke(function, data: try RawJSON.validating(ByteBuffer(string: data))) { outcome = $0 }
+        loop.run()
+        switch try #require(outcome) {
+        case .success(let value): return value?.description
+        case .failure(let error): throw error
+        }
+    }
+
+    func error(_ function: String, _ data: String) throws -> String {
+        do {
+            let result = try call(function, data)
+            return "no error, but \(result ?? "no result")"
+        } catch let error as InvocationError {
+            return "\(error.code): \(error.message)"
+        }
+    }
+
+    func set(_ id: String, _ data: String, group: String = "g") throws {
+        _ = try call("stream::set", #"{"stream_name":"s","group_id":"\#(group)","item_id":"\#(id)","data":\#(data)}"#)
+    }
+
+    func delete(_ id: String) throws {
+        _ = try call("stream::delete", #"{"stream_name":"s","group_id":"g","item_id":"\#(id)"}"#)
+    }
+
+    func list(_ group: String = "g") throws -> String? {
+        try call("stream::list", #"{"stream_name":"s","group_id":"\#(group)"}"#)
+    }
+
+    /// A function that records what it gets and answers at once, or when `answer` is called if it holds replies.
+    func register(_ id: String, answer: String? = nil) -> Recorder {
+        let recorder = Recorder()
+        engine.register(FunctionDescription(id: id), worker: "test") { invocation, reply in
+            recorder.calls.append(invocation.data.description)
+            recorder.metadata.append(invocation.metadata?.description)
+            if recorder.holdsReplies {
+                recorder.held.append(reply)
+            } else {
+                reply(.success(answer.map { RawJSON(validated: ByteBuffer(string: $0)) }))
+            }
+        }
+        return recorder
+    }
+
+    func bind(_ type: String, _ function: String, _ config: String) -> InvocationError? {
+        var failure: InvocationError?
+        engine.bind(
+            type: type,
+            functionID: function,
+            config: RawJSON(validated: ByteBuffer(string: config)),
+            metadata: nil
+        ) { _, error in failure = error }
+        return failure
+    }
+
+    /// A client that has upgraded.
+    func connect() throws -> StreamPeer {
+        let channel = EmbeddedChannel(loop: loop)
+        try channel.connect(to: SocketAddress(ipAddress: "10.0.0.9", port: 40_000)).wait()
+        let server = try #require(worker.server)
+        try server.attach(channel, HTTPRequestHead(version: .http1_1, method: .GET, uri: "/"))
+        return StreamPeer(channel: channel, loop: loop)
+    }
+}
+
+private final class HarnessTime: Sendable {
+    private let milliseconds = Mutex<Int64>(1_760_000_000_000)
+
+    var now: Int64 { milliseconds.withLock { $0 } }
+
+    func advance(_ amount: Int64) {
+        milliseconds.withLock { $0 += amount }
+    }
+}
+
+/// One client of port 3112 on an embedded channel.
+final class StreamPeer {
+    let channel: EmbeddedChannel
+    private let loop: EmbeddedEventLoop
+    private var parser = WebSocketFrameParser(role: .client)
+    private(set) var closeCode: UInt16?
+
+    init(channel: EmbeddedChannel, loop: EmbeddedEventLoop) {
+        self.channel = channel
+        self.loop = loop
+    }
+
+    func send(_ text: String) throws {
+        try channel.writeInbound(ByteBuffer(bytes: ClientFrame(opcode: 1, payload: Array(text.utf8)).bytes))
+        loop.run()
+    }
+
+    func join(_ fields: String = "", id: String = "sub", group: String = "g") throws {
+        try send(
+            #"{"type":"join","data":{"subscriptionId":"\#(id)","streamName":"s","groupId":"\#(group)"\#(fields)}}"#
+        )
+    }
+
+    func leave(id: String = "sub") throws {
+        try send(#"{"type":"leave","data":{"subscriptionId":"\#(id)","streamName":"s","groupId":"g"}}"#)
+    }
+
+    /// The messages that have arrived since the last call.
+    func messages() throws -> [JSON] {
+        loop.run()
+        var messages: [JSON] = []
+        while var bytes = try channel.readOutbound(as: ByteBuffer.self) {
+            while let event = try parser.next(&bytes) {
+                switch event {
+                case .text(let text): messages.append(try JSON.parse(Array(text.readableBytesView)))
+                case .close(let code): closeCode = code
+                default: break
+                }
+            }
+        }
+        return messages
+    }
+
+    /// What the messages say: `create a 1`, `sync [1]`, `resumed 2`.
+    func events() throws -> [String] {
+        try messages().map { message in
+            let event = message["event"] ?? .null
+            let type = event["type"]?.string ?? ""
+            switch type {
+            case "sync": return "sync \(event["data"] ?? .null)"
+            case "resumed": return "resumed \(event["missed"] ?? .null)"
+            case "event": return "event \(event["event"] ?? .null)"
+            case "unauthorized": return "unauthorized\(event["reason"]?.string.map { ": \($0)" } ?? "")"
+            default: return "\(type) \(message["id"]?.string ?? "-") \(event["data"] ?? .null)"
+            }
+        }
+    }
+
+    func disconnect() throws {
+        try channel.close().wait()
+        loop.run()
+    }
+}
