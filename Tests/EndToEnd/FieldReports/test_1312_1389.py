@@ -1,0 +1,83 @@
+"""iii-hq/iii#1312, #1389: memory grew from 1.3 GB to 11.8 GB in four hours of steady writes, and the shutdown hung.
+
+Here memory stays where it is however long one writes, and a stop under that load ends within its deadline with everything
+that was acknowledged.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from support.engine import STOP_PATIENCE_SECONDS, Engine
+from support.entries import STATE, STREAMS, Entries
+from support.flood import Flood
+from support.rawsocket import RawWorker
+from support.resources import resident_bytes
+from support.waiting import eventually
+
+MEBIBYTE = 1 << 20
+KEYS = 10_000
+VALUE_BYTES = 256
+# Each key was written a few times, streams keep as many events as they ever will, checkpoints have come and gone.
+WARM_WRITES = 110_000
+WARM_PATIENCE_SECONDS = 120
+STEADY_SECONDS = 48
+SAMPLE_SECONDS = 0.5
+# What is resident goes up and down with each checkpoint: compared is the most in the first and the last quarter.
+QUARTER = int(STEADY_SECONDS / SAMPLE_SECONDS / 4)
+GROWTH = 1.15
+
+
+def checkpoints(engine: Engine) -> list[int]:
+    worker = RawWorker(engine.worker_port)
+    stores = worker.call("engine::health", {})["stores"]
+    worker.close()
+    return [store["checkpoint_lsn"] for store in stores]
+
+
+def samples(engine: Engine) -> list[int]:
+    found = []
+    for _ in range(4 * QUARTER):
+        found.append(resident_bytes(engine.pid))
+        time.sleep(SAMPLE_SECONDS)
+    return found
+
+
+def check_flood(engine: Engine, entries: Entries, flood: Flood) -> None:
+    """All keys are there, once each: every one of them was acknowledged many times."""
+    reader = RawWorker(engine.worker_port)
+    count = sum(len(reader.call(*entries.list(f"g{n}"))) for n in range(10))
+    assert count == KEYS and flood.acknowledged >= KEYS
+    reader.close()
+
+
+def test_1312_1389_flat_memory_and_a_stop_under_load(engine):
+    engine.start()
+    floods = {entries: Flood(engine.worker_port, entries, KEYS, VALUE_BYTES) for entries in (STATE, STREAMS)}
+
+    def is_warm() -> bool:
+        assert all(flood.failure is None for flood in floods.values())
+        return all(flood.acknowledged >= WARM_WRITES for flood in floods.values()) and all(checkpoints(engine))
+
+    eventually(is_warm, "it's warm", WARM_PATIENCE_SECONDS)
+    before = {entries: flood.acknowledged for entries, flood in floods.items()}, checkpoints(engine)
+    resident = samples(engine)
+    written = {entries.kind: flood.acknowledged - before[0][entries] for entries, flood in floods.items()}
+    first, last = max(resident[:QUARTER]), max(resident[-QUARTER:])
+    print(f"{written} writes in {STEADY_SECONDS} s: {first >> 20} MiB, then {last >> 20} MiB")
+    assert all(now > then for now, then in zip(checkpoints(engine), before[1])), "no checkpoint fell into it"
+    assert last <= GROWTH * first + 8 * MEBIBYTE
+
+    # Nobody stops writing: the engine has to end it.
+    engine.signal(signal.SIGTERM)
+    begin = time.monotonic()
+    assert engine.wait(STOP_PATIENCE_SECONDS) == 0, engine.log()[-4000:]
+    print(f"stopped under load in {time.monotonic() - begin:.1f} s")
+    for flood in floods.values():
+        flood.finish()
+        assert flood.drop_code == 1012, "told to come back"
+    engine.start()
+    for entries, flood in floods.items():
+        check_flood(engine, entries, flood)
+    engine.stop()
