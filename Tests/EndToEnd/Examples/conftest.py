@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from support.connecting import connect  # noqa: F401
 from support.engine import PATIENCE_SECONDS, Engine
 from support.examples import EXAMPLES
-from support.sdk import Worker
+
 
 @pytest.fixture
 def run_worker(directory):
@@ -37,16 +38,3 @@ def run_worker(directory):
     for path in logs:
         print(f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}")
 
-
-@pytest.fixture
-def connect():
-    """Makes SDK workers on an engine."""
-    workers: list[Worker] = []
-
-    def make(engine: Engine, **options) -> Worker:
-        workers.append(Worker(engine.url, **options))
-        return workers[-1]
-
-    yield make
-    for worker in workers:
-        worker.close()

@@ -9,9 +9,10 @@ import sys
 
 import pytest
 
+from support.connecting import connect  # noqa: F401
 from support.engine import JSON_LOG, PATIENCE_SECONDS, Engine
 from support.entries import STATE, STREAMS, Entries
-from support.sdk import VERSION, Worker
+from support.sdk import VERSION
 
 WORKERS = pathlib.Path(__file__).parents[1] / "workers"
 
@@ -30,20 +31,6 @@ def engine(engine_factory) -> Engine:
 def entries(request) -> Entries:
     """What the reports say of state is asked of streams too."""
     return request.param
-
-
-@pytest.fixture
-def connect():
-    """Makes SDK workers on an engine."""
-    workers: list[Worker] = []
-
-    def make(engine: Engine, **options) -> Worker:
-        workers.append(Worker(engine.url, **options))
-        return workers[-1]
-
-    yield make
-    for worker in workers:
-        worker.close()
 
 
 @pytest.fixture

@@ -25,47 +25,21 @@ final class PubSubHarness {
     }
 
     func call(_ input: String, trace: TraceContext = .none) throws -> InvocationOutcome {
-        var outcome: InvocationOutcome?
-        let input = try RawJSON.validating(ByteBuffer(string: input))
-        engine.invoke("publish", data: input, trace: trace) { outcome = $0 }
-        return try #require(outcome)
+        try engine.outcome("publish", input, trace: trace)
     }
 
     func error(_ input: String) throws -> InvocationError {
-        guard case .failure(let error) = try call(input) else {
-            Issue.record("expected an error for \(input.prefix(200))")
-            return InvocationError(code: "", message: "")
-        }
-        return error
+        try engine.error("publish", input)
     }
 
-    /// Registers a function that records what it is called with.
     func record(_ function: String, answer: String? = nil) -> Recorder {
-        let recorder = Recorder()
-        engine.register(FunctionDescription(id: function), worker: "test") { invocation, reply in
-            recorder.calls.append(invocation.data.description)
-            recorder.metadata.append(invocation.metadata?.description)
-            if recorder.holdsReplies {
-                recorder.held.append(reply)
-            } else {
-                reply(.success(answer.map { RawJSON(validated: ByteBuffer(string: $0)) }))
-            }
-        }
-        return recorder
+        engine.record(function, answer: answer)
     }
 
     /// Registers a `subscribe` trigger under an id, and says what refused it.
     @discardableResult
     func bind(_ id: String, to function: String, _ config: String, metadata: String? = nil) -> InvocationError? {
-        var failure: InvocationError?
-        engine.bind(
-            id: id,
-            type: "subscribe",
-            functionID: function,
-            config: RawJSON(validated: ByteBuffer(string: config)),
-            metadata: metadata.map { RawJSON(validated: ByteBuffer(string: $0)) }
-        ) { _, error in failure = error }
-        return failure
+        engine.bind("subscribe", id: id, to: function, config, metadata: metadata)
     }
 
     func subscribe(_ id: String, _ topic: String, to function: String) {

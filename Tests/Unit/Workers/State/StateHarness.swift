@@ -20,54 +20,18 @@ final class StateHarness {
 
     /// The result's text; nil when the result is absent.
     func call(_ function: String, _ data: String) throws -> String? {
-        var outcome: InvocationOutcome?
-        engine.invoke(function, data: try RawJSON.validating(ByteBuffer(string: data))) { outcome = $0 }
-        switch try #require(outcome) {
-        case .success(let value): return value?.description
-        case .failure(let error): throw error
-        }
+        try engine.result(function, data)
     }
 
     func error(_ function: String, _ data: String) throws -> InvocationError {
-        do {
-            let result = try call(function, data)
-            Issue.record("expected an error, got \(result ?? "no result")")
-            return InvocationError(code: "", message: "")
-        } catch let error as InvocationError {
-            return error
-        }
+        try engine.error(function, data)
     }
 
-    /// Registers a function that records what it is called with.
     func record(_ function: String, answer: String? = nil) -> Recorder {
-        let recorder = Recorder()
-        engine.register(FunctionDescription(id: function), worker: "test") { invocation, reply in
-            recorder.calls.append(invocation.data.description)
-            recorder.metadata.append(invocation.metadata?.description)
-            if recorder.holdsReplies {
-                recorder.held.append(reply)
-            } else {
-                reply(.success(answer.map { RawJSON(validated: ByteBuffer(string: $0)) }))
-            }
-        }
-        return recorder
+        engine.record(function, answer: answer)
     }
 
     func bind(_ function: String, _ config: String, metadata: String? = nil) -> InvocationError? {
-        var failure: InvocationError?
-        engine.bind(
-            type: "state",
-            functionID: function,
-            config: RawJSON(validated: ByteBuffer(string: config)),
-            metadata: metadata.map { RawJSON(validated: ByteBuffer(string: $0)) }
-        ) { _, error in failure = error }
-        return failure
+        engine.bind("state", to: function, config, metadata: metadata)
     }
-}
-
-final class Recorder {
-    var calls: [String] = []
-    var metadata: [String?] = []
-    var holdsReplies = false
-    var held: [Reply] = []
 }

@@ -32,22 +32,12 @@ final class StreamHarness {
 
     /// The result's text; nil when the result is absent.
     func call(_ function: String, _ data: String) throws -> String? {
-        var outcome: InvocationOutcome?
-        engine.invoke(function, data: try RawJSON.validating(ByteBuffer(string: data))) { outcome = $0 }
-        loop.run()
-        switch try #require(outcome) {
-        case .success(let value): return value?.description
-        case .failure(let error): throw error
-        }
+        try engine.result(function, data)
     }
 
     func error(_ function: String, _ data: String) throws -> String {
-        do {
-            let result = try call(function, data)
-            return "no error, but \(result ?? "no result")"
-        } catch let error as InvocationError {
-            return "\(error.code): \(error.message)"
-        }
+        let error = try engine.error(function, data)
+        return "\(error.code): \(error.message)"
     }
 
     func set(_ id: String, _ data: String, group: String = "g") throws {
@@ -62,30 +52,12 @@ final class StreamHarness {
         try call("stream::list", #"{"stream_name":"s","group_id":"\#(group)"}"#)
     }
 
-    /// A function that records what it gets and answers at once, or when `answer` is called if it holds replies.
     func register(_ id: String, answer: String? = nil) -> Recorder {
-        let recorder = Recorder()
-        engine.register(FunctionDescription(id: id), worker: "test") { invocation, reply in
-            recorder.calls.append(invocation.data.description)
-            recorder.metadata.append(invocation.metadata?.description)
-            if recorder.holdsReplies {
-                recorder.held.append(reply)
-            } else {
-                reply(.success(answer.map { RawJSON(validated: ByteBuffer(string: $0)) }))
-            }
-        }
-        return recorder
+        engine.record(id, answer: answer)
     }
 
     func bind(_ type: String, _ function: String, _ config: String) -> InvocationError? {
-        var failure: InvocationError?
-        engine.bind(
-            type: type,
-            functionID: function,
-            config: RawJSON(validated: ByteBuffer(string: config)),
-            metadata: nil
-        ) { _, error in failure = error }
-        return failure
+        engine.bind(type, to: function, config)
     }
 
     /// A client that has upgraded.
