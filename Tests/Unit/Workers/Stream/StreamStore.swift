@@ -115,8 +115,8 @@ struct OpenStreams {
     func missed(since position: String) throws -> [String] {
         let adapter = adapter
         return try loop.submit {
-            switch adapter.value.missed(since: position, of: Self.group, id: nil) {
-            case .events(let events): events.map(EventLog.words)
+            switch adapter.value.missed(since: position, of: Self.group, id: nil, atMost: .max) {
+            case .events(let events, _): events.map(EventLog.words)
             case .tooOld: ["tooOld"]
             case .unknown: ["unknown"]
             }
