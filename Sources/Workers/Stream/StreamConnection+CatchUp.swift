@@ -29,10 +29,9 @@ extension StreamConnection {
             if has(subscription), case .catchingUp(let position) = subscription.state {
                 catchUp(subscription, since: position)
             }
-            guard case .catchingUp = subscription.state, has(subscription) else {
-                behind.removeFirst()
-                continue
-            }
+            if has(subscription), case .catchingUp = subscription.state { continue }
+            // Sending may have closed the connection, which forgets them all.
+            if behind.first === subscription { behind.removeFirst() }
         }
     }
 

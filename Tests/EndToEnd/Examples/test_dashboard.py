@@ -86,7 +86,8 @@ def test_a_hundred_drops_leave_no_gap_and_no_repetition(rig):
 
 def test_a_page_that_does_not_read_is_closed_and_resumes(rig):
     """The engine closes it with 1013 once its queue is full; nothing is lost by it."""
-    made = rig(PATIENT, pad="x" * 50_000, stream="max_connection_queue_bytes: 300000")
+    limits = "max_connection_queue_bytes: 300000\nhistory: {max_bytes: 268435456}"
+    made = rig(PATIENT, pad="x" * 50_000, stream=limits)
     made.writer.start()
     for _ in range(3):
         before = made.page.counter("drops")
