@@ -64,7 +64,8 @@ class Flood:
 
     def __init__(self, port: int, entries: Entries, keys: int, value_bytes: int) -> None:
         text = text_source(len(entries.kind))
-        values = (text[n : n + value_bytes] for n in range(keys))
+        # Neighbours have nothing in common, so that the log can't make them smaller.
+        values = (text[n * value_bytes % (len(text) - value_bytes) :][:value_bytes] for n in range(keys))
         self.windows = list(windows(frame_of(entries.set(f"g{n % 10}", f"k{n}", v)) for n, v in enumerate(values)))
         self.worker = RawWorker(port)
         self.acknowledged = 0
