@@ -68,6 +68,21 @@ import Testing
         #expect(try peer.events() == ["sync []"])
     }
 
+    /// Events that come while the sync is being read wait for it, in order.
+    @Test func eventsWaitForTheSync() throws {
+        let streams = StreamHarness()
+        let list = streams.register("stream::list(s)")
+        list.holdsReplies = true
+        let peer = try streams.connect()
+        try peer.join()
+        try streams.set("a", "1")
+        try streams.set("b", "2")
+        #expect(try peer.events() == [])
+        list.held[0](.success(RawJSON(literal: "[0]")))
+        try streams.set("c", "3")
+        #expect(try peer.events() == ["sync [0]", "create a 1", "create b 2", "create c 3"])
+    }
+
     // MARK: Guards
 
     @Test(arguments: [
