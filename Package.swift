@@ -4,9 +4,9 @@ import PackageDescription
 // Imports point one way: iii → Adapters → Workers → Engine, Adapters → Storage (docs/architecture.md).
 // C libraries from Debian are linked statically (`:lib.a`), so that the release build is one binary.
 
-/// Everything loop-confined lives on one thread, so the run-time checks for overlapping access can only find a
-/// re-entrancy bug. Debug builds, and so all unit tests, keep them; in a release build they cost a tenth of the hot path.
-let loopConfined: [SwiftSetting] = [
+/// Everything loop-confined lives on one thread, and a store's core under one lock, so the run-time checks for
+/// overlapping access can only find a re-entrancy bug. Debug builds, and so all unit tests, keep them; in a release build they cost a tenth of the hot path.
+let confined: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
@@ -33,6 +33,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: ["CPlatform", "CLMDB", "CLZ4", "CCrypto"],
+            swiftSettings: confined,
             linkerSettings: [
                 .linkedLibrary(":liblmdb.a"), .linkedLibrary(":liblz4.a"), .linkedLibrary(":libcrypto.a"),
                 .linkedLibrary("dl"),
@@ -50,7 +51,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ],
-            swiftSettings: loopConfined,
+            swiftSettings: confined,
             linkerSettings: [.linkedLibrary(":libyaml.a")]
         ),
         .target(
@@ -63,7 +64,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
-            swiftSettings: loopConfined
+            swiftSettings: confined
         ),
         .target(
             name: "Adapters",
@@ -76,7 +77,7 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ],
-            swiftSettings: loopConfined
+            swiftSettings: confined
         ),
         .executableTarget(
             name: "iii",

@@ -12,7 +12,7 @@ extension Bench {
         }
     }
 
-    /// One run: first every key once, then random ones, 16 connections with 32 in flight each.
+    /// One run of random keys, 16 connections with 32 in flight each.
     func stateMemory() throws -> [Row] {
         let keys = options.isQuick ? 100_000 : 1_000_000
         let turns = options.isQuick ? 10 : 20
@@ -52,10 +52,9 @@ extension Bench {
             dataJSON: "{\"scope\":\"bench\",\"key\":\"############\",\"value\":\"\(value)\"}",
             keys: .random(below: keys)
         )
-        let consecutive = (0..<connections).map { template.with(.consecutive(from: $0 * each)) }
         _ = try load(
             port: engine.port,
-            templates: turn == 0 ? consecutive : [template],
+            template: template,
             inFlight: 32,
             connections: connections,
             extent: .invocations(each),

@@ -39,20 +39,7 @@ struct FrameTemplate: Sendable {
 
     private let payloadStart: Int
 
-    private init(bytes: ByteBuffer, idOffset: Int, keyOffset: Int?, keys: Keys, payloadStart: Int) {
-        self.bytes = bytes
-        self.idOffset = idOffset
-        self.keyOffset = keyOffset
-        self.keys = keys
-        self.payloadStart = payloadStart
-    }
-
     var byteCount: Int { bytes.readableBytes }
-
-    /// The same frames with other keys.
-    func with(_ keys: Keys) -> FrameTemplate {
-        FrameTemplate(bytes: bytes, idOffset: idOffset, keyOffset: keyOffset, keys: keys, payloadStart: payloadStart)
-    }
 
     /// Appends the frame of invocation `number`; `random` draws its key.
     func write(number: Int, random: inout SplitMix, to output: inout ByteBuffer) {

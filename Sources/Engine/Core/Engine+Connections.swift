@@ -38,7 +38,9 @@ extension Engine {
         case .unregisterTrigger(let id): unregisterFromSocket(id, connection)
         case .registerService(let id, let name): register(service: id, name: name)
         case .reattach(let previous, let token): reattach(connection, to: previous, token: token)
-        case .ping: connection.send(MessageWriter(type: "pong").finish())
+        case .ping:
+            var pong = MessageWriter(type: "pong")
+            connection.send(pong.finish())
         case .ignored: break
         case .unknown(let type):
             connection.logger.debug("frame of unknown type ignored", metadata: ["frame.type": "\(type)"])

@@ -81,7 +81,8 @@ struct Envelope {
         guard kind(field) != nil else { return nil }
         let slot = slots[field.rawValue]
         let plain = text.withUnsafeReadableBytes { bytes in
-            UUID(bytes[Int(slot.start)..<Int(slot.end)].dropFirst().dropLast())
+            let inside = UnsafeRawBufferPointer(rebasing: bytes[Int(slot.start)..<Int(slot.end)].dropFirst().dropLast())
+            return UUID(canonical: inside) ?? UUID(inside)
         }
         if kind(field) == .string, let plain { return plain }
         let text = try string(field)

@@ -13,16 +13,29 @@ struct MessageWriter {
     /// Begins `{"type":"<type>"`. `payloadBytes` sizes the buffer.
     init(type: StaticString, payloadBytes: Int = 0) {
         let copied = payloadBytes < WebSocketMessage.sliceThreshold ? payloadBytes : 0
-        buffer = ByteBuffer()
-        buffer.reserveCapacity(WebSocketMessage.headroom + 320 + copied)
+        buffer = ByteBufferAllocator().buffer(capacity: WebSocketMessage.headroom + 320 + copied)
         buffer.moveWriterIndex(to: WebSocketMessage.headroom)
         buffer.moveReaderIndex(to: WebSocketMessage.headroom)
-        buffer.writeStaticString("{\"type\":\"")
-        buffer.writeStaticString(type)
-        buffer.writeStaticString("\"")
+        let count = type.utf8CodeUnitCount
+        buffer.append(count + 10) { place in
+            memcpy(place, "{\"type\":\"", 9)
+            memcpy(place + 9, type.utf8Start, count)
+            place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: 9 + count, as: UInt8.self)
+        }
     }
 
     mutating func string(_ key: StaticString, _ value: String) {
+        var value = value
+        let isWritten = value.withUTF8 { bytes in
+            guard bytes.isPlainJSON else { return false }
+            field(key, valueBytes: bytes.count + 2) { place in
+                place.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+                if let base = bytes.baseAddress { memcpy(place + 1, base, bytes.count) }
+                place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: bytes.count + 1, as: UInt8.self)
+            }
+            return true
+        }
+        guard !isWritten else { return }
         self.key(key)
         buffer.writeJSONString(value)
     }
@@ -32,13 +45,20 @@ struct MessageWriter {
     }
 
     mutating func uuid(_ key: StaticString, _ value: UUID) {
-        self.key(key)
-        buffer.writeUUID(value)
+        field(key, valueBytes: UUID.textLength + 2) { value.writeQuoted(to: $0) }
     }
 
     mutating func raw(_ key: StaticString, _ value: RawJSON) {
-        self.key(key)
-        splice(value.buffer)
+        let count = value.count
+        guard count < WebSocketMessage.sliceThreshold else {
+            self.key(key)
+            return splice(value.buffer)
+        }
+        value.buffer.withUnsafeReadableBytes { bytes in
+            field(key, valueBytes: count) { place in
+                if let base = bytes.baseAddress { memcpy(place, base, count) }
+            }
+        }
     }
 
     mutating func raw(_ key: StaticString, ifPresent value: RawJSON?) {
@@ -61,10 +81,10 @@ struct MessageWriter {
         let isEmpty = value.isEmptyObject
         // Everything but the closing brace, then our member, last: readers that keep the last duplicate see ours.
         if let open = body.getSlice(at: body.readerIndex, length: body.readableBytes - 1) { splice(open) }
-        if !isEmpty { buffer.writeStaticString(",") }
+        if !isEmpty { buffer.writeInteger(UInt8(ascii: ",")) }
         buffer.writeStaticString("\"_caller_worker_id\":")
         buffer.writeUUID(caller)
-        buffer.writeStaticString("}")
+        buffer.writeInteger(UInt8(ascii: "}"))
     }
 
     mutating func trace(_ trace: TraceContext) {
@@ -72,17 +92,30 @@ struct MessageWriter {
         string("baggage", ifPresent: trace.baggage)
     }
 
-    consuming func finish() -> WebSocketMessage {
-        buffer.writeStaticString("}")
-        guard let head else { return WebSocketMessage(head: buffer) }
-        rest.append(buffer)
+    /// The message; the writer is empty afterwards. It hands its buffer over instead of sharing it, so that the frame's
+    /// header is written in place.
+    mutating func finish() -> WebSocketMessage {
+        buffer.writeInteger(UInt8(ascii: "}"))
+        var last = ByteBuffer()
+        swap(&last, &buffer)
+        guard let head else { return WebSocketMessage(head: last) }
+        rest.append(last)
         return WebSocketMessage(head: head, rest: rest)
     }
 
     private mutating func key(_ key: StaticString) {
-        buffer.writeStaticString(",\"")
-        buffer.writeStaticString(key)
-        buffer.writeStaticString("\":")
+        field(key, valueBytes: 0) { _ in }
+    }
+
+    /// `,"key":` and a value of known length, in one write.
+    private mutating func field(_ key: StaticString, valueBytes: Int, _ value: (UnsafeMutableRawPointer) -> Void) {
+        let count = key.utf8CodeUnitCount
+        buffer.append(count + 4 + valueBytes) { place in
+            memcpy(place, ",\"", 2)
+            memcpy(place + 2, key.utf8Start, count)
+            memcpy(place + 2 + count, "\":", 2)
+            value(place + count + 4)
+        }
     }
 
     private mutating func splice(_ bytes: ByteBuffer) {
@@ -131,17 +164,23 @@ private func contains(_ bytes: UnsafeRawBufferPointer, _ needle: StaticString) -
 }
 
 extension ByteBuffer {
+    /// Appends `count` bytes that `body` writes, all of them.
+    @inline(__always)
+    fileprivate mutating func append(_ count: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
+            guard let place = target.baseAddress else { return 0 }
+            body(place)
+            return count
+        }
+    }
+
     public mutating func writeUUID(_ id: UUID) {
-        writeStaticString("\"")
-        id.withText { _ = writeBytes($0) }
-        writeStaticString("\"")
+        append(UUID.textLength + 2) { id.writeQuoted(to: $0) }
     }
 
     public mutating func writeJSONString(_ value: String) {
         var text = value
-        let isPlain = text.withUTF8 { bytes in
-            bytes.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-        }
+        let isPlain = text.withUTF8 { $0.isPlainJSON }
         if isPlain {
             writeStaticString("\"")
             writeString(text)
@@ -151,5 +190,21 @@ extension ByteBuffer {
             writer.value(.string(value))
             writeBytes(writer.bytes)
         }
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// A JSON string may hold these bytes as they are.
+    fileprivate var isPlainJSON: Bool {
+        allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+    }
+}
+
+extension UUID {
+    /// 38 bytes.
+    fileprivate func writeQuoted(to place: UnsafeMutableRawPointer) {
+        place.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+        write(to: place + 1)
+        place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: 1 + Self.textLength, as: UInt8.self)
     }
 }

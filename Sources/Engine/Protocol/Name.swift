@@ -16,7 +16,14 @@ public struct Name: Sendable {
 
 extension Name: Hashable {
     public static func == (left: Name, right: Name) -> Bool {
-        left.string.utf8.count == right.string.utf8.count && left.string.utf8.elementsEqual(right.string.utf8)
+        guard left.string.utf8.count == right.string.utf8.count else { return false }
+        var (left, right) = (left.string, right.string)
+        return left.withUTF8 { left in
+            right.withUTF8 { right in
+                guard let left = left.baseAddress, let rightBase = right.baseAddress else { return true }
+                return memcmp(left, rightBase, right.count) == 0
+            }
+        }
     }
 
     public func hash(into hasher: inout Hasher) {

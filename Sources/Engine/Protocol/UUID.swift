@@ -48,21 +48,36 @@ public struct UUID: Hashable, Sendable {
         self.init(text.utf8)
     }
 
+    /// The canonical form, 36 bytes with hyphens, letters in either case; nil for anything else.
+    init?(canonical text: UnsafeRawBufferPointer) {
+        guard text.count == Self.textLength, let base = text.baseAddress else { return nil }
+        let hyphen = UInt8(ascii: "-")
+        guard text[8] == hyphen, text[13] == hyphen, text[18] == hyphen, text[23] == hyphen else { return nil }
+        guard let first = HexWord(base, 0, 4).value, let second = HexWord(base, 9, 14).value,
+            let third = HexWord(base, 19, 24).value, let fourth = HexWord(base, 28, 32).value
+        else { return nil }
+        self.init(high: UInt64(first) << 32 | UInt64(second), low: UInt64(third) << 32 | UInt64(fourth))
+    }
+
     public static let textLength = 36
+
+    /// Writes the 36 bytes of the canonical text.
+    func write(to place: UnsafeMutableRawPointer) {
+        HexWord(UInt32(truncatingIfNeeded: high >> 32)).store(place, 0, 4)
+        HexWord(UInt32(truncatingIfNeeded: high)).store(place, 9, 14)
+        HexWord(UInt32(truncatingIfNeeded: low >> 32)).store(place, 19, 24)
+        HexWord(UInt32(truncatingIfNeeded: low)).store(place, 28, 32)
+        let hyphen = UInt8(ascii: "-")
+        place.storeBytes(of: hyphen, toByteOffset: 8, as: UInt8.self)
+        place.storeBytes(of: hyphen, toByteOffset: 13, as: UInt8.self)
+        place.storeBytes(of: hyphen, toByteOffset: 18, as: UInt8.self)
+        place.storeBytes(of: hyphen, toByteOffset: 23, as: UInt8.self)
+    }
 
     /// Calls `body` with the 36 bytes of the canonical text.
     public func withText<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
         withUnsafeTemporaryAllocation(byteCount: Self.textLength, alignment: 1) { text in
-            var position = 0
-            for digit in 0..<32 {
-                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
-                    text[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let word = digit < 16 ? high : low
-                text[position] = hexDigit(UInt8(truncatingIfNeeded: word >> (60 - 4 * UInt64(digit & 15)) & 15))
-                position += 1
-            }
+            if let base = text.baseAddress { write(to: base) }
             return body(UnsafeRawBufferPointer(text))
         }
     }
@@ -83,6 +98,52 @@ private func hexValue(_ byte: UInt8) -> UInt64? {
     }
 }
 
-private func hexDigit(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+/// Eight hexadecimal digits at once: one byte of the word per digit, the first digit highest.
+private struct HexWord {
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let lowNibbles: UInt64 = 0x0F0F_0F0F_0F0F_0F0F
+    /// Set in digits and in lower-case letters.
+    private static let caseBits: UInt64 = 0x2020_2020_2020_2020
+
+    private let text: UInt64
+
+    /// Four digits at either offset.
+    init(_ base: UnsafeRawPointer, _ first: Int, _ second: Int) {
+        let high = UInt32(bigEndian: base.loadUnaligned(fromByteOffset: first, as: UInt32.self))
+        let low = UInt32(bigEndian: base.loadUnaligned(fromByteOffset: second, as: UInt32.self))
+        text = UInt64(high) << 32 | UInt64(low)
+    }
+
+    init(_ value: UInt32) {
+        var digits = UInt64(value)
+        digits = (digits | digits << 16) & 0x0000_FFFF_0000_FFFF
+        digits = (digits | digits << 8) & 0x00FF_00FF_00FF_00FF
+        digits = (digits | digits << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        text = Self.text(of: digits)
+    }
+
+    /// nil: something isn't a digit.
+    var value: UInt32? {
+        // Digits and letters keep what they are in their lower four bits; letters count from nine on.
+        var digits = (text & Self.lowNibbles) &+ 9 &* (text >> 6 & Self.ones)
+        // Whatever else stands there comes out differently when it is spelled again.
+        let isGraphic = (text | text >> 1) & Self.caseBits == Self.caseBits
+        guard isGraphic, digits & ~Self.lowNibbles == 0, Self.text(of: digits) == text | Self.caseBits else {
+            return nil
+        }
+        digits = (digits | digits >> 4) & 0x00FF_00FF_00FF_00FF
+        digits = (digits | digits >> 8) & 0x0000_FFFF_0000_FFFF
+        return UInt32(truncatingIfNeeded: digits | digits >> 16)
+    }
+
+    func store(_ place: UnsafeMutableRawPointer, _ first: Int, _ second: Int) {
+        place.storeBytes(of: UInt32(truncatingIfNeeded: text >> 32).bigEndian, toByteOffset: first, as: UInt32.self)
+        place.storeBytes(of: UInt32(truncatingIfNeeded: text).bigEndian, toByteOffset: second, as: UInt32.self)
+    }
+
+    /// Lower-case text of eight values below sixteen.
+    private static func text(of digits: UInt64) -> UInt64 {
+        let letters = (digits &+ 6 &* ones) >> 4 & ones
+        return digits &+ 0x30 &* ones &+ 0x27 &* letters
+    }
 }

@@ -9,6 +9,19 @@ extension CommitCore {
         }
     }
 
+    /// What `find` would say if the live generation had no entry of the key; its trims count.
+    func find(_ table: TableID, _ key: Bytes, below live: Overlay.Table) -> Bytes? {
+        if let lsn = live.trims.covering(key) {
+            saw(lsn)
+            return nil
+        }
+        switch inOverlay(frozen?.existing(table), key) {
+        case .value(let value): return value
+        case .absent: return nil
+        case .unknown, nil: return key.withUnsafeBytes { inSnapshot(table, $0) { Bytes($0) } }
+        }
+    }
+
     /// Whether the key is there, without copying its value.
     func contains(_ table: TableID, _ key: Bytes) -> Bool {
         switch inOverlays(table, key) {

@@ -45,8 +45,13 @@ import Testing
                     let size = Int.random(in: 0..<10, using: &generator) == 0 ? 9000 : 30
                     let count = Int.random(in: 0..<size, using: &generator)
                     let value = Bytes(repeating: UInt8.random(in: 0...255, using: &generator), count: count)
-                    transaction.put(table, key: key, value: value)
-                    model.rows[table.rawValue, default: [:]][key] = value
+                    let before = model.rows[table.rawValue, default: [:]].updateValue(value, forKey: key)
+                    if Bool.random(using: &generator) {
+                        transaction.put(table, key: key, value: value)
+                    } else {
+                        let replaced = transaction.exchange(table, key: key, value: value)
+                        #expect(replaced == before)
+                    }
                 case 6..<9:
                     let wasThere = transaction.delete(table, key: key)
                     #expect(wasThere == (model.rows[table.rawValue]?.removeValue(forKey: key) != nil))

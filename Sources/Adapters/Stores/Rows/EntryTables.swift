@@ -85,9 +85,7 @@ extension Transaction {
     mutating func setEntry(_ key: String, to row: Bytes, owner: Bytes, in tables: EntryTables) -> RawJSON? {
         let keyKey = tables.keyKey(key, owner: owner)
         if let id: UInt64 = get(tables.keys, key: keyKey)?.integer() {
-            let entryKey = tables.entryKey(id, owner: owner)
-            let old = get(tables.entries, key: entryKey)
-            put(tables.entries, key: entryKey, value: row)
+            let old = exchange(tables.entries, key: tables.entryKey(id, owner: owner), value: row)
             return old.map(EntryRow.value)
         }
         let last = edgeKey(tables.entries, prefix: owner, last: true)

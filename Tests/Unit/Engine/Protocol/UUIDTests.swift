@@ -28,6 +28,24 @@ struct UUIDTests {
         #expect(UUID(text) == nil)
     }
 
+    /// Every byte at every place: the quick reader takes what the thorough one takes, and nothing else.
+    @Test(arguments: [canonical, canonical.uppercased()])
+    func quickReaderAgrees(text: String) {
+        for place in 0..<UUID.textLength {
+            for byte in UInt8.min...UInt8.max {
+                var bytes = Array(text.utf8)
+                bytes[place] = byte
+                let quick = bytes.withUnsafeBytes { UUID(canonical: $0) }
+                #expect(quick == UUID(bytes), "byte \(byte) at \(place)")
+            }
+        }
+    }
+
+    @Test(arguments: ["", "5f0c2f4e8f3e4a0e9a397a5c2f1d8f10", canonical + "0"])
+    func quickReaderLeavesOtherLengths(text: String) {
+        #expect(Array(text.utf8).withUnsafeBytes { UUID(canonical: $0) } == nil)
+    }
+
     @Test func roundTrips() {
         var generator = SeededGenerator(seed: 7)
         for _ in 0..<1000 {
