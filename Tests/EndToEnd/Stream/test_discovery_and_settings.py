@@ -1,4 +1,4 @@
-"""What discovery shows of streams, the console's own streams, and settings that aren't served (stream.md §2, §4, §8)."""
+"""What discovery shows of streams, the console's streams, settings that aren't served (stream.md §2, §4, §8)."""
 
 from __future__ import annotations
 

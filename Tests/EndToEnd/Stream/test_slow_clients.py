@@ -106,9 +106,10 @@ def test_events_wait_for_a_sync_that_is_long_in_coming(own_streams, name):
     keeper.register_function(f"stream::list({name})")
     keeper.pending_messages()
     client, other = streams.client(), streams.client()
+    frames = []
     for waiting in (client, other):
         waiting.join(name, "g")
-    frames = [keeper.receive_type("invokefunction") for _ in range(2)]
+        frames.append(keeper.receive_type("invokefunction"))
     for number in range(10):
         streams.send(name, "g", [number, "x" * 50_000])
     keeper.answer(frames[0], ["listed"])
