@@ -104,7 +104,7 @@ def test_lists(worker, prefix):
     [
         ("stream::set", {"stream_name": "s", "group_id": "g", "item_id": "i"}, "missing field `data`"),
         ("stream::set", {"stream_name": "s", "group_id": "g", "item_id": "i", "value": 1}, "missing field `data`"),
-        ("stream::get", {"stream_name": 5, "group_id": "g", "item_id": "i"}, "invalid type: integer `5`, expected a string"),
+        ("stream::list_groups", {"stream_name": 5}, "invalid type: integer `5`, expected a string"),
         ("stream::list_all", None, "invalid type: null, expected struct StreamListAllInput"),
     ],
 )
@@ -184,7 +184,8 @@ FILTERS = [
 def test_trigger_filters(worker, prefix, config, expected):
     events = Events(worker, f"{prefix}::on", {"stream_name": prefix, **config})
     marks = Events(worker, f"{prefix}::mark", {"stream_name": f"{prefix}-mark"})
-    for stream, group, key in [("-other", "g", "k"), ("", "g", "k"), ("", "g", "other"), ("", "g", None), ("", "h", "k")]:
+    sent = [("-other", "g", "k"), ("", "g", "k"), ("", "g", "other"), ("", "g", None), ("", "h", "k")]
+    for stream, group, key in sent:
         address = {"stream_name": prefix + stream, "group_id": group}
         worker.trigger("stream::send", {**address, "type": "t", "data": 1, "id": key})
     got = [events.next() for _ in expected]
@@ -233,7 +234,10 @@ def test_the_same_trigger_id_replaces(raw, item, prefix):
     assert got == ["g", "g"] and calls == []
 
 
-@pytest.mark.parametrize("config", [None, "text", {}, {"stream_name": None}, {"stream_name": 5}, {"stream_name": "s", "group_id": 5}])
+NO_FILTERS = [None, "text", {}, {"stream_name": None}, {"stream_name": 5}, {"stream_name": "s", "group_id": 5}]
+
+
+@pytest.mark.parametrize("config", NO_FILTERS)
 def test_a_config_that_is_refused(raw, prefix, config):
     """Without a stream name upstream panics, and the worker is disconnected again and again."""
     worker = raw()

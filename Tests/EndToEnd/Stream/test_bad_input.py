@@ -47,7 +47,7 @@ MISTAKES = [
     ("send", {**S, **G, "type": "t", "data": 1, "id": 5}, "invalid type: integer `5`, expected a string"),
     *((operation, None, f"invalid type: null, expected struct {name}") for operation, name in STRUCTS.items()),
     *((operation, "x", f'invalid type: string "x", expected struct {name}') for operation, name in STRUCTS.items()),
-    *((operation, True, f"invalid type: boolean `true`, expected struct {name}") for operation, name in STRUCTS.items()),
+    *((call, True, f"invalid type: boolean `true`, expected struct {name}") for call, name in STRUCTS.items()),
 ]
 
 
@@ -187,7 +187,10 @@ def test_acknowledged_writes_and_their_events_survive_sigkill(own_streams, name)
 # Values
 
 
-@pytest.mark.parametrize("data", [0, -0.0, 2.0, 1e300, 2**64 - 1, -(2**63), "", "\u2028\0", [], {}, [[[]]], False, "😀"])
+VALUES = [0, -0.0, 2.0, 1e300, 2**64 - 1, -(2**63), "", "\u2028\0", [], {}, [[[]]], False, "😀"]
+
+
+@pytest.mark.parametrize("data", VALUES, ids=repr)
 def test_values_come_back_as_they_are(streams, name, data):
     client = streams.client()
     client.joined(name, "g")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import uuid
 
-from support.rawsocket import Dropped
+from support.rawsocket import CONTINUATION, TEXT, Dropped
 from support.streamclient import StreamClient
 from support.waiting import eventually
 
@@ -97,6 +99,31 @@ def test_joins_without_reading_the_syncs(own_streams, name):
     assert eventually(lambda: streams.call("list", name, "g") == [value], "the engine serves")
 
 
+def test_events_wait_for_a_sync_that_is_long_in_coming(own_streams, name):
+    """In order behind it; too many close that client only."""
+    streams = own_streams(f"max_connection_queue_bytes: {MEGABYTE}")
+    keeper = streams.worker()
+    keeper.register_function(f"stream::list({name})")
+    keeper.pending_messages()
+    client, other = streams.client(), streams.client()
+    frames = []
+    for waiting in (client, other):
+        waiting.join(name, "g")
+        frames.append(keeper.receive_type("invokefunction"))
+    for number in range(10):
+        streams.send(name, "g", [number, "x" * 50_000])
+    keeper.answer(frames[0], ["listed"])
+    assert client.receive()["event"] == {"type": "sync", "data": ["listed"]}
+    assert [message["event"]["event"]["data"][0] for message in client.take(10)] == list(range(10))
+    for number in range(20):
+        streams.send(name, "g", [number, "x" * 50_000])
+        assert client.receive()["event"]["event"]["data"][0] == number
+    assert other.drop_code() == 1013
+    keeper.answer(frames[1], ["too late"])
+    streams.send(name, "g", "last")
+    assert client.receive()["event"]["event"]["data"] == "last"
+
+
 def test_a_value_that_is_larger_than_the_queue_s_limit(streams, name):
     """24 MB reach those who read, one after the other; the limit is about what waits in front of them."""
     clients = [streams.client() for _ in range(2)]
@@ -120,11 +147,6 @@ def test_a_value_that_is_larger_than_the_queue_s_limit(streams, name):
 
 def call_with_large_value(worker, data: dict) -> None:
     """In frames that the engine takes, each at most 16 MiB."""
-    import json
-    import uuid
-
-    from support.rawsocket import CONTINUATION, TEXT
-
     call = str(uuid.uuid4())
     frame = {"type": "invokefunction", "invocation_id": call, "function_id": "stream::set", "data": data}
     message = json.dumps(frame).encode()

@@ -195,7 +195,8 @@ def test_group_and_item_subscriptions(streams, name):
     client.joined(name, "g", name="group")
     for item in ("a", "b"):
         streams.set(name, "g", item, item + item)
-    assert briefs(client.arrived()) == [("a", "update", "aa")] * 2 + [("b", "update", "bb")], "once for each subscription"
+    expected = [("a", "update", "aa")] * 2 + [("b", "update", "bb")]
+    assert briefs(client.arrived()) == expected, "once for each subscription"
     client.joined(name, "g", name="again")
     client.leave(name, "g", name="item")
     streams.set(name, "g", "a", 1)

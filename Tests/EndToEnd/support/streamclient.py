@@ -37,7 +37,7 @@ class StreamClient(RawSocket):
         return [self.receive() for _ in range(count)]
 
     def arrived(self) -> list[dict[str, Any]]:
-        """Everything that was sent to this client before now: frames take effect in order, so does the sync of a mark."""
+        """Everything that was sent to this client before now: the sync of a mark comes behind it."""
         self.marks += 1
         group = f"mark-{self.marks}"
         self.join("test:mark", group, name="test:mark")
