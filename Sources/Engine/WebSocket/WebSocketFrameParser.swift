@@ -25,6 +25,17 @@ struct WebSocketFrameParser {
         case ping(ByteBuffer)
         case pong
         case close(code: UInt16?)
+
+        /// Text or binary, as opposed to a control frame.
+        var isMessage: Bool { byteCount != nil }
+
+        /// Of a message.
+        var byteCount: Int? {
+            switch self {
+            case .text(let message), .binary(let message): message.readableBytes
+            case .ping, .pong, .close: nil
+            }
+        }
     }
 
     /// Why the stream can't be read any further.

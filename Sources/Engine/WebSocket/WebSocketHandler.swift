@@ -95,8 +95,10 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
     private var allowedBytes = 0
     private var wasCongested = false
     private var isSelfPaused = false
-    /// Frames that have arrived wait until whoever handles them is ready.
+    /// Messages that arrive wait until whoever handles them is ready; control frames before them don't.
     private var isHeld = false
+    /// The first that waits; nothing behind it is read.
+    private var heldMessage: WebSocketFrameParser.Event?
     /// Closed by this side because of what the peer did.
     package private(set) var wasDropped = false
 
@@ -163,8 +165,8 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
     /// waits then, or a thousand small requests for large values would be answered into memory.
     private func readFrames() {
         do throws(WebSocketFrameParser.Violation) {
-            while isOpen, !isSelfPaused, !isHeld, let event = try parser.next(&unread) {
-                handle(event)
+            while isOpen, !isSelfPaused, heldMessage == nil, let event = try parser.next(&unread) {
+                if isHeld, event.isMessage { hold(event) } else { handle(event) }
             }
         } catch {
             return drop(reason: "protocol violation: \(error.description)")
@@ -344,7 +346,8 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
 
     /// Tells the shared budget what this socket holds now.
     private func account() {
-        let bytes = isOpen ? parser.bufferedBytes + unread.readableBytes + queuedBytes : 0
+        let inbound = parser.bufferedBytes + unread.readableBytes + (heldMessage?.byteCount ?? 0)
+        let bytes = isOpen ? inbound + queuedBytes : 0
         guard bytes != accountedBytes else { return }
         let isWithin = budget.change(from: accountedBytes, to: bytes)
         accountedBytes = bytes
@@ -374,18 +377,25 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
         if pauses == 0 { setAutoRead(true) }
     }
 
-    /// Handles no further frame of the peer's until `releaseFrames`. Control frames wait too.
+    /// Handles no further message of the peer's until `releaseFrames`.
     package func holdFrames() {
-        guard !isHeld else { return }
         isHeld = true
+    }
+
+    private func hold(_ message: WebSocketFrameParser.Event) {
+        heldMessage = message
         pauseReading()
     }
 
-    /// Not to be called while a frame is being handled.
+    /// Not to be called while a message is being handled.
     package func releaseFrames() {
         guard isHeld else { return }
         isHeld = false
-        resumeReading()
+        if let message = heldMessage {
+            heldMessage = nil
+            resumeReading()
+            handle(message)
+        }
         readFrames()
     }
 

@@ -107,6 +107,12 @@ final class StreamPeer {
         try send(#"{"type":"leave","data":{"subscriptionId":"\#(id)","streamName":"s","groupId":"g"}}"#)
     }
 
+    func close(code: UInt16) throws {
+        let payload = [UInt8(code >> 8), UInt8(code & 255)]
+        try channel.writeInbound(ByteBuffer(bytes: ClientFrame(opcode: 8, payload: payload).bytes))
+        loop.run()
+    }
+
     /// The messages that have arrived since the last call.
     func messages() throws -> [JSON] {
         loop.run()

@@ -140,6 +140,21 @@ import Testing
         #expect(handler.calls.count == 2)
     }
 
+    /// What a guard holds up is the next join, not the close.
+    @Test func aCloseDoesNotWaitForAGuard() throws {
+        let streams = StreamHarness()
+        let handler = streams.register("guard")
+        handler.holdsReplies = true
+        #expect(streams.bind("stream:join", "guard", "{}") == nil)
+        let peer = try streams.connect()
+        try peer.join()
+        try peer.close(code: 1000)
+        #expect(try peer.messages().isEmpty && peer.closeCode == 1000)
+        handler.held[0](.success(nil))
+        streams.loop.run()
+        #expect(streams.worker.server?.subscribers.count == 0 && streams.worker.server?.connectionCount == 0)
+    }
+
     @Test func guardsOfOtherStreamsAreNotAsked() throws {
         let streams = StreamHarness()
         let handler = streams.register("guard", answer: #"{"unauthorized":true}"#)
