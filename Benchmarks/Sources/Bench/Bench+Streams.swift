@@ -4,7 +4,6 @@ import Glibc
 /// Fan-out of `iii-stream` against redis pub/sub: one writer, a thousand subscribers.
 extension Bench {
     private static let subscribers = 1000
-    private static let eventsInFlight = 256
     /// Items that the writer overwrites in turn.
     private static let streamItems = 64
     /// What the bare loop writes to each socket at once: a batch of the engine's.
@@ -15,7 +14,7 @@ extension Bench {
         let engine = try EngineProcess(self, name: "streams", streamPort: streamPort)
         let redis = try RedisPeer(self, name: "redis-pubsub")
         let value = Self.letters(Self.stateValueBytes - 2)
-        let set = fanOut("stream::set durable", engine, redis, .atLeast(bar: 0.4, goal: 0.8)) { group in
+        func set(_ group: String) -> EngineFanOut {
             EngineFanOut(
                 port: engine.port,
                 streamPort: streamPort,
@@ -28,7 +27,7 @@ extension Bench {
                 )
             )
         }
-        let send = fanOut("stream::send durable", engine, redis, .reported) { group in
+        func send(_ group: String) -> EngineFanOut {
             EngineFanOut(
                 port: engine.port,
                 streamPort: streamPort,
@@ -40,45 +39,55 @@ extension Bench {
                 )
             )
         }
-        return try [set(), send()]
+        func row(_ name: String, _ inFlight: Int, _ threshold: Threshold, _ side: (String) -> EngineFanOut) throws
+            -> Row
+        {
+            try fanOut(name, inFlight, engine, redis, threshold, side)
+        }
+        let threshold = Threshold.atLeast(bar: 0.4, goal: 0.8)
+        return try [
+            row("stream::set durable", 256, threshold, set),
+            row("stream::set durable", 1024, threshold, set),
+            row("stream::send durable", 256, .reported, send),
+        ]
     }
 
     /// A row whose rounds use a group of their own each: a join is answered by everything that is in the group.
     private func fanOut(
         _ name: String,
+        _ inFlight: Int,
         _ engine: EngineProcess,
         _ redis: RedisPeer,
         _ threshold: Threshold,
-        _ side: @escaping (String) -> EngineFanOut
-    ) -> () throws -> Row {
-        {
-            var pairs = Pairs()
-            var (ours, theirs): ([FanOutResult], [FanOutResult]) = ([], [])
-            var bare: [Double] = []
-            let payload = Self.letters(Self.stateValueBytes)
-            for round in 0..<rounds {
-                ours.append(try measure(side("\(name.prefix(12))-\(round)"), engine.child))
-                theirs.append(try measure(RedisFanOut(port: redis.port, value: payload), redis.child))
-                bare.append(try bareBytesPerSecond() / Double(ours[0].eventBytes))
-                pairs.append(ours: ours[round].perSecond, peer: theirs[round].perSecond)
-            }
-            return .ratio(
-                "\(name), 256 B, events to \(Self.subscribers) subscribers, \(Self.eventsInFlight) in flight",
-                pairs,
-                unit: "/s",
-                threshold: threshold,
-                limit: "a bare loop that writes \(Self.bareWriteBytes >> 10) KiB to each socket: "
-                    + "\(formatted(median(bare))) /s; ours \(Self.shares(ours)); redis \(Self.shares(theirs))",
-                machineLimit: median(bare)
-            )
+        _ side: (String) -> EngineFanOut
+    ) throws -> Row {
+        var pairs = Pairs()
+        var (ours, theirs): ([FanOutResult], [FanOutResult]) = ([], [])
+        var bare: [Double] = []
+        let payload = Self.letters(Self.stateValueBytes)
+        for round in 0..<rounds {
+            ours.append(try measure(side("\(name.prefix(12))-\(inFlight)-\(round)"), inFlight, engine.child))
+            theirs.append(try measure(RedisFanOut(port: redis.port, value: payload), inFlight, redis.child))
+            bare.append(try bareBytesPerSecond() / Double(ours[round].eventBytes))
+            pairs.append(ours: ours[round].perSecond, peer: theirs[round].perSecond)
         }
+        return .ratio(
+            "\(name), 256 B, events to \(formatted(Double(Self.subscribers))) subscribers, \(inFlight) in flight",
+            pairs,
+            unit: "/s",
+            threshold: threshold,
+            limit: "a bare loop that writes \(Self.bareWriteBytes >> 10) KiB to each socket: "
+                + "\(formatted(median(bare))) /s; ours \(Self.shares(ours)); redis \(Self.shares(theirs))",
+            machineLimit: median(bare)
+        )
     }
 
-    private func measure<Side: FanOutSide>(_ side: Side, _ server: ChildProcess) throws -> FanOutResult {
+    private func measure<Side: FanOutSide>(_ side: Side, _ inFlight: Int, _ server: ChildProcess) throws -> FanOutResult
+    {
         var fanOut = try FanOut(
             side,
             subscribers: Self.subscribers,
-            inFlight: Self.eventsInFlight,
+            inFlight: inFlight,
             server: server
         )
         return try fanOut.run(warmUp: warmUpNanoseconds, window: windowNanoseconds)
