@@ -7,8 +7,15 @@ final class EngineProcess {
     let port: Int
     let httpPort: Int
 
-    /// - Parameter environment: added to the engine's, for the allocation counter.
-    init(_ bench: Bench, name: String, environment: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - environment: added to the engine's, for the allocation counter.
+    ///   - streamPort: where subscribers of streams on a store of their own connect; nil: no streams.
+    init(
+        _ bench: Bench,
+        name: String,
+        environment: [String: String] = [:],
+        streamPort: Int? = nil
+    ) throws {
         port = try Loopback.freePort()
         httpPort = try Loopback.freePort()
         let directory = bench.path(name)
@@ -16,7 +23,8 @@ final class EngineProcess {
             throw BenchError("can't make \(directory): errno \(errno)")
         }
         let configPath = "\(directory)/config.yaml"
-        try writeFile(configPath, Self.config(port: port, httpPort: httpPort, directory: directory))
+        let config = Self.config(port: port, httpPort: httpPort, directory: directory)
+        try writeFile(configPath, config + (streamPort.map { Self.streams(port: $0, directory: directory) } ?? ""))
         child = try ChildProcess(
             bench.options.enginePath,
             ["--config", configPath],
@@ -25,6 +33,18 @@ final class EngineProcess {
         )
         try Loopback.waitUntilListening(port, child)
         try Loopback.waitUntilListening(httpPort, child)
+        if let streamPort { try Loopback.waitUntilListening(streamPort, child) }
+    }
+
+    private static func streams(port: Int, directory: String) -> String {
+        """
+          - name: iii-stream
+            config:
+              host: 127.0.0.1
+              port: \(port)
+              adapter: {name: kv, config: {store_method: file_based, file_path: "\(directory)/streams"}}
+
+        """
     }
 
     private static func config(port: Int, httpPort: Int, directory: String) -> String {

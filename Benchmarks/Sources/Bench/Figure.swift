@@ -10,6 +10,7 @@ enum Figure: String, CaseIterable, Sendable {
     case stateScope = "state-scope"
     case stateLarge = "state-large"
     case stateMemory = "state-memory"
+    case streams
 
     func rows(_ bench: Bench) throws -> [Row] {
         switch self {
@@ -27,6 +28,7 @@ enum Figure: String, CaseIterable, Sendable {
         case .stateScope: try bench.stateScope()
         case .stateLarge: try bench.stateLarge()
         case .stateMemory: try bench.stateMemory()
+        case .streams: try bench.streams()
         }
     }
 }

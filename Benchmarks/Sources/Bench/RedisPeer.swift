@@ -11,7 +11,7 @@ final class RedisPeer {
     private static let columns = 8
 
     let child: ChildProcess
-    private let port: Int
+    let port: Int
     private let logPath: String
 
     init(_ bench: Bench, name: String) throws {
@@ -75,7 +75,7 @@ final class RedisPeer {
         }
     }
 
-    private static func command(_ words: [String]) -> [UInt8] {
+    static func command(_ words: [String]) -> [UInt8] {
         var text: [UInt8] = Array("*\(words.count)\r\n".utf8)
         for word in words { text += Array("$\(word.utf8.count)\r\n\(word)\r\n".utf8) }
         return text

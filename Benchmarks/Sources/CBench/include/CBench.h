@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+// For Swift, whose Glibc module lacks it.
+#include <sys/epoll.h>
 #include <sys/types.h>
 
 /// CPU time (user + system, all threads) that process `pid` has used, in nanoseconds; -1 if it is gone.
