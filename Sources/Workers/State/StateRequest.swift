@@ -32,45 +32,14 @@ struct StateKeyRequest {
     let key: String
 
     init(_ data: RawJSON, structName: String) throws(ArgumentError) {
-        if let fast = Self.scan(data) {
-            self = fast
+        if let scan = PayloadScan(data, names: ["scope", "key", nil]), let scope = scan.names[0], let key = scan.names[1] {
+            self.scope = scope
+            self.key = key
             return
         }
         let reader = try ArgumentReader(parsing: data, structName: structName)
         scope = try reader.string("scope")
         key = try reader.string("key")
-    }
-
-    private init(scope: String, key: String) {
-        self.scope = scope
-        self.key = key
-    }
-
-    /// Without a tree, as `StateSetRequest` does; nil: not plainly right.
-    private static func scan(_ data: RawJSON) -> StateKeyRequest? {
-        var scope: String?
-        var key: String?
-        var isPlain = true
-        let isObject = data.buffer.withUnsafeReadableBytes { bytes in
-            do throws(JSONError) {
-                try JSONScanner.scanObject(bytes) { member in
-                    if member.keyHasEscapes {
-                        isPlain = false
-                    } else if JSONScanner.key(bytes, of: member, is: "scope") {
-                        if scope != nil { isPlain = false }
-                        scope = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
-                    } else if JSONScanner.key(bytes, of: member, is: "key") {
-                        if key != nil { isPlain = false }
-                        key = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
-                    }
-                }
-                return true
-            } catch {
-                return false
-            }
-        }
-        guard isObject, isPlain, let scope, let key else { return nil }
-        return StateKeyRequest(scope: scope, key: key)
     }
 }
 

@@ -1,8 +1,8 @@
 import Engine
 import NIOCore
 
-/// The members of a write's payload, found in its bytes without building a tree: names, one value, and what the caller
-/// wants to be told.
+/// The members of a call's payload, found in its bytes without building a tree: names, for a write one value, and what the
+/// caller wants to be told.
 struct PayloadScan {
     /// Members that are strings; the last is empty for who asks for two only.
     private(set) var names: InlineArray<3, String?> = [nil, nil, nil]
@@ -16,7 +16,7 @@ struct PayloadScan {
     init?(
         _ data: RawJSON,
         names keys: InlineArray<3, StaticString?>,
-        value valueKey: StaticString,
+        value valueKey: StaticString? = nil,
         alias: StaticString? = nil
     ) {
         let isObject = data.buffer.withUnsafeReadableBytes { bytes in
@@ -27,8 +27,10 @@ struct PayloadScan {
                 return false
             }
         }
-        guard isObject, isPlain, let valueRange else { return nil }
+        guard isObject, isPlain else { return nil }
         for index in keys.indices where keys[index] != nil && names[index] == nil { return nil }
+        guard valueKey != nil else { return }
+        guard let valueRange else { return nil }
         let start = data.buffer.readerIndex + valueRange.lowerBound
         guard let slice = data.buffer.getSlice(at: start, length: valueRange.count) else { return nil }
         value = RawJSON(validated: slice)
@@ -38,7 +40,7 @@ struct PayloadScan {
         _ member: JSONMember,
         of bytes: UnsafeRawBufferPointer,
         _ keys: InlineArray<3, StaticString?>,
-        _ valueKey: StaticString,
+        _ valueKey: StaticString?,
         _ alias: StaticString?
     ) {
         guard !member.keyHasEscapes else {
@@ -51,12 +53,18 @@ struct PayloadScan {
             names[index] = member.kind == .string ? JSONScanner.string(bytes, token: member.valueRange) : nil
             return
         }
-        let isValue = JSONScanner.key(bytes, of: member, is: valueKey)
-        if isValue || alias.map({ JSONScanner.key(bytes, of: member, is: $0) }) == true {
+        if member.isNamed(valueKey, in: bytes) || member.isNamed(alias, in: bytes) {
             if valueRange != nil { isPlain = false }
             valueRange = member.valueRange
         } else if options.read(member, of: bytes) == .unclear {
             isPlain = false
         }
+    }
+}
+
+extension JSONMember {
+    fileprivate func isNamed(_ name: StaticString?, in bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let name else { return false }
+        return JSONScanner.key(bytes, of: self, is: name)
     }
 }
