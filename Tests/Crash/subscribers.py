@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import random
+import select
 import sys
 import threading
 import time
@@ -51,10 +52,21 @@ def journal(*entry: object) -> None:
         os.write(1, (json.dumps(entry) + "\n").encode())
 
 
+def hung_up(socket: RawSocket) -> bool:
+    """Whether the other side has closed the connection, read or not."""
+    poll = select.poll()
+    try:
+        poll.register(socket.socket, select.POLLRDHUP)
+    except ValueError:  # closed on this side meanwhile
+        return True
+    return bool(poll.poll(0))
+
+
 class Subscriber(threading.Thread):
     def __init__(self, port: int, number: int, chance: random.Random, calm: threading.Event) -> None:
         super().__init__(daemon=True)
         self.port, self.number, self.chance, self.calm = port, number, chance, calm
+        self.socket: RawSocket | None = None
         resumes, subscriptions = CONNECTIONS[number]
         kind = "resuming" if resumes else "plain"
         self.subscriptions: dict[str, Subscription] = {}
@@ -64,6 +76,9 @@ class Subscriber(threading.Thread):
 
     @property
     def is_current(self) -> bool:
+        """Every join has been answered, by an engine that is still there: this thread may not have noticed a kill yet."""
+        if self.socket is None or hung_up(self.socket):
+            return False
         return all(subscription.is_current for subscription in self.subscriptions.values())
 
     def run(self) -> None:
@@ -73,12 +88,14 @@ class Subscriber(threading.Thread):
             except (Dropped, OSError):
                 time.sleep(REST_SECONDS)
                 continue
+            self.socket = socket
             try:
                 self.serve(socket)
             except (Dropped, OSError):
                 pass
             except Exception as error:
                 journal("wrong", f"subscriber {self.number}: {error!r}")
+            self.socket = None
             socket.close()
             for subscription in self.subscriptions.values():
                 subscription.lose()
