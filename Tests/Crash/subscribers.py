@@ -1,7 +1,7 @@
 """A process with raw stream subscribers: `subscribers.py PORT SEED`, commands on stdin, a journal on stdout.
 
 They join again whenever they lose their connection, and some drop it themselves. Commands, one a line: `settle` (nobody
-drops any more), `run`.
+drops any more), `calm?` (answered when every join has been), `run`.
 Journal, one JSON array a line:
   ["join", subscription]                 before the frame is sent
   ["sync", subscription, group, place of one item|null, marks]
@@ -10,7 +10,7 @@ Journal, one JSON array a line:
   ["marker", subscription, token, model] everything before the marker has arrived
   ["lost", subscription, resumes]        its connection is over
   ["wrong", text]                        what no engine may send
-  ["calm"]                               after `settle`: every join has been answered
+  ["calm"]                               after `calm?`: every join has been answered
 """
 
 from __future__ import annotations
@@ -121,6 +121,8 @@ def main() -> None:
             calm.clear()
             continue
         calm.set()
+        if line.strip() == "settle":
+            continue
         while not all(subscriber.is_current for subscriber in subscribers):
             time.sleep(0.005)
         journal("calm")
