@@ -4,9 +4,6 @@ import Workers
 
 /// Items that have reached their age.
 extension DurableStreamAdapter {
-    /// Items removed in one transaction.
-    private static let expiryItems = 500
-
     /// Every group that has items is watched for its oldest one.
     func startExpiry() throws {
         guard let expiry else { return }
@@ -35,7 +32,7 @@ extension DurableStreamAdapter {
             }
         }
         write(finish) { transaction, draft in
-            let gone = transaction.expire(group, upTo: upTo, self.retention, limit: Self.expiryItems)
+            let gone = transaction.expire(group, upTo: upTo, self.retention)
             for item in gone { draft.add(.delete(item.old), item.id, group, &transaction) }
             return transaction.oldestCreation(group)
         } at: { oldest, _ in

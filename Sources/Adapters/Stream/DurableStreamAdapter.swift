@@ -13,6 +13,8 @@ public final class DurableStreamAdapter: StreamAdapter {
     private let history: StreamHistory
     /// Where the history began when rows were removed last.
     private var trimmedFloor: UInt64
+    /// What the history had forgotten by then.
+    private var trimmedBytes = 0
     let expiry: StreamExpiry?
 
     public weak var sink: (any StreamEventSink)?
@@ -31,7 +33,7 @@ public final class DurableStreamAdapter: StreamAdapter {
         retention = configuration.retention
         positions = StreamPositions(store: store.store.recovery.storeID)
         history = try StreamHistory.load(from: store.store, configuration.history)
-        trimmedFloor = history.floor
+        trimmedFloor = history.begin
         expiry = retention.ageMilliseconds.map { StreamExpiry(age: $0, loop: loop, clock: clock) }
         try StreamRetentionRows.prepare(store.store, retention, now: clock.unixMilliseconds())
         try startExpiry()
@@ -156,14 +158,18 @@ public final class DurableStreamAdapter: StreamAdapter {
     /// All of them from the first on: what the floor passed while the history was loaded, or in a transaction that failed,
     /// still has its rows.
     private func trimEvents(_ transaction: inout Transaction) {
-        guard history.isKept, history.floor - trimmedFloor >= Self.trimDistance else { return }
+        guard history.isKept, history.floor > trimmedFloor,
+            history.floor - trimmedFloor >= Self.trimDistance || history.forgottenBytes - trimmedBytes >= Self.trimBytes
+        else { return }
         transaction.trim(StreamRows.events, from: [], upTo: Bytes(bigEndian: history.floor + 1))
         transaction.putHistoryFloor(history.floor)
         trimmedFloor = history.floor
+        trimmedBytes = history.forgottenBytes
     }
 
     /// In positions: about a third as many events.
     private static let trimDistance: UInt64 = 4096
+    private static let trimBytes = 8 << 20
 
     // MARK: Reads
 

@@ -16,8 +16,18 @@ extension StreamHistory {
             return StreamHistory(limits: limits, floor: now)
         }
         let history = StreamHistory(limits: limits, floor: floor)
-        for row in try rows(of: store) {
-            guard let event = StoredStreamEvent(row.key, row.text), event.event.position > history.last else {
+        var next: Bytes? = []
+        while let from = next {
+            let page = try page(of: store, from: from)
+            try history.append(page, store)
+            next = page.last.map { $0.key + [0] }
+        }
+        return history
+    }
+
+    private func append(_ rows: [(key: Bytes, text: Bytes)], _ store: Store) throws {
+        for row in rows {
+            guard let event = StoredStreamEvent(row.key, row.text), event.event.position > last else {
                 throw StorageError(
                     .writerBug,
                     "a row of table \(StreamRows.events.rawValue) is no stream event, or one that was removed. Keep the "
@@ -25,17 +35,21 @@ extension StreamHistory {
                     path: store.recovery.path
                 )
             }
-            history.append(event.event, now: event.timestamp)
+            append(event.event, now: event.timestamp)
         }
-        return history
     }
 
-    private static func rows(of store: Store) throws -> [(key: Bytes, text: Bytes)] {
+    /// Bytes read at once: what is older than the history keeps is forgotten as it is read.
+    private static let pageBytes = 1 << 20
+
+    private static func page(of store: Store, from: Bytes) throws -> [(key: Bytes, text: Bytes)] {
         try store.read { view in
             var rows: [(key: Bytes, text: Bytes)] = []
-            view.scan(StreamRows.events, from: nil, upTo: nil) { key, text in
+            var bytes = 0
+            view.scan(StreamRows.events, from: from, upTo: nil) { key, text in
                 rows.append((Bytes(key), Bytes(text)))
-                return true
+                bytes += text.count
+                return bytes < pageBytes
             }
             return rows
         }.wait()

@@ -18,12 +18,17 @@ final class StreamHistory {
     private var bytes = 0
     /// Events up to here may be gone.
     private(set) var floor: UInt64
+    /// The floor when this began: the store has no rows up to here.
+    let begin: UInt64
+    /// Of events that were forgotten since then.
+    private(set) var forgottenBytes = 0
     /// Of the latest event, kept or not.
     private(set) var last: UInt64
 
     init(limits: StreamHistoryLimits, floor: UInt64) {
         self.limits = limits
         self.floor = floor
+        begin = floor
         last = floor
     }
 
@@ -52,6 +57,7 @@ final class StreamHistory {
         {
             order.removeFirst()
             bytes -= first.bytes
+            forgottenBytes += first.bytes
             floor = first.position
             groups[first.group]?.removeFirst()
             if groups[first.group]?.isEmpty == true { groups[first.group] = nil }

@@ -227,6 +227,9 @@ extension Engine {
             handler(invocation, reply)
         case .worker(let executor):
             do throws(InvocationError) {
+                guard data.count + (metadata?.count ?? 0) <= Self.maximumResultBytes else {
+                    throw .callTooLarge(data.count)
+                }
                 try admitCall(to: executor, bytes: data.count)
             } catch {
                 return reply(.failure(error))
@@ -286,6 +289,14 @@ extension InvocationError {
             code: "payload_too_large",
             message: "The call was executed, but its result of \(bytes) bytes exceeds the limit of "
                 + "\(Engine.maximumResultBytes) bytes. Use channels for larger payloads."
+        )
+    }
+
+    /// Such a frame would end the worker's connection: an event with two values of 33 MiB, say.
+    fileprivate static func callTooLarge(_ bytes: Int) -> InvocationError {
+        InvocationError(
+            code: "payload_too_large",
+            message: "a payload of \(bytes) bytes exceeds the limit of \(Engine.maximumResultBytes) bytes for one call"
         )
     }
 

@@ -61,7 +61,7 @@ public final class Function {
         if case .worker(let owner) = target { owner === connection } else { false }
     }
 
-    var isInProcess: Bool {
+    package var isInProcess: Bool {
         if case .inProcess = target { true } else { false }
     }
 }

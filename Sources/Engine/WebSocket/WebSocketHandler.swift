@@ -151,6 +151,8 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // What comes behind a close is nobody's.
+        guard isOpen else { return }
         var input = unwrapInboundIn(data)
         lastInbound = context.eventLoop.now
         if unread.readableBytes > 0 {
@@ -228,11 +230,13 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
             markDirty()
             return
         }
-        let queued = QueuedFrames(frames)
-        if isUnlimited { allowedBytes += queued.cost }
-        guard isUnlimited || fits(queued.cost) else { return overflow() }
-        queuedBytes += queued.cost
-        dataFrames.append(queued)
+        // Each by itself, so that what the peer hasn't taken stays in this queue, and control frames overtake it.
+        let queued = frames.map { QueuedFrames([$0]) }
+        let cost = queued.reduce(0) { $0 + $1.cost }
+        if isUnlimited { allowedBytes += cost }
+        guard isUnlimited || fits(cost) else { return overflow() }
+        queuedBytes += cost
+        dataFrames.append(contentsOf: queued)
         queueGrew(context)
     }
 
@@ -312,8 +316,8 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
         if wasCongested, !isCongested {
             wasCongested = false
             delegate?.webSocketDidDrain(self)
-            if isSelfPaused { resumeSelf(context) }
         }
+        if isSelfPaused, queuedBytes <= min(Limits.congestionBytes, queueLimit.selfPauseBytes) { resumeSelf(context) }
     }
 
     private func resumeSelf(_ context: ChannelHandlerContext) {

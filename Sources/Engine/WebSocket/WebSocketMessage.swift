@@ -145,13 +145,21 @@ enum WebSocketFrameWriter {
 /// A text message as the frames that go to any number of clients: a server's frames aren't masked, so they are the same
 /// bytes for all.
 package enum SharedFrames {
-    /// Small messages are one buffer of their own; the payload of a large one stays the slice that it is.
+    /// One buffer for each frame; a large message is several.
     package static func text(_ text: ByteBuffer) -> [ByteBuffer] {
         let message = WebSocketMessage(text: text)
         guard message.byteCount > WebSocketFrameWriter.fragmentThreshold else {
             return [WebSocketFrameWriter.frame(message, maskKey: nil)]
         }
-        return WebSocketFrameWriter.fragments(message, maskKey: nil).flatMap(\.self)
+        return WebSocketFrameWriter.fragments(message, maskKey: nil).map(whole)
+    }
+
+    /// A frame's header and payload as one buffer.
+    private static func whole(_ parts: [ByteBuffer]) -> ByteBuffer {
+        var frame = ByteBuffer()
+        frame.reserveCapacity(parts.reduce(0) { $0 + $1.readableBytes })
+        for part in parts { frame.writeImmutableBuffer(part) }
+        return frame
     }
 }
 

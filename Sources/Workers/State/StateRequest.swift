@@ -32,7 +32,9 @@ struct StateKeyRequest {
     let key: String
 
     init(_ data: RawJSON, structName: String) throws(ArgumentError) {
-        if let scan = PayloadScan(data, names: ["scope", "key", nil]), let scope = scan.names[0], let key = scan.names[1] {
+        if let scan = PayloadScan(data, names: ["scope", "key", nil]), let scope = scan.names[0],
+            let key = scan.names[1]
+        {
             self.scope = scope
             self.key = key
             return

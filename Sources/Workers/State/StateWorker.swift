@@ -62,7 +62,9 @@ public final class StateWorker: Worker {
     func apply(_ block: ConfigBlock) throws(ConfigurationError) {
         let new = try StateConfiguration(block)
         if !configuration.storage.isKept(by: new.storage) {
-            logger.warning("iii-state: the adapter of the stored configuration applies at the next start")
+            logger.warning(
+                "iii-state: the adapter of the stored configuration has no effect in this version; set it in config.yaml"
+            )
         }
         configuration.adopt(new)
     }

@@ -7,7 +7,7 @@ extension KeyValueStorageConfiguration {
     /// Closed: what this version doesn't serve, and a key that would be stored in the clear, are refused by
     /// `configuration::set`, not by the next start.
     static let adapterSchema: JSON = [
-        "description": "Where data lives; applies at the next start",
+        "description": "Where data lives; config.yaml's counts in this version",
         "oneOf": [
             [
                 "title": "kv",

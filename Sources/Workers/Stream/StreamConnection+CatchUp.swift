@@ -8,6 +8,7 @@ extension StreamConnection {
 
     /// Sends events, of which there are some more in the history.
     func catchUp(_ subscription: StreamSubscription, _ events: [StreamEvent], more: Int) {
+        guard socket.isOpen else { return }
         if !events.isEmpty {
             socket.send(frames: StreamFrames.make(events, server.adapter.text(of:)), isUnlimited: true)
         }

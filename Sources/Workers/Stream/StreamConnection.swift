@@ -12,6 +12,8 @@ final class StreamConnection {
     private var subscriptions: [Name: StreamSubscription] = [:]
     /// Subscriptions that missed more than was sent yet, the first of them next.
     var behind: Deque<StreamSubscription> = []
+    /// Its leave triggers are running.
+    private var leaving: StreamSubscription?
     private var isBusy = false
     private var isClosed = false
 
@@ -53,7 +55,9 @@ final class StreamConnection {
     }
 
     private func handle(_ text: ByteBuffer) {
-        guard let frame = StreamClientFrame(text) else { return server.noteIgnoredFrame(text) }
+        guard text.readableBytes <= server.configuration.limits.frameBytes, let frame = StreamClientFrame(text) else {
+            return server.noteIgnoredFrame(text)
+        }
         begin()
         switch frame {
         case .join(let join): self.join(join)
@@ -76,7 +80,11 @@ final class StreamConnection {
             context: authContext
         )
         server.membership.join(membership) { decision in
-            guard !self.isClosed else { return }
+            guard !self.isClosed else {
+                // The guards have let somebody in who is gone.
+                if self.refusal(by: decision) == nil { self.server.membership.leave(membership) {} }
+                return
+            }
             if let reason = self.refusal(by: decision) {
                 self.sendUnauthorized(wanted, reason: reason.isEmpty ? nil : reason)
                 return self.server.later { self.end() }
@@ -120,6 +128,9 @@ final class StreamConnection {
     }
 
     private func subscribe(_ join: StreamClientFrame.Join) {
+        // It may close this connection.
+        server.subscribers.flush()
+        guard !isClosed else { return }
         let subscription = StreamSubscription(
             join.subscription,
             isResumable: join.resume != nil,
@@ -137,6 +148,7 @@ final class StreamConnection {
 
     private func leave(_ wanted: StreamClientFrame.Subscription) {
         let subscription = subscriptions[Name(wanted.subscriptionID)]
+        leaving = subscription
         let membership =
             subscription?.membership
             ?? StreamMembership(
@@ -146,6 +158,7 @@ final class StreamConnection {
                 context: authContext
             )
         server.membership.leave(membership) {
+            self.leaving = nil
             if let subscription, self.subscriptions[Name(wanted.subscriptionID)] === subscription {
                 self.subscriptions[Name(wanted.subscriptionID)] = nil
                 self.server.subscribers.remove(subscription)
@@ -162,7 +175,8 @@ final class StreamConnection {
         subscriptions = [:]
         behind = []
         for subscription in left { server.subscribers.remove(subscription) }
-        leave(left.map(\.membership)[...])
+        // One that is being left already is not left twice.
+        leave(left.filter { $0 !== leaving }.map(\.membership)[...])
     }
 
     private func leave(_ remaining: ArraySlice<StreamMembership>) {

@@ -15,6 +15,9 @@ public struct StreamLimits: Sendable {
     public var valueBytes: Int?
 
     public init() {}
+
+    /// Of a client's frame: its four names, each byte of which may be six in JSON, and room for more. Longer ones are ignored.
+    var frameBytes: Int { 24 * idBytes + (1 << 20) }
 }
 
 /// How much of each group is kept; nil: everything. What goes is told as deleted.

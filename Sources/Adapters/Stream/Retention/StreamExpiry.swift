@@ -24,6 +24,9 @@ final class StreamExpiry {
     private let clock: EngineClock
     private var heap = Heap<Due>()
     private var known: Set<StreamGroup> = []
+    /// Groups that are being expired, and the creation of the earliest item that came meanwhile.
+    private var expiring: [StreamGroup: Int64] = [:]
+    private var isStopped = false
     private var timer: Scheduled<Void>?
     /// Removes what is due in a group and calls back with the creation of the oldest item left; nil: none is left.
     var expire: (StreamGroup, _ upTo: Int64, @escaping (Int64?) -> Void) -> Void = { $2(nil) }
@@ -36,17 +39,22 @@ final class StreamExpiry {
 
     /// A group has items, the oldest of which was created then. Nothing happens to one that is known.
     func add(_ group: StreamGroup, created: Int64) {
-        guard known.insert(group).inserted else { return }
+        guard known.insert(group).inserted else {
+            if let first = expiring[group] { expiring[group] = min(first, created) }
+            return
+        }
         push(group, created)
     }
 
     func stop() {
+        isStopped = true
         timer?.cancel()
         timer = nil
         heap = Heap()
     }
 
     private func push(_ group: StreamGroup, _ created: Int64) {
+        guard !isStopped else { return }
         heap.insert(Due(milliseconds: created + age, group: group))
         arm()
     }
@@ -66,14 +74,18 @@ final class StreamExpiry {
         let now = clock.unixMilliseconds()
         while let next = heap.min, next.milliseconds <= now {
             heap.removeMin()
-            expire(next.group, now - age) { oldest in
-                guard let oldest else {
-                    self.known.remove(next.group)
-                    return
-                }
-                self.push(next.group, oldest)
-            }
+            expiring[next.group] = .max
+            expire(next.group, now - age) { self.expired(next.group, $0) }
         }
         arm()
+    }
+
+    private func expired(_ group: StreamGroup, _ oldest: Int64?) {
+        let added = expiring.removeValue(forKey: group) ?? .max
+        if let oldest = oldest ?? (added == .max ? nil : added) {
+            push(group, oldest)
+        } else {
+            known.remove(group)
+        }
     }
 }

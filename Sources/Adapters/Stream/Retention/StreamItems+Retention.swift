@@ -30,8 +30,14 @@ extension Transaction {
         if retention.ageMilliseconds != nil { noteCreation(written, change, owner, now) }
         guard retention.limitsSize else { return [] }
         let size = resize(owner, change)
+        // A transaction has room for so much; the rest goes with the next writes.
+        var (rows, bytes) = (0, 0)
         let ids = retention.excess(items: size.items, bytes: size.bytes, keeping: written) { visit in
-            scan(StreamRows.items.entries, prefix: owner) { _, row in visit(EntryRow.key(row), EntryRow.json(row).count)
+            scan(StreamRows.items.entries, prefix: owner) { _, row in
+                rows += 1
+                bytes += row.count
+                let isEnough = rows >= Self.removedItems || bytes >= Self.removedBytes
+                return visit(EntryRow.key(row), EntryRow.json(row).count) && !isEnough
             }
         }
         return ids.compactMap { id in removeItem(id, in: group, retention).map { (id, $0) } }
@@ -56,6 +62,8 @@ extension Transaction {
             size = GroupSize(row)
             size.items += (change.new == nil ? 0 : 1) - (change.old == nil ? 0 : 1)
             size.bytes += (change.new?.count ?? 0) - (change.old?.count ?? 0)
+            // Something wrote without these limits meanwhile.
+            if size.items < 0 || size.bytes < 0 { size = measure(owner) }
         } else {
             size = measure(owner)
         }
@@ -87,27 +95,36 @@ extension Transaction {
         put(StreamRows.created, key: key, value: Bytes(bigEndian: UInt64(now)))
     }
 
-    /// Removes a group's items up to an age, the oldest first, at most `limit` of them.
+    /// Removes a group's items up to an age, the oldest first, as many as a transaction takes.
     mutating func expire(
         _ group: StreamGroup,
         upTo: Int64,
-        _ retention: StreamRetention,
-        limit: Int
+        _ retention: StreamRetention
     ) -> [(id: String, old: RawJSON)] {
         guard let owner = owner(of: group) else { return [] }
-        let ids = expiredItems(owner, upTo, limit)
+        let ids = expiredItems(owner, upTo)
         return ids.compactMap { id in removeItem(id, in: group, retention).map { (id, $0) } }
     }
 
-    private func expiredItems(_ owner: Bytes, _ upTo: Int64, _ limit: Int) -> [String] {
+    private func expiredItems(_ owner: Bytes, _ upTo: Int64) -> [String] {
         var ids: [String] = []
+        var bytes = 0
         scan(StreamRows.created, prefix: owner) { key, created in
-            guard ids.count < limit, Int64(Bytes(created).integer(as: UInt64.self)) <= upTo else { return false }
-            if let row = get(StreamRows.items.entries, key: Bytes(key)) { ids.append(EntryRow.key(row)) }
+            guard ids.count < Self.removedItems, bytes < Self.removedBytes,
+                Int64(Bytes(created).integer(as: UInt64.self)) <= upTo
+            else { return false }
+            if let row = get(StreamRows.items.entries, key: Bytes(key)) {
+                ids.append(EntryRow.key(row))
+                bytes += row.count
+            }
             return true
         }
         return ids
     }
+
+    /// Items that one transaction removes, and their bytes: each event of a removal holds the value once more.
+    fileprivate static var removedItems: Int { 500 }
+    fileprivate static var removedBytes: Int { 8 << 20 }
 }
 
 extension RowReader where Self: ~Copyable {

@@ -22,7 +22,12 @@ enum StreamRetentionRows {
     }
 
     private static func isPrepared(_ store: Store) throws -> Bool {
-        try store.read { $0.contains(StreamRows.facts, key: StreamRows.creationsKnown) }.wait()
+        try store.read { view in
+            // Items without any creation were adopted after the limit had been set.
+            view.contains(StreamRows.facts, key: StreamRows.creationsKnown)
+                && (view.edgeKey(StreamRows.items.entries, prefix: [], last: false) == nil
+                    || view.edgeKey(StreamRows.created, prefix: [], last: false) != nil)
+        }.wait()
     }
 
     private static func clear(_ store: Store, _ retention: StreamRetention) throws {

@@ -142,3 +142,19 @@ import Testing
         #expect(seen.calls.isEmpty)
     }
 }
+
+/// Found by a review: `state::delete` answers and fires before it returns, also for an absent key, so that a trigger which
+/// names it as its handler or condition was endless recursion.
+@Suite struct SelfFeedingTriggerTests {
+    @Test(arguments: [
+        ("state::delete", "{}"), ("seen", #"{"condition_function_id":"state::delete"}"#),
+    ])
+    func aTriggerThatFeedsItselfIsASlowLoop(function: String, config: String) throws {
+        let state = StateHarness()
+        _ = state.record("seen")
+        #expect(state.bind(function, config) == nil)
+        _ = try state.call("state::set", #"{"scope":"s","key":"k","value":1}"#)
+        for _ in 0..<50 { state.loop.advanceTime(by: .milliseconds(1)) }
+        #expect(try state.call("state::set", #"{"scope":"other","key":"k","value":2}"#) != nil)
+    }
+}
