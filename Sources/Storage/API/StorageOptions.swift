@@ -32,7 +32,7 @@ public struct StorageOptions: Sendable {
     public var checkpointIntervalNanoseconds: UInt64 = 60_000_000_000
     /// How much the process may keep mapped in of the snapshot's file and of all others, its own program included. What
     /// clients read counts after ten seconds only.
-    public var snapshotMappedBytes = 32 * LogLimits.mebibyte
+    public var snapshotMappedBytes = 64 * LogLimits.mebibyte
     /// First size of the snapshot's address range; sparse, doubled when full.
     public var snapshotMapBytes = 64 << 30
     /// Log is kept this long, and at most this many bytes of it, beyond what recovery needs: for history and restore to a
