@@ -4,8 +4,9 @@ import PackageDescription
 // Imports point one way: iii → Adapters → Workers → Engine, Adapters → Storage (docs/architecture.md).
 // C libraries from Debian are linked statically (`:lib.a`), so that the release build is one binary.
 
-/// Everything loop-confined lives on one thread, and a store's core under one lock, so the run-time checks for
-/// overlapping access can only find a re-entrancy bug. Debug builds, and so all unit tests, keep them; in a release build they cost a tenth of the hot path.
+/// Everything loop-confined lives on one thread, so the run-time checks for overlapping access can only find a
+/// re-entrancy bug. Debug builds, and so all unit tests, keep them; in a release build they cost a tenth of the hot path.
+/// `Storage` does without: packages with unsafe flags can't be depended on, and it is a library.
 let confined: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
@@ -33,7 +34,6 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: ["CPlatform", "CLMDB", "CLZ4", "CCrypto"],
-            swiftSettings: confined,
             linkerSettings: [
                 .linkedLibrary(":liblmdb.a"), .linkedLibrary(":liblz4.a"), .linkedLibrary(":libcrypto.a"),
                 .linkedLibrary("dl"),

@@ -12,6 +12,8 @@ public struct AdoptionRecord: Sendable, Hashable {
         case begun
         /// Everything is there and was compared.
         case done
+        /// The store had content of its own: nothing was taken, nor will be.
+        case passedOver = "passed_over"
     }
 
     public var progress: Progress
@@ -19,7 +21,7 @@ public struct AdoptionRecord: Sendable, Hashable {
     public var files: Int
     public var groups: Int
     public var entries: Int
-    /// When it was done, or begun, in milliseconds since 1970.
+    /// When it was done, begun or passed over, in milliseconds since 1970.
     public var time: Int64
 
     static let table = TableID(rawValue: 64)

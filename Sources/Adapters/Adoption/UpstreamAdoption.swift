@@ -4,8 +4,9 @@ import Storage
 /// `file_path` of an upstream engine, before anybody is served.
 ///
 /// The store says how far it came (`AdoptionRecord`): `begun` is durable before the first row, `done` comes after every
-/// entry was compared. Whatever ends the process between them, the next start removes what is there and starts over. The
-/// files are only read. Blocks for the disk; safe on the event loop, while that serves nobody.
+/// entry was compared. Whatever ends the process between them, the next start removes what is there and starts over. A
+/// store with content of its own takes nothing, and notes that (`passed_over`). The files are only read. Blocks for the
+/// disk; safe on the event loop, while that serves nobody.
 public struct UpstreamAdoption {
     public enum Event: Sendable, Hashable {
         /// An adoption was cut short: what it wrote is removed.
@@ -47,15 +48,13 @@ public struct UpstreamAdoption {
     public func run(_ observe: (Event) throws -> Void = { _ in }) throws -> Outcome {
         let record = try readRecord()
         if let record, record.progress == .done { return .doneBefore(record) }
-        if let record {
+        if let record, record.progress == .begun {
             try observe(.undoing(record))
             try ContentRemoval(store: store, layout: kind.layout).run()
         }
         let volume = try UpstreamVolume(path: store.recovery.path)
         let source = UpstreamImport(volume: volume, kinds: [kind], takesSalvage: false)
-        if record == nil, try !isEmpty() {
-            return source.files.isEmpty ? .noVolume : .notEmpty(files: source.files.count)
-        }
+        if try record?.progress == .passedOver || record == nil && !isEmpty() { return try passOver(source, record) }
         try requireKnownNames(volume)
         guard !source.files.isEmpty else {
             guard let record else { return .noVolume }
@@ -63,6 +62,16 @@ public struct UpstreamAdoption {
             return .volumeGone(record)
         }
         return try adopt(source, observe)
+    }
+
+    /// Content that is removed later must not be replaced by old files then. With the files the record goes.
+    private func passOver(_ source: UpstreamImport, _ record: AdoptionRecord?) throws -> Outcome {
+        if source.files.isEmpty {
+            if record != nil { try write(nil) }
+            return .noVolume
+        }
+        if record == nil { try write(self.record(.passedOver, source, nil)) }
+        return .notEmpty(files: source.files.count)
     }
 
     private func adopt(_ source: UpstreamImport, _ observe: (Event) throws -> Void) throws -> Outcome {
@@ -136,9 +145,9 @@ public struct UpstreamAdoption {
     private func record(
         _ progress: AdoptionRecord.Progress,
         _ source: UpstreamImport,
-        _ result: UpstreamImportResult
+        _ result: UpstreamImportResult?
     ) -> AdoptionRecord {
-        let counts = result.counts[kind] ?? .init()
+        let counts = result?.counts[kind] ?? .init()
         return AdoptionRecord(
             progress: progress,
             files: source.files.count,

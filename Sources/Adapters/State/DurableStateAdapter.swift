@@ -43,15 +43,12 @@ public final class DurableStateAdapter: StateAdapter {
     }
 
     public func list(scope: String, completion: @escaping Completion<RawJSON>) {
-        access.read(completion) { view in
-            var array = JSONArrayBuilder()
+        access.read({ completion($0.flatMap { $0 }) }) { view in
+            var array = JSONArrayBuilder(limit: ListLimits.listBytes)
             if let owner = view.scope(scope) {
-                view.scan(StateRows.entries.entries, prefix: owner) { _, row in
-                    array.append(EntryRow.json(row))
-                    return true
-                }
+                view.scan(StateRows.entries.entries, prefix: owner) { array.append(EntryRow.json($1)) }
             }
-            return array.finish()
+            return array.finish(ListLimits.stateAdvice)
         }
     }
 

@@ -44,11 +44,11 @@ public final class InMemoryStateAdapter: StateAdapter {
     }
 
     public func list(scope: String, completion: @escaping Completion<RawJSON>) {
-        var array = JSONArrayBuilder()
+        var array = JSONArrayBuilder(limit: ListLimits.listBytes)
         if let values = scopes[Name(scope)]?.values {
-            for value in values { array.append(value) }
+            for value in values where !array.append(value) { break }
         }
-        completion(.success(array.finish()))
+        completion(array.finish(ListLimits.stateAdvice))
     }
 
     public func page(scope: String, _ request: EntryPageRequest, completion: @escaping Completion<EntryPage>) {

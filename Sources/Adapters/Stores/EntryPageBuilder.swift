@@ -17,7 +17,9 @@ struct EntryPageBuilder {
     /// Takes in the next entry, or passes over one whose key has another prefix; false: it belongs to the next page.
     ///
     /// - Parameter bytes: what it cost to read.
-    mutating func add(_ position: Bytes, key: String, value: RawJSON?, bytes cost: Int) -> Bool {
+    mutating func add(_ position: Bytes, key: String, value: RawJSON?, bytes read: Int) -> Bool {
+        // Escaped, a key takes up to six times its bytes.
+        let cost = read + 5 * key.utf8.count
         let hasRoom = visited == 0 || bytes + cost <= EntryPageRequest.maximumBytes
         guard visited < request.limit, hasRoom else {
             page.next = last.map { EntryCursor(position: $0) }

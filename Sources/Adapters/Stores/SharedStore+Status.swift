@@ -30,6 +30,7 @@ extension SharedStore {
     private static func availableBytes(_ path: String) -> UInt64? {
         var facts = statvfs()
         guard statvfs(path, &facts) == 0 else { return nil }
-        return UInt64(facts.f_bavail) * UInt64(facts.f_frsize)
+        let (bytes, overflows) = UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize))
+        return overflows ? .max : bytes
     }
 }

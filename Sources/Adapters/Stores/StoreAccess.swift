@@ -25,17 +25,33 @@ final class StoreAccess {
     }
 
     /// The completion also gets the transaction's position in the log.
+    ///
+    /// - Parameter sparing: in place of `body` when the disk or a transaction has no room for that one.
     func commit<R: Sendable>(
         _ completion: @escaping Completion<(R, lsn: UInt64)>,
+        sparing: ((inout Transaction) throws -> R)? = nil,
         _ body: @escaping (inout Transaction) throws -> R
     ) {
-        guard !postpone(completion, { self.commit(completion, body) }) else { return }
+        guard !postpone(completion, { self.commit(completion, sparing: sparing, body) }) else { return }
         do {
-            let pending = try store.commit(body)
+            let pending = try commit(body, sparing)
             let lsn = pending.lsn.rawValue
             deliver(pending) { completion($0.map { ($0, lsn) }) }
         } catch {
             completion(.failure(AdapterError("\(error)")))
+        }
+    }
+
+    private func commit<R: Sendable>(
+        _ body: (inout Transaction) throws -> R,
+        _ sparing: ((inout Transaction) throws -> R)?
+    ) throws -> Pending<R> {
+        guard let sparing else { return try store.commit(body) }
+        if store.isLowSpace { return try store.commit(sparing) }
+        do {
+            return try store.commit(body)
+        } catch let error as StorageError where error.code == .lowSpace || error.code == .tooLarge {
+            return try store.commit(sparing)
         }
     }
 

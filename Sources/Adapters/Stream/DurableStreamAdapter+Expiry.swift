@@ -32,7 +32,7 @@ extension DurableStreamAdapter {
             }
         }
         write(finish) { transaction, draft in
-            let gone = transaction.expire(group, upTo: upTo, self.retention)
+            let gone = transaction.expire(group, upTo: upTo, self.retention, sparing: !draft.isKept)
             for item in gone { draft.add(.delete(item.old), item.id, group, &transaction) }
             return transaction.oldestCreation(group)
         } at: { oldest, _ in

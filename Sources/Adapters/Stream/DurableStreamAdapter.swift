@@ -9,12 +9,8 @@ public final class DurableStreamAdapter: StreamAdapter {
     let access: StoreAccess
     let clock: EngineClock
     let retention: StreamRetention
-    private let positions: StreamPositions
     private let history: StreamHistory
-    /// Where the history began when rows were removed last.
-    private var trimmedFloor: UInt64
-    /// What the history had forgotten by then.
-    private var trimmedBytes = 0
+    private var historyRows: StreamHistoryRows
     let expiry: StreamExpiry?
 
     public weak var sink: (any StreamEventSink)?
@@ -31,9 +27,7 @@ public final class DurableStreamAdapter: StreamAdapter {
         access = StoreAccess(store, loop: loop)
         self.clock = clock
         retention = configuration.retention
-        positions = StreamPositions(store: store.store.recovery.storeID)
-        history = try StreamHistory.load(from: store.store, configuration.history)
-        trimmedFloor = history.begin
+        (history, historyRows) = try StreamHistory.load(from: store.store, configuration.history, clock)
         expiry = retention.ageMilliseconds.map { StreamExpiry(age: $0, loop: loop, clock: clock) }
         try StreamRetentionRows.prepare(store.store, retention, now: clock.unixMilliseconds())
         try startExpiry()
@@ -85,7 +79,8 @@ public final class DurableStreamAdapter: StreamAdapter {
 
     public func delete(_ id: String, in group: StreamGroup, completion: @escaping Completion<EntryChange>) {
         write(completion) { transaction, draft in
-            let change = EntryChange(old: transaction.removeItem(id, in: group, self.retention), new: nil)
+            let old = transaction.removeItem(id, in: group, self.retention, sparing: !draft.isKept)
+            let change = EntryChange(old: old, new: nil)
             draft.add(StreamEventBody(change), id, group, &transaction)
             return change
         } at: {
@@ -126,6 +121,9 @@ public final class DurableStreamAdapter: StreamAdapter {
     }
 
     /// One transaction with its events; when it is on disk they go out, then the caller is answered.
+    ///
+    /// Where the disk, or a transaction, has no room for the events too, the store gives up what it keeps of them: after a
+    /// restart nobody resumes from before. So items can still be deleted when the disk is full.
     func write<R: Sendable>(
         _ completion: @escaping Completion<R>,
         _ body: @escaping (inout Transaction, inout StreamEventDraft) throws -> R,
@@ -139,37 +137,32 @@ public final class DurableStreamAdapter: StreamAdapter {
                 }
             )
         }
-        access.commit(finish) { transaction in
-            var draft = StreamEventDraft(timestamp: self.clock.unixMilliseconds(), isKept: self.history.isKept)
-            let result = try body(&transaction, &draft)
-            self.trimEvents(&transaction)
-            return (result, draft.events)
+        access.commit(finish, sparing: { try self.run(body, isKept: false, &$0) }) {
+            try self.run(body, isKept: self.history.isKept, &$0)
         }
     }
 
+    private func run<R>(
+        _ body: (inout Transaction, inout StreamEventDraft) throws -> R,
+        isKept: Bool,
+        _ transaction: inout Transaction
+    ) throws -> (R, [StreamEvent]) {
+        var draft = StreamEventDraft(timestamp: clock.unixMilliseconds(), isKept: isKept)
+        if isKept { historyRows.resume(&transaction) }
+        let result = try body(&transaction, &draft)
+        if isKept {
+            historyRows.trim(history, &transaction)
+        } else if history.isKept, !draft.events.isEmpty {
+            historyRows.giveUp(&transaction)
+        }
+        return (result, draft.events)
+    }
+
     private func emit(_ event: StreamEvent) {
-        history.append(event, now: clock.unixMilliseconds())
+        history.append(event)
         sink?.fire(event)
         sink?.deliver(event)
     }
-
-    /// Removes the rows of events that can't be asked for any more: many at once, as one record.
-    ///
-    /// All of them from the first on: what the floor passed while the history was loaded, or in a transaction that failed,
-    /// still has its rows.
-    private func trimEvents(_ transaction: inout Transaction) {
-        guard history.isKept, history.floor > trimmedFloor,
-            history.floor - trimmedFloor >= Self.trimDistance || history.forgottenBytes - trimmedBytes >= Self.trimBytes
-        else { return }
-        transaction.trim(StreamRows.events, from: [], upTo: Bytes(bigEndian: history.floor + 1))
-        transaction.putHistoryFloor(history.floor)
-        trimmedFloor = history.floor
-        trimmedBytes = history.forgottenBytes
-    }
-
-    /// In positions: about a third as many events.
-    private static let trimDistance: UInt64 = 4096
-    private static let trimBytes = 8 << 20
 
     // MARK: Reads
 
@@ -178,7 +171,7 @@ public final class DurableStreamAdapter: StreamAdapter {
     }
 
     public func list(_ group: StreamGroup, completion: @escaping Completion<RawJSON>) {
-        access.read(completion) { $0.items(of: group).values }
+        access.read({ completion($0.flatMap { $0 }) }) { $0.values(of: group) }
     }
 
     public func listGroups(stream: String, completion: @escaping Completion<[String]>) {
@@ -200,11 +193,10 @@ public final class DurableStreamAdapter: StreamAdapter {
     }
 
     public func snapshot(of group: StreamGroup, id: String?, completion: @escaping Completion<StreamSnapshot>) {
-        access.read(completion) { view in
+        access.read({ completion($0.flatMap { $0 }) }) { view -> Result<StreamSnapshot, AdapterError> in
             let position = view.position.rawValue
-            if let id { return StreamSnapshot(data: view.item(id, in: group), ids: nil, position: position) }
-            let items = view.items(of: group)
-            return StreamSnapshot(data: items.values, ids: items.ids, position: position)
+            if let id { return .success(StreamSnapshot(data: view.item(id, in: group), ids: nil, position: position)) }
+            return view.items(of: group).map { StreamSnapshot(data: $0.values, ids: $0.ids, position: position) }
         }
     }
 
@@ -221,16 +213,14 @@ public final class DurableStreamAdapter: StreamAdapter {
             of: group,
             id: id,
             atMost: bytes,
-            in: positions,
-            latest: access.store.durableLSN.rawValue,
-            now: clock.unixMilliseconds()
+            latest: access.store.durableLSN.rawValue
         )
     }
 
     public var lastPosition: UInt64 { history.last }
 
     public func text(of position: UInt64) -> String {
-        positions.text(of: position)
+        history.text(of: position)
     }
 
     public func close() throws {

@@ -6,7 +6,6 @@ import Workers
 public final class InMemoryStreamAdapter: StreamAdapter {
     private var groups: [StreamGroup: MemoryGroup] = [:]
     private let history: StreamHistory
-    private let positions: StreamPositions
     private let retention: StreamRetention
     private let clock: EngineClock
     private let expiry: StreamExpiry?
@@ -18,9 +17,13 @@ public final class InMemoryStreamAdapter: StreamAdapter {
 
     /// - Parameter store: a name that no other process uses: positions of another one mean nothing here.
     public init(configuration: StreamConfiguration, loop: any EventLoop, clock: EngineClock, store: String) {
-        history = StreamHistory(limits: configuration.history, floor: 0)
+        history = StreamHistory(
+            limits: configuration.history,
+            positions: StreamPositions(store: store),
+            clock: clock,
+            floor: 0
+        )
         retention = configuration.retention
-        positions = StreamPositions(store: store)
         self.clock = clock
         expiry = retention.ageMilliseconds.map { StreamExpiry(age: $0, loop: loop, clock: clock) }
         expiry?.expire = { [unowned self] group, upTo, done in done(expire(group, upTo)) }
@@ -61,7 +64,7 @@ public final class InMemoryStreamAdapter: StreamAdapter {
     }
 
     public func list(_ group: StreamGroup, completion: @escaping Completion<RawJSON>) {
-        completion(.success(values(of: group)))
+        completion(values(of: group, limit: ListLimits.listBytes))
     }
 
     public func listGroups(stream: String, completion: @escaping Completion<[String]>) {
@@ -96,7 +99,11 @@ public final class InMemoryStreamAdapter: StreamAdapter {
             return completion(.success(StreamSnapshot(data: groups[group]?[id], ids: nil, position: position)))
         }
         let ids = RawJSON(.array((groups[group]?.items.keys ?? []).map { .string($0.string) }))
-        completion(.success(StreamSnapshot(data: values(of: group), ids: ids, position: position)))
+        completion(
+            values(of: group, limit: ListLimits.snapshotBytes).map {
+                StreamSnapshot(data: $0, ids: ids, position: position)
+            }
+        )
     }
 
     public func missed(
@@ -105,33 +112,25 @@ public final class InMemoryStreamAdapter: StreamAdapter {
         id: String?,
         atMost bytes: Int
     ) -> StreamMissed {
-        history.missed(
-            since: position,
-            of: group,
-            id: id,
-            atMost: bytes,
-            in: positions,
-            latest: history.last,
-            now: clock.unixMilliseconds()
-        )
+        history.missed(since: position, of: group, id: id, atMost: bytes, latest: history.last)
     }
 
     public var lastPosition: UInt64 { history.last }
 
     public func text(of position: UInt64) -> String {
-        positions.text(of: position)
+        history.text(of: position)
     }
 
     public func close() {
         expiry?.stop()
     }
 
-    private func values(of group: StreamGroup) -> RawJSON {
-        var array = JSONArrayBuilder()
+    private func values(of group: StreamGroup, limit: Int) -> Result<RawJSON, AdapterError> {
+        var array = JSONArrayBuilder(limit: limit)
         if let items = groups[group]?.items.values {
-            for item in items { array.append(item.value) }
+            for item in items where !array.append(item.value) { break }
         }
-        return array.finish()
+        return array.finish(ListLimits.streamAdvice)
     }
 
     // MARK: Writes

@@ -7,22 +7,31 @@ extension StreamHistory {
     /// What the store has kept, as far as the limits still allow it. Begins to keep events, or stops, as they say.
     ///
     /// Blocks for the disk. A row that is no event of ours ends the opening.
-    static func load(from store: Store, _ limits: StreamHistoryLimits) throws -> StreamHistory {
-        let floor: UInt64? = try store.read { $0.get(StreamRows.facts, key: StreamRows.historyFloor) }.wait()?.integer()
-        guard limits.isKept, let floor else {
-            let now = store.durableLSN.rawValue
-            if limits.isKept { try store.commit { $0.putHistoryFloor(now) }.wait() }
-            if floor != nil { try store.commit { $0.forgetHistory() }.wait() }
-            return StreamHistory(limits: limits, floor: now)
+    static func load(
+        from store: Store,
+        _ limits: StreamHistoryLimits,
+        _ clock: EngineClock
+    ) throws -> (StreamHistory, StreamHistoryRows) {
+        let stored: UInt64? = try store.read { $0.get(StreamRows.facts, key: StreamRows.historyFloor) }.wait()?.integer()
+        let floor = (limits.isKept ? stored : nil) ?? store.durableLSN.rawValue
+        let history = StreamHistory(
+            limits: limits,
+            positions: StreamPositions(store: store.recovery.storeID),
+            clock: clock,
+            floor: floor
+        )
+        guard limits.isKept else {
+            if stored != nil { try store.commit { $0.forgetHistory() }.wait() }
+            return (history, StreamHistoryRows(floor: floor))
         }
-        let history = StreamHistory(limits: limits, floor: floor)
-        var next: Bytes? = []
+        guard stored != nil else { return (history, try StreamHistoryRows(beginningAt: floor, store)) }
+        var next: Bytes? = Bytes(bigEndian: floor + 1)
         while let from = next {
             let page = try page(of: store, from: from)
             try history.append(page, store)
             next = page.last.map { $0.key + [0] }
         }
-        return history
+        return (history, StreamHistoryRows(floor: floor))
     }
 
     private func append(_ rows: [(key: Bytes, text: Bytes)], _ store: Store) throws {
@@ -53,17 +62,6 @@ extension StreamHistory {
             }
             return rows
         }.wait()
-    }
-}
-
-extension Transaction {
-    mutating func putHistoryFloor(_ floor: UInt64) {
-        put(StreamRows.facts, key: StreamRows.historyFloor, value: Bytes(bigEndian: floor))
-    }
-
-    fileprivate mutating func forgetHistory() {
-        _ = delete(StreamRows.facts, key: StreamRows.historyFloor)
-        trim(StreamRows.events, from: [], upTo: Bytes(repeating: .max, count: 9))
     }
 }
 

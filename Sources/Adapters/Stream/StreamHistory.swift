@@ -13,27 +13,31 @@ final class StreamHistory {
     }
 
     private let limits: StreamHistoryLimits
+    private let positions: StreamPositions
+    private let clock: EngineClock
     private var order: Deque<Entry> = []
     private var groups: [StreamGroup: Deque<StreamEvent>] = [:]
     private var bytes = 0
     /// Events up to here may be gone.
     private(set) var floor: UInt64
-    /// The floor when this began: the store has no rows up to here.
-    let begin: UInt64
-    /// Of events that were forgotten since then.
+    /// Of events that were forgotten since this began.
     private(set) var forgottenBytes = 0
     /// Of the latest event, kept or not.
     private(set) var last: UInt64
 
-    init(limits: StreamHistoryLimits, floor: UInt64) {
+    init(limits: StreamHistoryLimits, positions: StreamPositions, clock: EngineClock, floor: UInt64) {
         self.limits = limits
+        self.positions = positions
+        self.clock = clock
         self.floor = floor
-        begin = floor
         last = floor
     }
 
-    var count: Int { order.count }
     var isKept: Bool { limits.isKept }
+
+    func append(_ event: StreamEvent) {
+        append(event, now: clock.unixMilliseconds())
+    }
 
     /// - Parameter now: Unix time, milliseconds.
     func append(_ event: StreamEvent, now: Int64) {
@@ -64,16 +68,33 @@ final class StreamHistory {
         }
     }
 
-    /// Events of a group, or of one item, after a position, as many as the bytes allow and one at least, and how many
-    /// there are behind them; nil: some of them may be gone.
-    func events(
-        after position: UInt64,
+    func text(of position: UInt64) -> String { positions.text(of: position) }
+
+    /// Events of a group, or of one item, after a position as clients keep it.
+    ///
+    /// - Parameters:
+    ///   - bytes: about how much at once; one event at least, if there is any.
+    ///   - latest: no position beyond it has been given to anybody.
+    func missed(
+        since text: String,
         of group: StreamGroup,
         id: String?,
         atMost bytes: Int,
-        now: Int64
+        latest: UInt64
+    ) -> StreamMissed {
+        guard let position = positions.position(text), position <= latest else { return .unknown }
+        guard let page = events(after: position, of: group, id: id, atMost: bytes) else { return .tooOld }
+        return .events(page.events, more: page.more)
+    }
+
+    /// How many there are behind them too; nil: some of them may be gone.
+    private func events(
+        after position: UInt64,
+        of group: StreamGroup,
+        id: String?,
+        atMost bytes: Int
     ) -> (events: [StreamEvent], more: Int)? {
-        trim(now: now)
+        trim(now: clock.unixMilliseconds())
         guard position >= floor else { return nil }
         guard let all = groups[group] else { return ([], 0) }
         let later = all[all.partitioningIndex { $0.position > position }...]

@@ -16,18 +16,26 @@ extension RowReader where Self: ~Copyable {
         owner(of: group).flatMap { entry(id, owner: $0, in: StreamRows.items) }
     }
 
+    /// Values in insertion order, as a JSON array.
+    func values(of group: StreamGroup) -> Result<RawJSON, AdapterError> {
+        var values = JSONArrayBuilder(limit: ListLimits.listBytes)
+        if let owner = owner(of: group) {
+            scan(StreamRows.items.entries, prefix: owner) { values.append(EntryRow.json($1)) }
+        }
+        return values.finish(ListLimits.streamAdvice)
+    }
+
     /// Values and ids in insertion order, as JSON arrays.
-    func items(of group: StreamGroup) -> (values: RawJSON, ids: RawJSON) {
-        var values = JSONArrayBuilder()
-        var ids = JSONArrayBuilder()
+    func items(of group: StreamGroup) -> Result<(values: RawJSON, ids: RawJSON), AdapterError> {
+        var values = JSONArrayBuilder(limit: ListLimits.snapshotBytes)
+        var ids = JSONArrayBuilder(limit: ListLimits.snapshotBytes)
         if let owner = owner(of: group) {
             scan(StreamRows.items.entries, prefix: owner) { _, row in
-                values.append(EntryRow.json(row))
-                ids.append(string: EntryRow.key(row))
-                return true
+                values.append(EntryRow.json(row)) && ids.append(string: EntryRow.key(row))
             }
         }
-        return (values.finish(), ids.finish())
+        let advice = ListLimits.streamAdvice
+        return values.finish(advice).flatMap { values in ids.finish(advice).map { (values, $0) } }
     }
 
     func groupNames(under stream: UInt32) -> [String] {

@@ -22,20 +22,3 @@ struct StreamPositions {
         return UInt64(Substring(digits))
     }
 }
-
-extension StreamHistory {
-    /// - Parameter latest: no position beyond it has been given to anybody.
-    func missed(
-        since text: String,
-        of group: StreamGroup,
-        id: String?,
-        atMost bytes: Int,
-        in positions: StreamPositions,
-        latest: UInt64,
-        now: Int64
-    ) -> StreamMissed {
-        guard let position = positions.position(text), position <= latest else { return .unknown }
-        guard let page = events(after: position, of: group, id: id, atMost: bytes, now: now) else { return .tooOld }
-        return .events(page.events, more: page.more)
-    }
-}

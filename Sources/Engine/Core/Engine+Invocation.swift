@@ -162,7 +162,7 @@ extension Engine {
     }
 
     /// Envelope and result must fit the 64 MiB that peers read (protocol.md §1.1).
-    static let maximumResultBytes = (64 << 20) - 4096
+    public static let maximumResultBytes = (64 << 20) - 4096
 
     // MARK: Results from workers
 

@@ -127,6 +127,9 @@ public final class Store: Sendable {
     /// `commit` would refuse with `.overloaded` now.
     public var isSaturated: Bool { log.core.withLock { $0.isSaturated } }
 
+    /// The disk is full: `commit` takes deletes only.
+    public var isLowSpace: Bool { log.core.withLock { $0.isLowSpace } }
+
     /// Calls back once, when half of the bound is free again or the store fails; in place if it is not saturated.
     public func whenUnsaturated(_ body: @escaping @Sendable () -> Void) {
         if !log.core.withLock({ $0.callWhenUnsaturated(body) }) { body() }

@@ -4,45 +4,33 @@ import NIOCore
 
 /// The trigger type `state` (state.md §3). Writes of one (scope, key) reach one trigger in commit order.
 final class StateTriggers: TriggerProvider {
-    private let engine: Engine
-    private let logger = Logger(label: "iii::workers::state")
     /// By scope; nil is any.
-    private var bindings = BindingTable<Name?, StateBinding>()
+    private var triggers: FilteredTriggers<StateTriggerFilter, StateLane>
 
     init(engine: Engine) {
-        self.engine = engine
+        triggers = FilteredTriggers(engine: engine, logger: Logger(label: "iii::workers::state"))
     }
 
     func register(_ trigger: Trigger, replacing replaced: Trigger?) throws(InvocationError) {
-        let filter = try StateTriggerFilter(trigger.config)
-        let delivery = TriggerDelivery<StateLane>(
-            of: trigger,
-            condition: filter.conditionFunctionID,
-            engine: engine,
-            logger: logger
-        )
-        remove(trigger.id)
-        bindings.insert(StateBinding(filter, delivery), id: Name(trigger.id), key: filter.scope.map(Name.init))
+        triggers.add(trigger, try StateTriggerFilter(trigger.config))
     }
 
     func unregister(_ trigger: Trigger) {
-        remove(trigger.id)
-    }
-
-    private func remove(_ id: String) {
-        bindings.remove(Name(id))?.binding.delivery.close()
+        triggers.remove(trigger)
     }
 
     func fire(scope: String, key: String, change: EntryChange) {
-        guard !bindings.isEmpty else { return }
-        var matching: [StateBinding] = []
+        guard !triggers.isEmpty else { return }
+        var matching: [TriggerDelivery<StateLane>] = []
         for place in [Name(scope), nil] {
-            bindings.forEach(of: place) { if $0.filter.admits(key: key) { matching.append($0) } }
+            triggers.forEach(of: place) { filter, delivery in
+                if filter.admits(key: key) { matching.append(delivery) }
+            }
         }
         guard !matching.isEmpty else { return }
         let event = StateEvent.json(scope: scope, key: key, change: change)
         let lane = StateLane(scope: Name(scope), key: Name(key))
-        for binding in matching { binding.delivery.deliver(event, lane: lane) }
+        for delivery in matching { delivery.deliver(event, lane: lane) }
     }
 }
 
@@ -52,27 +40,18 @@ struct StateLane: Hashable {
     let key: Name
 }
 
-final class StateBinding {
-    let filter: StateTriggerFilter
-    let delivery: TriggerDelivery<StateLane>
-
-    init(_ filter: StateTriggerFilter, _ delivery: TriggerDelivery<StateLane>) {
-        self.filter = filter
-        self.delivery = delivery
-    }
-}
-
 /// A `state` trigger's config (state.md §3.1). Absent or null matches everything; `""` matches only itself.
-struct StateTriggerFilter {
-    let scope: String?
-    let key: String?
+struct StateTriggerFilter: EventFilter {
+    /// The scope.
+    let key: Name?
+    private let entryKey: Name?
     let conditionFunctionID: String?
 
     init(_ config: RawJSON) throws(InvocationError) {
         do throws(ArgumentError) {
             let reader = try ArgumentReader(parsing: config, structName: "StateTriggerConfig")
-            scope = try reader.optionalString("scope")
-            key = try reader.optionalString("key")
+            key = try reader.optionalString("scope").map(Name.init)
+            entryKey = try reader.optionalString("key").map(Name.init)
             conditionFunctionID = try reader.optionalString("condition_function_id")
         } catch {
             throw .triggerRegistrationFailed("Failed to parse trigger config: \(error.detail)")
@@ -80,7 +59,7 @@ struct StateTriggerFilter {
     }
 
     func admits(key candidate: String) -> Bool {
-        key.map { Name($0) == Name(candidate) } ?? true
+        entryKey.map { $0 == Name(candidate) } ?? true
     }
 }
 

@@ -118,6 +118,7 @@ extension StateWorker {
         switch result {
         case .success(let value): body(value)
         case .failure(let error):
+            let code = error.code ?? code
             logger.error("state operation failed", metadata: ["code": "\(code)", "error": "\(error)"])
             reply(.failure(InvocationError(code: code, message: "\(words): \(error)")))
         }

@@ -28,8 +28,11 @@ public struct EntryUpdate: Sendable {
 /// Why an adapter could not do it; the text goes to the client behind the operation's own words.
 public struct AdapterError: Error, Sendable, CustomStringConvertible {
     public let description: String
+    /// Of the call's failure, in place of the operation's own.
+    public let code: String?
 
-    public init(_ description: String) {
+    public init(_ description: String, code: String? = nil) {
         self.description = description
+        self.code = code
     }
 }

@@ -31,10 +31,10 @@ struct CustomStreamCall {
         call.engine.invoke(functionID, data: Self.payload(payload, data)) { outcome in
             switch outcome {
             case .failure(let error):
-                call.fail(operation.failure("Failed to invoke function: \(error.debugText)"))
+                call.fail(operation.failure(AdapterError("Failed to invoke function: \(error.debugText)")))
             case .success(let value):
                 guard let value, !value.isNull else {
-                    return call.fail(operation.failure("Function returned no result"))
+                    return call.fail(operation.failure(AdapterError("Function returned no result")))
                 }
                 take(value, operation, id: id, in: group)
             }

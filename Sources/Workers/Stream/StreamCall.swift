@@ -39,7 +39,7 @@ struct StreamCall {
         case .success(let value):
             reply(.success(answer(value)))
         case .failure(let error):
-            let failure = operation.failure("\(error)")
+            let failure = operation.failure(error)
             worker.logger.error(
                 "stream operation failed",
                 metadata: ["code": "\(failure.code)", "error": "\(error)"]
@@ -57,10 +57,10 @@ struct StreamCall {
 
 extension StreamLimits {
     func refusal(of names: [String]) -> InvocationError? {
-        guard let longest = names.map(\.utf8.count).max(), longest > idBytes else { return nil }
+        guard let tooLong = names.first(where: { $0.utf8.count > idBytes }) else { return nil }
         return InvocationError(
             code: "ID_TOO_LARGE",
-            message: "a name of \(longest) bytes exceeds the configured max_id_bytes limit of \(idBytes)"
+            message: "a name of \(tooLong.utf8.count) bytes exceeds the configured max_id_bytes limit of \(idBytes)"
         )
     }
 

@@ -25,7 +25,6 @@ final class StreamConnection {
 
     /// Most bytes that may wait for this client.
     var queueBytes: Int { server.configuration.limits.connectionQueueBytes }
-    var subscriptionCount: Int { subscriptions.count }
 
     func has(_ subscription: StreamSubscription) -> Bool {
         subscriptions[Name(subscription.subscriptionID)] === subscription

@@ -35,7 +35,8 @@ final class StreamSubscription {
         StreamMembership(subscriptionID: subscriptionID, group: group, id: id, context: connection.authContext)
     }
 
-    /// Keeps events until the sync has been sent; who catches up gets them from the history. What a client may keep waiting is bounded like its queue.
+    /// Keeps events until the sync has been sent; who catches up gets them from the history. What a client may keep
+    /// waiting is bounded like its queue.
     func hold(_ events: [StreamEvent]) {
         guard case .syncing(var held, var bytes) = state else { return }
         state = .live

@@ -146,21 +146,25 @@ extension StreamItemRequest {
     var names: [String] { [group.stream.string, group.group.string, id] }
 }
 
-/// An operation's words for its failure (stream.md §2).
+/// An operation's code and words for its failure (stream.md §2).
 enum StreamOperation {
     case set, get, delete, update, list, listGroups, listAll, send
 
-    func failure(_ reason: String) -> InvocationError {
+    func failure(_ error: AdapterError) -> InvocationError {
+        let (code, words) = name
+        return InvocationError(code: error.code ?? code, message: "\(words): \(error)")
+    }
+
+    private var name: (code: String, words: String) {
         switch self {
-        case .set: InvocationError(code: "STREAM_SET_ERROR", message: "Failed to set value: \(reason)")
-        case .get: InvocationError(code: "STREAM_GET_ERROR", message: "Failed to get value: \(reason)")
-        case .delete: InvocationError(code: "STREAM_DELETE_ERROR", message: "Failed to delete value: \(reason)")
-        case .update: InvocationError(code: "STREAM_UPDATE_ERROR", message: "Failed to update value: \(reason)")
-        case .list: InvocationError(code: "STREAM_GET_GROUP_ERROR", message: "Failed to get group: \(reason)")
-        case .listGroups:
-            InvocationError(code: "STREAM_LIST_GROUPS_ERROR", message: "Failed to list groups: \(reason)")
-        case .listAll: InvocationError(code: "STREAM_LIST_ALL_ERROR", message: "Failed to list stream: \(reason)")
-        case .send: InvocationError(code: "STREAM_SEND_ERROR", message: "Failed to send event: \(reason)")
+        case .set: ("STREAM_SET_ERROR", "Failed to set value")
+        case .get: ("STREAM_GET_ERROR", "Failed to get value")
+        case .delete: ("STREAM_DELETE_ERROR", "Failed to delete value")
+        case .update: ("STREAM_UPDATE_ERROR", "Failed to update value")
+        case .list: ("STREAM_GET_GROUP_ERROR", "Failed to get group")
+        case .listGroups: ("STREAM_LIST_GROUPS_ERROR", "Failed to list groups")
+        case .listAll: ("STREAM_LIST_ALL_ERROR", "Failed to list stream")
+        case .send: ("STREAM_SEND_ERROR", "Failed to send event")
         }
     }
 }

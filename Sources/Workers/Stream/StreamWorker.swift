@@ -118,7 +118,10 @@ extension StreamWorker {
     private func adopt(_ new: StreamConfiguration) {
         if !new.hasSameStorage(as: configuration) {
             logger.warning(
-                "iii-stream: adapter, retention and history of the stored configuration have no effect in this version; set them in config.yaml"
+                """
+                iii-stream: adapter, retention and history of the stored configuration have no effect in this version; \
+                set them in config.yaml
+                """
             )
         }
         configuration = new

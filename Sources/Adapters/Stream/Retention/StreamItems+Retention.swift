@@ -44,12 +44,23 @@ extension Transaction {
     }
 
     /// Removes one item with everything that is known of it.
-    mutating func removeItem(_ id: String, in group: StreamGroup, _ retention: StreamRetention) -> RawJSON? {
+    ///
+    /// - Parameter sparing: writes nothing, so that it works on a full disk: the group's size will be measured again.
+    mutating func removeItem(
+        _ id: String,
+        in group: StreamGroup,
+        _ retention: StreamRetention,
+        sparing: Bool = false
+    ) -> RawJSON? {
         guard retention.isLimited, let owner = owner(of: group) else { return deleteItem(id, in: group) }
         let entry = entryID(id, owner: owner, in: StreamRows.items)
         guard let old = deleteItem(id, in: group) else { return nil }
         if let entry { _ = delete(StreamRows.created, key: StreamRows.items.entryKey(entry, owner: owner)) }
-        if retention.limitsSize { _ = resize(owner, EntryChange(old: old, new: nil)) }
+        if retention.limitsSize, sparing {
+            _ = delete(StreamRows.sizes, key: owner)
+        } else if retention.limitsSize {
+            _ = resize(owner, EntryChange(old: old, new: nil))
+        }
         return old
     }
 
@@ -99,11 +110,12 @@ extension Transaction {
     mutating func expire(
         _ group: StreamGroup,
         upTo: Int64,
-        _ retention: StreamRetention
+        _ retention: StreamRetention,
+        sparing: Bool
     ) -> [(id: String, old: RawJSON)] {
         guard let owner = owner(of: group) else { return [] }
         let ids = expiredItems(owner, upTo)
-        return ids.compactMap { id in removeItem(id, in: group, retention).map { (id, $0) } }
+        return ids.compactMap { id in removeItem(id, in: group, retention, sparing: sparing).map { (id, $0) } }
     }
 
     private func expiredItems(_ owner: Bytes, _ upTo: Int64) -> [String] {

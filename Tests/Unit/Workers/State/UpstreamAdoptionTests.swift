@@ -236,8 +236,45 @@ import Testing
             #expect(files == Self.scopes.count)
         }
         #expect(try content(directory.path, .state) == ["[\"own\"] k 1"])
+        // Emptied, it is no place for old files all the same.
+        let emptied = try Store.open(path: directory.path)
+        try ContentRemoval(store: emptied, layout: ContentKind.state.layout).run()
+        try emptied.close()
+        guard case .notEmpty = try adopt(directory.path) else {
+            Issue.record("what was deleted came back")
+            return
+        }
+        #expect(try content(directory.path, .state).isEmpty)
         guard case .adopted = try adopt(directory.path, .stream) else {
             Issue.record("streams have none of their own")
+            return
+        }
+    }
+
+    /// Whoever moves passed-over files away and puts others there later wants those.
+    @Test func aPassedOverVolumeThatGoesIsForgotten() throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store.open(path: directory.path)
+        var own = try ContentImport(store: store, .state)
+        try own.add(["own"], [(key: "k", value: Bytes("1".utf8))])
+        try own.finish()
+        try store.close()
+        try makeVolume(directory.path, Self.scopes)
+        guard case .notEmpty = try adopt(directory.path) else {
+            Issue.record("mixed")
+            return
+        }
+        for name in try files(directory.path).keys { unlink(directory.path + "/" + name) }
+        guard case .noVolume = try adopt(directory.path) else {
+            Issue.record("there are no files")
+            return
+        }
+        let emptied = try Store.open(path: directory.path)
+        try ContentRemoval(store: emptied, layout: ContentKind.state.layout).run()
+        try emptied.close()
+        try makeVolume(directory.path, Self.scopes)
+        guard case .adopted = try adopt(directory.path) else {
+            Issue.record("the files are passed over still")
             return
         }
     }

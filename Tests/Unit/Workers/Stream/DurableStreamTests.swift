@@ -1,6 +1,10 @@
+import NIOEmbedded
 import Storage
+import Synchronization
 import Testing
 
+@testable import Adapters
+@testable import Engine
 @testable import Workers
 
 /// Streams on a store: what survives, what can be resumed, what the limits remove.
@@ -104,6 +108,53 @@ import Testing
         }
     }
 
+    @Test func oldEventsAreForgottenOnDiskByTheirBytesToo() throws {
+        let store = try StreamStore()
+        var configuration = StreamConfiguration()
+        configuration.history.bytes = 1 << 20
+        let value = "\"\(String(repeating: "x", count: 256 << 10))\""
+        let position = try store.run(configuration) { (streams: OpenStreams) throws in
+            for _ in 0..<60 { try streams.set("n", value) }
+            let position = try streams.position()
+            try streams.set("n", "1")
+            return position
+        }
+        try store.run(configuration) { (streams: OpenStreams) throws in
+            #expect(try streams.missed(since: position) == ["update n 1"])
+        }
+        var bytes = 0
+        try StoreReader(path: store.directory.path, keys: EncryptionKeys()).scan(TableID(rawValue: 11)) { _, row in
+            bytes += row.count
+            return true
+        }
+        #expect(bytes < 10 << 20, "\(bytes) bytes of 15 MiB are left: they go 8 MiB at a time")
+    }
+
+    /// A value has room in a transaction where a value and its event have none. Later events are kept again.
+    @Test func aValueThatLeavesNoRoomForItsEvent() throws {
+        let store = try StreamStore()
+        let value = "\"\(String(repeating: "x", count: 40 << 20))\""
+        var positions: [String] = []
+        try store.run { (streams: OpenStreams) throws in
+            try streams.set("a", "1")
+            positions.append(try streams.position())
+            try streams.set("big", value)
+            #expect(try streams.events().map(\.utf8.count).last ?? 0 > 40 << 20, "it is told all the same")
+            positions.append(try streams.position())
+            try streams.set("a", "2")
+            positions.append(try streams.position())
+            try streams.set("a", "3")
+            #expect(try streams.missed(since: positions[0]) == ["tooOld"])
+            #expect(try streams.missed(since: positions[1]) == ["update a 2", "update a 3"])
+        }
+        try store.run { (streams: OpenStreams) throws in
+            #expect(try streams.list().utf8.count > 40 << 20)
+            #expect(try streams.missed(since: positions[0]) == ["tooOld"])
+            #expect(try streams.missed(since: positions[1]) == ["update a 2", "update a 3"])
+            #expect(try streams.missed(since: positions[2]) == ["update a 3"])
+        }
+    }
+
     /// While no events are kept, none can be missed without a word; and switching it on again begins anew.
     @Test func historyOffAndOn() throws {
         let store = try StreamStore()
@@ -178,6 +229,23 @@ import Testing
         }
     }
 
+    /// A limit that is set later meets groups far beyond it: one write removes as much as a transaction takes.
+    @Test(arguments: [(items: 1200, bytes: 1, left: 701), (items: 30, bytes: 1 << 20, left: 22)])
+    func whatIsTooMuchGoesInSteps(_ shape: (items: Int, bytes: Int, left: Int)) throws {
+        let store = try StreamStore()
+        let value = String(repeating: "1", count: shape.bytes)
+        try store.run { (streams: OpenStreams) throws in
+            for n in 0..<shape.items { try streams.set("i\(n)", value) }
+        }
+        try store.run(configuration(items: 1)) { (streams: OpenStreams) throws in
+            try streams.set("last", "0")
+            let left = try JSON.parse(Array(streams.list().utf8)).array?.count ?? 0
+            #expect(abs(left - shape.left) < 3, "\(left)")
+            for _ in 0..<4 { try streams.set("last", "0") }
+            #expect(try streams.list() == "[0]")
+        }
+    }
+
     /// In memory and on disk the same calls leave the same.
     @Test(arguments: [UInt64(1), 2, 3])
     func bothAdaptersAgree(seed: UInt64) throws {
@@ -238,5 +306,71 @@ import Testing
             #expect(try streams.events() == ["delete old 1", "delete new 2"])
             #expect(try streams.listings() == [])
         }
+    }
+
+    /// What comes into a store by itself, an adopted volume, say, gets its age at the next start.
+    @Test func importedItemsAge() throws {
+        let store = try StreamStore()
+        _ = try store.run(configuration(age: 1000)) { (streams: OpenStreams) throws in try streams.list() }
+        let file = try Store.open(path: store.directory.path)
+        var content = try ContentImport(store: file, .stream)
+        try content.add(["s", "g"], [(key: "k", value: Bytes("1".utf8))])
+        try content.finish()
+        try file.close()
+        try store.run(configuration(age: 1000)) { (streams: OpenStreams) throws in
+            #expect(try streams.list() == "[1]")
+        }
+        store.milliseconds.withLock { $0 += 1000 }
+        try store.run(configuration(age: 1000)) { (streams: OpenStreams) throws in
+            while try streams.list() != "[]" {}
+            #expect(try streams.events() == ["delete k 1"])
+        }
+    }
+}
+
+/// The timer of ages by itself.
+@Suite struct StreamExpiryTests {
+    private let loop = EmbeddedEventLoop()
+
+    /// A group that is emptied and filled again while it is being expired is watched for what came.
+    @Test func aGroupThatIsFilledAgainMeanwhile() {
+        let clock = ManualClock()
+        let expiry = StreamExpiry(age: 100, loop: loop, clock: EngineClock { clock.now })
+        let group = StreamGroup(stream: "s", group: "g")
+        var answers: [(upTo: Int64, done: (Int64?) -> Void)] = []
+        expiry.expire = { _, upTo, done in answers.append((upTo, done)) }
+        func advance(_ milliseconds: Int64) {
+            clock.advance(milliseconds)
+            loop.advanceTime(by: .milliseconds(milliseconds))
+        }
+        expiry.add(group, created: 0)
+        advance(100)
+        #expect(answers.map(\.upTo) == [0])
+        advance(10)
+        expiry.add(group, created: 110)
+        expiry.add(group, created: 105)
+        answers[0].done(nil)
+        advance(94)
+        #expect(answers.count == 1)
+        advance(1)
+        #expect(answers.map(\.upTo) == [0, 105])
+        // Empty now: it is new when it comes again.
+        answers[1].done(nil)
+        advance(1000)
+        #expect(answers.count == 2)
+        expiry.add(group, created: clock.now)
+        advance(100)
+        #expect(answers.count == 3)
+        expiry.stop()
+    }
+}
+
+private final class ManualClock: Sendable {
+    private let milliseconds = Mutex<Int64>(0)
+
+    var now: Int64 { milliseconds.withLock { $0 } }
+
+    func advance(_ amount: Int64) {
+        milliseconds.withLock { $0 += amount }
     }
 }
