@@ -14,6 +14,7 @@ import pytest
 
 from support.engine import JSON_LOG, Engine
 from support.rawsocket import CallFailed, Dropped, RawWorker
+from support.streamclient import StreamClient
 from support.volume import volume  # noqa: F401
 from support.waiting import eventually
 
@@ -154,6 +155,58 @@ def test_starts_on_a_disk_that_others_filled(engine_factory, volume):  # noqa: F
     eventually(lambda: can_write(worker, "after", kept), "writing resumes when there is room again")
     engine.restart()
     check(RawWorker(engine.worker_port), kept, gone)
+    engine.stop()
+
+
+def test_streams_on_a_full_disk(engine_factory, volume):  # noqa: F811
+    """Items can be deleted, and are told as deleted, though an event is a row too; what was given up for that isn't claimed."""
+    kv = f"store_method: file_based\nfile_path: {volume.path / 'streams'}"
+    engine = engine_factory(stream="retention: {max_items: 100000}", stream_kv=kv, extra=JSON_LOG).start()
+    worker = RawWorker(engine.worker_port)
+    address = {"stream_name": "disk", "group_id": "g"}
+    kept: list[str] = []
+
+    def is_refused() -> bool:
+        item = f"item-{len(kept)}"
+        try:
+            worker.call("stream::set", {**address, "item_id": item, "data": value(item)})
+        except CallFailed as error:
+            assert "lowSpace" in error.message
+            return True
+        kept.append(item)
+        return False
+
+    for _ in range(100):
+        assert not is_refused()
+    ballast = fill_up(volume)
+    eventually(is_refused, "the disk is full")
+    client = StreamClient(engine.stream_port)
+    position = client.joined("disk", "other", resume=None)["position"]
+    client.join("disk", "g")
+    assert [len(data) for data in client.receive()["event"]["data"]] == [len(value("x"))] * len(kept)
+    gone, kept = kept[: len(kept) * 2 // 3], kept[len(kept) * 2 // 3 :]
+    for item in gone:
+        assert worker.call("stream::delete", {**address, "item_id": item})["old_value"] == value(item)
+    assert is_refused(), "all of that on a full disk"
+    assert [(message["event"]["type"], message["id"]) for message in client.take(len(gone))] == [
+        ("delete", item) for item in gone
+    ]
+    # A start on the full disk, too.
+    client.close()
+    engine.restart()
+    worker = RawWorker(engine.worker_port)
+    assert worker.call("stream::list", address) == [value(item) for item in kept]
+    ballast.unlink()
+    eventually(lambda: not is_refused(), "writing resumes when there is room again")
+    after = StreamClient(engine.stream_port).joined("disk", "g", resume=None)["position"]
+    worker.call("stream::set", {**address, "item_id": "again", "data": 2})
+    engine.restart()
+    worker = RawWorker(engine.worker_port)
+    assert worker.call("stream::list", address) == [value(item) for item in kept] + [2]
+    assert StreamClient(engine.stream_port).joined("disk", "g", resume=position)["event"]["reason"] == "too_old"
+    client = StreamClient(engine.stream_port)
+    assert client.joined("disk", "g", resume=after)["event"] == {"type": "resumed", "missed": 1}
+    assert client.receive()["event"] == {"type": "create", "data": 2}
     engine.stop()
 
 

@@ -251,6 +251,47 @@ def test_largest_message_and_one_byte_more(raw, scope):
     assert raw().call("state::delete", key) == 1
 
 
+def test_list_beyond_what_can_be_answered(raw, scope):
+    """Refused before all of it is in memory; pages have no such limit, and the next scope is listed."""
+    worker = raw()
+    value = "x" * (8 << 20)
+    for number in range(9):
+        worker.call("state::set", {"scope": scope, "key": str(number), "value": value})
+    with pytest.raises(CallFailed) as caught:
+        worker.call("state::list", {"scope": scope})
+    assert caught.value.code == "payload_too_large"
+    assert "state::list_entries" in caught.value.message and "67104768 bytes" in caught.value.message
+    found, cursor = [], None
+    while True:
+        page = worker.call("state::list_entries", {"scope": scope, "cursor": cursor})
+        found += [row["key"] for row in page["entries"]]
+        if (cursor := page["cursor"]) is None:
+            break
+    assert found == [str(number) for number in range(9)]
+    worker.call("state::delete", {"scope": scope, "key": "0"})
+    worker.call("state::delete", {"scope": scope, "key": "1"})
+    assert len(worker.call("state::list", {"scope": scope})) == 7
+
+
+def test_event_beyond_what_a_worker_can_read(raw, scope):
+    """An event holds the old value and the new: such a call is not made, and its worker stays connected."""
+    handler, worker = raw(), raw()
+    function_id = f"{scope}::on-change"
+    handler.register_function(function_id)
+    handler.register_trigger("state", function_id, {"scope": scope})
+    handler.pending_messages()
+    key = {"scope": scope, "key": "k"}
+    for _ in range(2):
+        invocation_id, message, _ = call_of_bytes("state::set", key, "value", 33 << 20)
+        send_large(worker, message)
+        answer = worker.result_of(invocation_id)
+    assert answer["error"]["code"] == "payload_too_large" and "was executed" in answer["error"]["message"]
+    worker.call("state::set", {**key, "value": 3})
+    told = [handler.answer_next(None)["data"] for _ in range(2)]
+    assert [event["event_type"] for event in told] == ["state:created", "state:updated"]
+    assert told[1]["new_value"] == 3, "the second event would have had 66 MiB"
+
+
 def test_value_that_grows_beyond_what_a_store_takes(raw, scope):
     """An append can double a value again and again; the store's limit ends it, and the value before stays."""
     worker = raw()

@@ -165,3 +165,14 @@ def test_settings_that_stop_the_boot(own_streams, line, words):
     assert streams.engine.run_to_exit() == 1
     log = streams.engine.log()
     assert f"Failed to create iii-stream: {words}" in log and " at line 27 column " in log
+
+
+def test_a_client_frame_that_no_join_can_need(own_streams, name):
+    """Ignored without being read; the connection and its other frames are served."""
+    streams = own_streams("max_id_bytes: 100")
+    client = streams.client()
+    client.joined(name, "g")
+    padding = "x" * (2 << 20)
+    client.send({"type": "join", "data": {"subscriptionId": "large", "streamName": name, "groupId": "g", "p": padding}})
+    streams.set(name, "g", "k", 1)
+    assert briefs(client.arrived()) == [("k", "create", 1)], "subscribed once"

@@ -225,11 +225,8 @@ def test_a_client_that_goes_while_its_guard_decides(streams, name):
     guard.answer_next(None)
     second.receive()
     second.close_with()
-    left = leaves.answer_next(None)["data"]["subscription_id"]
-    # Whether the first was there at all isn't said; if it was, it has been left first.
-    if left == "s":
-        left = leaves.answer_next(None)["data"]["subscription_id"]
-    assert left == "second"
+    left = [leaves.answer_next(None)["data"]["subscription_id"] for _ in range(2)]
+    assert left == ["s", "second"], "the guard let the first in, so it is told that it went"
 
 
 # Leave
@@ -247,6 +244,22 @@ def test_a_leave_frame(streams, name):
     client.leave(name, "nowhere", name="unknown")
     assert leaves.answer_next(None)["data"] == membership(name, "nowhere", name="unknown")
     client.close_with()
+    assert client_is_gone(streams, leaves, name) == []
+
+
+def test_a_client_that_goes_while_it_is_leaving(streams, name):
+    """Each of its subscriptions is left once."""
+    leaves = bound(streams, "leave", f"{name}::left", {"stream_name": name})
+    client = streams.client()
+    client.joined(name, "g", name="first")
+    client.joined(name, "g", name="second")
+    client.leave(name, "g", name="first")
+    frame = leaves.receive_type("invokefunction")
+    client.close()
+    second = leaves.receive_type("invokefunction")
+    assert [f["data"]["subscription_id"] for f in (frame, second)] == ["first", "second"]
+    for told in (frame, second):
+        leaves.answer(told, None)
     assert client_is_gone(streams, leaves, name) == []
 
 

@@ -154,3 +154,33 @@ def call_with_large_value(worker, data: dict) -> None:
     worker.send_frame(TEXT, message[:half], final=False)
     worker.send_frame(CONTINUATION, message[half:])
     assert worker.result_of(call)["result"]["new_value"] == data["data"]
+
+
+def test_a_queue_smaller_than_what_a_client_asks_for(own_streams, name):
+    """Its own syncs don't count, however small the limit: it is served as fast as it reads."""
+    streams = own_streams("max_connection_queue_bytes: 65536")
+    value = "x" * 20_000
+    streams.set(name, "g", "k", value)
+    client = with_small_buffer(streams.client())
+    for number in range(500):  # 10 MB of syncs
+        client.join(name, "g", name=f"s{number}")
+    other = streams.client()
+    assert other.joined(name, "empty")["event"] == {"type": "sync", "data": []}
+    for _ in range(500):
+        assert client.receive()["event"]["data"] == [value]
+    streams.send(name, "g", "small")
+    assert [message["event"]["event"]["data"] for message in client.take(500)] == ["small"] * 500
+
+
+def test_a_sync_larger_than_the_queue(own_streams, name):
+    """Taken slowly; the events behind it count, it doesn't."""
+    streams = own_streams(f"max_connection_queue_bytes: {MEGABYTE}")
+    for number in range(8):
+        streams.set(name, "g", f"k{number}", str(number) * (4 * MEGABYTE))
+    client = with_small_buffer(streams.client())
+    client.join(name, "g", resume=None)
+    for number in range(10):
+        streams.send(name, "g", [number, "x" * 50_000])
+    sync = client.receive()["event"]
+    assert [len(data) for data in sync["data"]] == [4 * MEGABYTE] * 8 and sync["reason"] == "new"
+    assert [message["event"]["event"]["data"][0] for message in client.take(10)] == list(range(10))
