@@ -22,13 +22,23 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         handshake = NIOWebSocketServerUpgrader(
             shouldUpgrade: { channel, head in
                 let (service, refusal) = parts.value
+                // What a client sends before it is admitted stays in its socket, however long that takes.
+                Self.setReading(false, channel)
                 return service.admit(head, on: channel)
                     .assumeIsolated()
-                    .map { refusal.headers(for: $0) }
+                    .map {
+                        Self.setReading(true, channel)
+                        return refusal.headers(for: $0)
+                    }
                     .nonisolated()
             },
             upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() }
         )
+    }
+
+    private static func setReading(_ reads: Bool, _ channel: any Channel) {
+        // Fails on a channel that is closed, which reads nothing anyway.
+        try? channel.syncOptions?.setOption(.autoRead, value: reads)
     }
 
     func buildUpgradeResponse(

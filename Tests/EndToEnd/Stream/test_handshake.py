@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import socket
 
@@ -10,7 +11,7 @@ import pytest
 
 from support.engine import PATIENCE_SECONDS
 from support.httpclient import request
-from support.rawsocket import Dropped
+from support.rawsocket import TEXT, Dropped, encode_frame
 from support.streamclient import StreamClient
 from support.waiting import eventually
 
@@ -261,3 +262,35 @@ def test_ten_thousand_headers_or_a_huge_one(stream_engine):
             pass
         peer.close()
     assert request(stream_engine.stream_port, "GET", "/x").status == 404
+
+
+def test_what_a_client_sends_before_it_is_admitted(guarded, name):
+    """Stays in its socket until the function has answered; then it counts."""
+    worker = guarded.worker()
+    worker.register_function("test::auth")
+    worker.pending_messages()
+    peer = open_later(guarded.engine.stream_port, head_of("/"))
+    frame = worker.receive_type("invokefunction")
+    before = guarded.engine.resident_bytes()
+    join = {"type": "join", "data": {"subscriptionId": "s", "streamName": name, "groupId": "g"}}
+    # Leaves of what isn't there: nothing is answered.
+    leave = {"type": "leave", "data": {"subscriptionId": "none", "streamName": name, "groupId": "g"}}
+    frames = encode_frame(TEXT, json.dumps(leave).encode()) * 500
+    peer.settimeout(1)
+    sent, size = 0, 64 << 20
+    try:
+        while sent < size:
+            offset = sent % len(frames)
+            sent += peer.send(frames[offset:])
+    except TimeoutError:
+        pass
+    assert sent < size, "nobody reads it"
+    assert guarded.engine.resident_bytes() - before < 16 << 20
+    worker.answer(frame, None)
+    peer.settimeout(PATIENCE_SECONDS)
+    peer.sendall(frames[sent % len(frames) :] + encode_frame(TEXT, json.dumps(join).encode()))
+    assert status_of(peer) == "HTTP/1.1 101 Switching Protocols"
+    received = b""
+    while b'"sync"' not in received:
+        received = received[-8:] + peer.recv(65536)
+    peer.close()
