@@ -1,10 +1,9 @@
 import Engine
-import OrderedCollections
 import Workers
 
 /// State in memory: lost when the process ends (state.md §6.3).
 public final class InMemoryStateAdapter: StateAdapter {
-    private var scopes: [Name: OrderedDictionary<Name, RawJSON>] = [:]
+    private var scopes: [Name: InsertionOrderedMap<Name, RawJSON>] = [:]
 
     public init() {}
 
@@ -13,7 +12,7 @@ public final class InMemoryStateAdapter: StateAdapter {
 
     public func set(scope: String, key: String, value: RawJSON, completion: @escaping Completion<EntryChange>) {
         let stored = value.detached
-        let old = scopes[Name(scope), default: [:]].updateValue(stored, forKey: Name(key))
+        let old = scopes[Name(scope), default: InsertionOrderedMap()].updateValue(stored, forKey: Name(key))
         completion(.success(EntryChange(old: old, new: stored)))
     }
 
@@ -36,7 +35,7 @@ public final class InMemoryStateAdapter: StateAdapter {
         let old = scopes[Name(scope)]?[Name(key)]
         do throws(AdapterError) {
             let (value, errors) = try old.applying(operations)
-            scopes[Name(scope), default: [:]][Name(key)] = value
+            scopes[Name(scope), default: InsertionOrderedMap()].updateValue(value, forKey: Name(key))
             completion(.success(EntryUpdate(change: EntryChange(old: old, new: value), errors: errors)))
         } catch {
             completion(.failure(error))
@@ -45,16 +44,16 @@ public final class InMemoryStateAdapter: StateAdapter {
 
     public func list(scope: String, completion: @escaping Completion<RawJSON>) {
         var array = JSONArrayBuilder(limit: ListLimits.listBytes)
-        if let values = scopes[Name(scope)]?.values {
-            for value in values where !array.append(value) { break }
+        if let entries = scopes[Name(scope)] {
+            for (_, value) in entries where !array.append(value) { break }
         }
         completion(array.finish(ListLimits.stateAdvice))
     }
 
     public func page(scope: String, _ request: EntryPageRequest, completion: @escaping Completion<EntryPage>) {
-        let entries = scopes[Name(scope)] ?? [:]
+        let entries = scopes[Name(scope)] ?? InsertionOrderedMap()
         var selection = EntryPageSelection(request)
-        for name in entries.keys { selection.offer(name) }
+        for (name, _) in entries { selection.offer(name) }
         var builder = EntryPageBuilder(request)
         for (position, name) in selection.finish() {
             let value = request.wantsValues ? entries[name] : nil

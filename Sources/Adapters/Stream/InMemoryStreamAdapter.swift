@@ -98,7 +98,7 @@ public final class InMemoryStreamAdapter: StreamAdapter {
         if let id {
             return completion(.success(StreamSnapshot(data: groups[group]?[id], ids: nil, position: position)))
         }
-        let ids = RawJSON(.array((groups[group]?.items.keys ?? []).map { .string($0.string) }))
+        let ids = RawJSON(.array(groups[group]?.items.map { .string($0.key.string) } ?? []))
         completion(
             values(of: group, limit: ListLimits.snapshotBytes).map {
                 StreamSnapshot(data: $0, ids: ids, position: position)
@@ -127,8 +127,8 @@ public final class InMemoryStreamAdapter: StreamAdapter {
 
     private func values(of group: StreamGroup, limit: Int) -> Result<RawJSON, AdapterError> {
         var array = JSONArrayBuilder(limit: limit)
-        if let items = groups[group]?.items.values {
-            for item in items where !array.append(item.value) { break }
+        if let items = groups[group]?.items {
+            for (_, item) in items where !array.append(item.value) { break }
         }
         return array.finish(ListLimits.streamAdvice)
     }

@@ -1,5 +1,4 @@
 import Engine
-import OrderedCollections
 import Workers
 
 /// The items of one group in memory, in insertion order.
@@ -10,17 +9,17 @@ struct MemoryGroup {
         var created: Int64
     }
 
-    private(set) var items: OrderedDictionary<Name, Item> = [:]
+    private(set) var items = InsertionOrderedMap<Name, Item>()
     private var bytes = 0
 
     var isEmpty: Bool { items.isEmpty }
-    var oldestCreation: Int64? { items.values.first?.created }
+    var oldestCreation: Int64? { items.first?.value.created }
 
     subscript(id: String) -> RawJSON? { items[Name(id)]?.value }
 
     mutating func set(_ id: String, _ value: RawJSON, now: Int64) -> RawJSON? {
         let old = items[Name(id)]
-        items[Name(id)] = Item(value: value, created: old?.created ?? now)
+        items.updateValue(Item(value: value, created: old?.created ?? now), forKey: Name(id))
         bytes += value.count - (old?.value.count ?? 0)
         return old?.value
     }

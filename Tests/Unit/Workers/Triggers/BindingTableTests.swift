@@ -63,3 +63,45 @@ import Testing
         #expect(table.isEmpty)
     }
 }
+
+@Suite struct InsertionOrderedMapTests {
+    /// Random writes and removals, mostly of the first element, against a plain array.
+    @Test(arguments: 0..<20)
+    func againstAModel(_ seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var map = InsertionOrderedMap<Int, Int>()
+        var model: [(key: Int, value: Int)] = []
+        for step in 0..<1000 {
+            let key = Int.random(in: 0..<60, using: &random)
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0:
+                guard let first = model.first else { continue }
+                model.removeFirst()
+                #expect(map.removeValue(forKey: first.key) == first.value)
+            case 1:
+                let place = model.firstIndex { $0.key == key }
+                #expect(map.removeValue(forKey: key) == place.map { model.remove(at: $0).value })
+            default:
+                let place = model.firstIndex { $0.key == key }
+                #expect(map.updateValue(step, forKey: key) == place.map { model[$0].value })
+                if let place { model[place].value = step } else { model.append((key, step)) }
+            }
+            #expect(map.map(\.value) == model.map(\.value), "seed \(seed)")
+            #expect(map.map(\.key) == model.map(\.key), "seed \(seed)")
+            #expect(map.first?.key == model.first?.key && map.count == model.count, "seed \(seed)")
+            #expect(map[key] == model.first { $0.key == key }?.value, "seed \(seed)")
+        }
+    }
+
+    /// A window that moves over many keys, as retention moves it: in quadratic time it would take minutes.
+    @Test func theFirstOfManyGoesInConstantTime() {
+        var map = InsertionOrderedMap<Int, Int>()
+        for n in 0..<200_000 { map.updateValue(n, forKey: n) }
+        for n in 200_000..<800_000 {
+            map.updateValue(n, forKey: n)
+            #expect(map.first?.key == n - 200_000)
+            _ = map.removeValue(forKey: n - 200_000)
+        }
+        #expect(map.count == 200_000)
+    }
+}
