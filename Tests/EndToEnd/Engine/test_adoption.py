@@ -124,7 +124,8 @@ def test_killed_at_random_moments(engine_factory, directory):
         for scope, expected in {**indexes, "long": [*indexes["long"], ("new", 1)], "scope-000": []}.items():
             assert worker.call("state::list", {"scope": scope}) == [value for _, value in expected], scope
         worker.close()
-        assert len(lines(engine, ADOPTED)) == 1, "adopted once"
+        # It is there, see above. A kill behind the last record and before the line leaves no line.
+        assert len(lines(engine, ADOPTED)) <= 1, "adopted twice"
         engine.stop()
         shutil.rmtree(engine.store)
     print(f"{killed} kills before the end, {undone} of {KILLS} volumes were begun anew")
