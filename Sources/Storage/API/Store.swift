@@ -33,7 +33,8 @@ public final class Store: Sendable {
             var opening = LogOpening(io: io, root: root, options: options) { store, create throws(StorageError) in
                 try LMDBSnapshot.open(LogDirectory(root: root), options, store: store, create: create)
             }
-            opening.warnings = warnings
+            opening.warnings = warnings + lock.warnings
+            opening.lock = lock.file
             let log = LogStore(options: options, io: io, opened: try opening.run())
             log.settleOpening()
             return try Store(log, lock)

@@ -90,7 +90,7 @@ extension LogStore {
     /// Step 1: everything committed so far is frozen. False: one is in progress, or the store has stopped.
     @discardableResult
     func beginCheckpoint() -> Bool {
-        guard enterActiveSegment() else { return false }
+        guard hasItsPlace(), enterActiveSegment() else { return false }
         let now = options.clock.monotonicNanoseconds()
         let plan: CheckpointPlan? = writer.withLock { state in
             guard !state.hasStopped else { return nil }
@@ -119,7 +119,9 @@ extension LogStore {
     /// records while the log waits for a checkpoint.
     func settleOpening() {
         let facts = checkpointFacts()
-        guard facts.segments > CheckpointSchedule.maximumSegments || facts.isLowSpace && facts.isDirty,
+        // On a full disk every opening's segment would be one more, until there is no room for the next.
+        let mustRetire = facts.isLowSpace && (facts.isDirty || facts.segments > 1)
+        guard facts.segments > CheckpointSchedule.maximumSegments || mustRetire,
             beginCheckpoint()
         else { return }
         _ = writeCheckpoint()
@@ -137,6 +139,8 @@ extension LogStore {
                 try state.log.sync()
                 return nil
             } catch {
+                // The checkpoint will do without.
+                guard error.code == .durabilityLost else { return nil }
                 state.hasStopped = true
                 state.log.closeFile()
                 return error
@@ -154,6 +158,7 @@ extension LogStore {
         else { return .nothing }
         precondition(plan.lsn <= gate.durableLSN, "I5: the snapshot ran ahead of the log")
         precondition(end.lastLSN == plan.lsn || isMutant(.snapshotClaimsTooMuch), "a checkpoint ends with its changes")
+        guard hasItsPlace() else { return .nothing }
         failpoint("checkpoint.beforeApply")
         if isMutant(.retireBeforeSnapshot) { retireSegments(below: end.segment) }
         let row: CheckpointRow

@@ -70,14 +70,20 @@ extension LogStore {
         let start = options.clock.monotonicNanoseconds()
         var written = 0
         while written < state.backlog.count, state.log.storedBytes(state.backlog[written]) <= state.log.room {
-            try state.log.append(state.backlog[written])
+            do {
+                try state.log.append(state.backlog[written])
+            } catch {
+                guard written > 0, error.code == .lowSpace else { throw noteShortage(error) }
+                // Those before it are written: they become durable first.
+                break
+            }
             if state.backlog[written].endsCheckpoint { state.checkpointEnd = state.log.end }
             written += 1
             // A direct write is durable already: tell at once instead of after the whole backlog.
             if state.log.isDirect { break }
         }
         try state.log.sync()
-        try state.log.requireName()
+        try state.log.requireOwnership()
         precondition(written > 0 && state.log.syncedBatch == state.log.lastBatch, "I1: published before the sync")
         return complete(&state, written, nanoseconds: options.clock.monotonicNanoseconds() &- start)
     }
@@ -116,6 +122,15 @@ extension LogStore {
         for text in texts { options.onWarning(text) }
     }
 
+    /// The store has failed, as seen by a thread that is not the writer's.
+    func fail(_ error: StorageError) {
+        writer.withLock { state in
+            state.hasStopped = true
+            state.log.closeFile()
+        }
+        stopPromising(error)
+    }
+
     /// Stops everything that promises durability (§5.8).
     func stopPromising(_ error: StorageError) {
         let (isFirst, unsaturated) = core.withLock { core in
@@ -140,6 +155,8 @@ extension LogStore {
                 counters.withLock { $0.seals += 1 }
                 return nil
             } catch {
+                // Without it the next batch proves the last one.
+                guard error.code == .durabilityLost else { return nil }
                 state.hasStopped = true
                 state.log.closeFile()
                 return error
@@ -165,7 +182,7 @@ extension LogStore {
         lastCheckpoint()
         stopCheckpoints(StorageError(.closed, "the store is closed", path: directory.root))
         let failure: StorageError? = writer.withLock { state in
-            preparer.discard()
+            if (try? hold?.requirePlaces()) != nil || hold == nil { preparer.discard() }
             guard !state.hasStopped else { return nil }
             state.hasStopped = true
             guard state.backlog.isEmpty else {
@@ -181,7 +198,8 @@ extension LogStore {
                 return nil
             } catch {
                 state.log.closeFile()
-                return error
+                // Only the mark is missing: everything is durable.
+                return error.code == .durabilityLost ? error : nil
             }
         }
         guard let failure else { return }

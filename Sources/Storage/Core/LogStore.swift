@@ -12,13 +12,17 @@ final class LogStore<IO: StorageIO>: Sendable {
     let preparer: SegmentPreparer<IO>
     let writer: Mutex<WriterState<IO>>
     /// Apart from the writer's state, which is held during a sync.
-    let counters = Mutex(StoreMetrics(segments: 1))
+    let counters: Mutex<StoreMetrics>
     /// Not yet told.
     let warnings = Mutex<[String]>([])
     let snapshot: any SnapshotStore
     let checkpointSchedule: CheckpointSchedule
     let checkpoints = Mutex(CheckpointState())
     let space = Mutex(SpaceJudgement())
+    /// nil: nobody else can know of the directory yet.
+    let hold: DirectoryHold<IO>?
+    /// The process lacks descriptors or memory; somebody was told.
+    let isShortOfResources = Mutex(false)
 
     init(options: StorageOptions, io: IO, opened: OpenedLog<IO>) {
         self.options = options
@@ -26,6 +30,8 @@ final class LogStore<IO: StorageIO>: Sendable {
         directory = opened.writer.directory
         recovery = opened.report
         preparer = opened.preparer
+        hold = opened.writer.hold
+        counters = Mutex(StoreMetrics(segments: opened.writer.segment == nil ? 0 : 1))
         snapshot = opened.snapshot
         checkpointSchedule = CheckpointSchedule(options)
         let core = CommitCore(
@@ -96,6 +102,7 @@ final class LogStore<IO: StorageIO>: Sendable {
             metrics.durableLSN = min(core.lastLSN, gate.durableLSN)
             metrics.durableLag = metrics.lastLSN.rawValue - metrics.durableLSN.rawValue
         }
+        metrics.isShortOfResources = isShortOfResources.withLock { $0 }
         metrics.snapshot = snapshot.size
         metrics.checkpointLSN = snapshot.row?.position.lsn ?? .zero
         return metrics
