@@ -19,16 +19,28 @@ extension LogStore {
         guard let store = writer.withLock({ $0.hasStopped ? nil : $0.log.store }) else {
             throw StorageError(.closed, "the store is closed", path: directory.root)
         }
-        let backup = BackupWriter(io: io, target: target)
-        try backup.prepare()
+        let backup = try BackupWriter(io: io, target: target)
+        do throws(StorageError) {
+            return try fill(backup, store, progress)
+        } catch {
+            backup.discard()
+            throw error
+        }
+    }
+
+    private func fill(_ backup: BackupWriter<IO>, _ store: StoreID, _ progress: (UInt64) -> Void) throws(StorageError)
+        -> BackupReport
+    {
         try snapshot.copy(to: backup.partial.snapshot)
-        let (end, files) = writer.withLock { ($0.log.end, $0.files) }
+        // Every batch that is written from now on has a later time.
+        let (end, files, now) = writer.withLock { ($0.log.end, $0.files, options.clock.wallNanoseconds()) }
         do throws(SystemCallError) {
             var manifest = BackupManifest(
                 store: store,
-                createdAt: options.clock.wallNanoseconds(),
+                createdAt: now,
                 checkpoint: .zero,
                 through: LSN(rawValue: min(end.lastLSN.rawValue, gate.durableLSN.rawValue)),
+                coveredUntil: now,
                 files: []
             )
             try backup.addSnapshot(&manifest)

@@ -22,7 +22,7 @@ extension LogOpening {
         recovered.files = try files(numbers, settingAside: needed.count > segments.count, segments)
         recovered.end = row?.position.end ?? .empty
         try requireStart(segments, row)
-        try replay(segments, &recovered)
+        try replay(segments, &recovered, snapshot)
         return recovered
     }
 
@@ -32,7 +32,11 @@ extension LogOpening {
         return true
     }
 
-    private mutating func replay(_ segments: [Segment], _ recovered: inout RecoveredLog) throws(StorageError) {
+    private mutating func replay(
+        _ segments: [Segment],
+        _ recovered: inout RecoveredLog,
+        _ snapshot: any SnapshotStore
+    ) throws(StorageError) {
         let start = recovered.end
         for index in segments.indices {
             let segment = segments[index]
@@ -61,6 +65,7 @@ extension LogOpening {
                 recovered.isStopped = true
                 return
             }
+            if recovered.overlay.bytes > overlayBytesLimit { try takeIn(&recovered, snapshot) }
         }
     }
 

@@ -20,6 +20,10 @@ struct LogOpening<IO: StorageIO> {
     let openSnapshot: (_ store: StoreID, _ create: Bool) throws(StorageError) -> any SnapshotStore
     /// Where to stop; then `finishStopped` decides what becomes of the rest.
     var limit = RecoveryLimit.none
+    /// More changes than this become a snapshot after a segment: a restore may replay more log than memory holds.
+    var overlayBytesLimit = Int.max
+    /// From FORMAT.
+    private(set) var incarnation: UInt64 = 0
     var warnings: [String] = []
     var quarantinedFiles: [String] = []
     var quarantinedBytes: UInt64 = 0
@@ -45,9 +49,11 @@ struct LogOpening<IO: StorageIO> {
             try io.syncDirectory(directory.root)
         }
         let segments = try listSegments()
-        guard let store = try FormatFile(io: io, directory: directory).read() else {
+        guard let format = try FormatFile(io: io, directory: directory).read() else {
             return try create(over: segments, openedAt: start)
         }
+        let store = format.store
+        incarnation = format.incarnation
         let snapshot = try openSnapshot(store, false)
         do {
             var recovered = try recover(segments, store: store, snapshot: snapshot)
@@ -77,7 +83,7 @@ struct LogOpening<IO: StorageIO> {
                 openedAt: start
             )
             try orOpenFailed { () throws(SystemCallError) in
-                try FormatFile(io: io, directory: directory).write(store)
+                try FormatFile(io: io, directory: directory).write(StoreFormat(store: store))
             }
             return opened
         } catch {
@@ -143,6 +149,7 @@ struct LogOpening<IO: StorageIO> {
         let report = RecoveryReport(
             path: directory.root,
             storeID: store.text,
+            incarnation: incarnation,
             condition: recovered.condition,
             row: recovered.row,
             bytesOnDisk: recovered.files.reduce(0) { $0 + $1.bytes } + UInt64(spare.bytes)
