@@ -16,7 +16,7 @@ extension StreamHistory {
         let floor = (limits.isKept ? stored : nil) ?? store.durableLSN.rawValue
         let history = StreamHistory(
             limits: limits,
-            positions: StreamPositions(store: store.recovery.storeID),
+            positions: StreamPositions(store: store.recovery.positionPrefix),
             clock: clock,
             floor: floor
         )

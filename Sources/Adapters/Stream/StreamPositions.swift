@@ -1,11 +1,13 @@
 import Engine
 import Workers
 
-/// Positions as clients keep them: which store, and where in it. `7f3a09c1d2e4b586-1042`.
+/// Positions as clients keep them: which store, after how many restores and cuts, and where in it.
+/// `0123456789abcdef0123456789abcdef-1042`, after a restore `0123456789abcdef0123456789abcdef.7f3a09c1d2e4b586-1042`.
 struct StreamPositions {
     private let prefix: String
 
-    /// - Parameter store: names the store for as long as its positions mean anything.
+    /// - Parameter store: names the store for as long as its positions mean anything. A restored store has another name:
+    ///   it gives the same numbers to other events.
     init(store: String) {
         prefix = store + "-"
     }

@@ -14,6 +14,8 @@ public struct RecoveryReport: Sendable {
     public var path: String
     /// Tells this store from others, also after a restart: 32 hexadecimal digits. A restored backup keeps it.
     public var storeID: String
+    /// Another one after every restore, cut and salvage, which give the same LSNs to other records. 0: none happened.
+    public var incarnation: UInt64
     public var condition: Condition
     /// How the end of the log was decided.
     public var row: RecoveryRow
@@ -34,6 +36,12 @@ public struct RecoveryReport: Sendable {
     public var isEncrypted: Bool
     /// Facts that people should know: FUSE, unknown files.
     public var warnings: [String]
+
+    /// Names the store and its incarnation, in hexadecimal digits and a dot: an LSN means something only together with
+    /// this. Does not change while a store is opened, written and closed.
+    public var positionPrefix: String {
+        incarnation == 0 ? storeID : "\(storeID).\(hexadecimal(incarnation))"
+    }
 }
 
 /// The rows of the recovery table (storage.md §5.10).

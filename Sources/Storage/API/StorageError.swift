@@ -39,6 +39,8 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         public static let lowSpace = Code(description: "lowSpace")
         /// A record or transaction beyond its limit. Nothing was done.
         public static let tooLarge = Code(description: "tooLarge")
+        /// A restore was asked for a position or time that the backup can't give. Nothing was done.
+        public static let positionNotHeld = Code(description: "positionNotHeld")
         public static let closed = Code(description: "closed")
     }
 

@@ -5,6 +5,7 @@
 ///     created 1700000000000000000
 ///     checkpoint 4711
 ///     through 4800
+///     covered 1700000000000000000
 ///     file 1a2b3c4d 32768 snapshot/data.mdb
 ///     file …
 ///     end 5e6f7a8b
@@ -28,11 +29,14 @@ struct BackupManifest: Equatable, Sendable {
     /// What the snapshot holds, and what snapshot and log hold together.
     var checkpoint: LSN
     var through: LSN
+    /// Everything that was committed before this moment is in it; nil: not known.
+    var coveredUntil: UInt64?
     var files: [File]
 
     func encoded() -> Bytes {
         var text = "\(Self.heading)\nstore \(store.text)\ncreated \(createdAt)\n"
         text += "checkpoint \(checkpoint)\nthrough \(through)\n"
+        if let coveredUntil { text += "covered \(coveredUntil)\n" }
         for file in files { text += "file \(hexadecimal(file.checksum)) \(file.bytes) \(file.path)\n" }
         let crc = Bytes(text.utf8).withUnsafeBytes { crc32c($0) }
         return Bytes((text + "end \(hexadecimal(crc))\n").utf8)
@@ -71,13 +75,22 @@ struct BackupManifest: Equatable, Sendable {
         createdAt = created
         self.checkpoint = LSN(rawValue: checkpoint)
         self.through = LSN(rawValue: through)
+        coveredUntil = fields["covered"].flatMap(UInt64.init)
     }
 
-    init(store: StoreID, createdAt: UInt64, checkpoint: LSN, through: LSN, files: [File]) {
+    init(
+        store: StoreID,
+        createdAt: UInt64,
+        checkpoint: LSN,
+        through: LSN,
+        coveredUntil: UInt64? = nil,
+        files: [File]
+    ) {
         self.store = store
         self.createdAt = createdAt
         self.checkpoint = checkpoint
         self.through = through
+        self.coveredUntil = coveredUntil
         self.files = files
     }
 

@@ -1,34 +1,28 @@
 /// The files of a backup in the making: in `<target>.partial` until everything is durable, then under their name.
 struct BackupWriter<IO: StorageIO> {
     let io: IO
-    let target: String
+    private let claim: PartialDirectory
     let partial: LogDirectory
     /// Looked at between two blocks, and before the backup gets its name.
     let isCancelled: @Sendable () -> Bool
 
-    init(io: IO, target: String, isCancelled: @escaping @Sendable () -> Bool = { false }) {
+    /// Makes the folders. The caller calls `finish` or `discard`.
+    init(io: IO, target: String, isCancelled: @escaping @Sendable () -> Bool = { false }) throws(StorageError) {
         self.io = io
-        self.target = target
         self.isCancelled = isCancelled
-        partial = LogDirectory(root: target + ".partial")
+        claim = try PartialDirectory.claim(.backup, for: target)
+        partial = LogDirectory(root: claim.path)
+        do {
+            try FileTree(partial).create()
+        } catch {
+            claim.discard()
+            throw .backupFailed(error)
+        }
     }
 
-    /// Makes empty folders; what an interrupted backup left in them goes.
-    func prepare() throws(StorageError) {
-        do throws(SystemCallError) {
-            guard try !io.exists(target) else {
-                throw SystemCallError(call: "mkdir", number: 17, path: target)
-            }
-            try DirectoryTree(io: io).remove(partial)
-            try DirectoryTree(io: io).create(partial)
-        } catch {
-            throw StorageError(
-                .unusableDirectory,
-                "a backup can't be written there: \(error.reason); name a path that does not exist yet",
-                path: error.path,
-                systemCall: error
-            )
-        }
+    /// Removes what was written.
+    func discard() {
+        claim.discard()
     }
 
     /// The snapshot's file, which LMDB has written, durable and with its checksum.
@@ -68,12 +62,10 @@ struct BackupWriter<IO: StorageIO> {
     /// Everything durable, then the name.
     func finish(_ manifest: BackupManifest) throws(SystemCallError) -> BackupReport {
         try io.replaceFile(partial.root + "/" + BackupManifest.name, in: partial.root, with: manifest.encoded())
-        for path in [partial.wal, partial.snapshot, partial.root] { try io.syncDirectory(path) }
-        guard !isCancelled() else { throw .cancelled(target) }
-        try io.rename(partial.root, to: target)
-        try io.syncDirectory(parentDirectory(of: target))
+        guard !isCancelled() else { throw .cancelled(claim.target) }
+        try claim.finishOrFail()
         return BackupReport(
-            path: target,
+            path: claim.target,
             files: manifest.files.count,
             bytes: manifest.files.reduce(0) { $0 + $1.bytes },
             through: manifest.through
@@ -92,9 +84,4 @@ extension SystemCallError {
     static func cancelled(_ path: String) -> SystemCallError {
         SystemCallError(call: "copy", number: 125, path: path)
     }
-}
-
-func parentDirectory(of path: String) -> String {
-    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
 }

@@ -19,10 +19,11 @@ extension LogStore {
         checkpoints.withLock { $0.pins += 1 }
         defer { checkpoints.withLock { $0.pins -= 1 } }
         guard let store = writer.withLock({ $0.hasStopped ? nil : $0.log.store }) else { throw .closed(directory) }
-        let backup = BackupWriter(io: io, target: target) { [backups] in backups.isCancelled }
+        let backup = try BackupWriter(io: io, target: target) { [backups] in backups.isCancelled }
         do throws(StorageError) {
             return try copy(store, to: backup, progress)
         } catch {
+            backup.discard()
             guard backups.isCancelled else { throw error }
             throw StorageError(.closed, "the store was closed before the backup was done", path: target)
         }
@@ -31,15 +32,16 @@ extension LogStore {
     private func copy(_ store: StoreID, to backup: BackupWriter<IO>, _ progress: (_ doneBytes: UInt64) -> Void)
         throws(StorageError) -> BackupReport
     {
-        try backup.prepare()
         try snapshot.copy(to: backup.partial.snapshot, isCancelled: backup.isCancelled)
-        let (end, files) = writer.withLock { ($0.log.end, $0.files) }
+        // Every batch that is written from now on has a later time.
+        let (end, files, now) = writer.withLock { ($0.log.end, $0.files, options.clock.wallNanoseconds()) }
         do throws(SystemCallError) {
             var manifest = BackupManifest(
                 store: store,
-                createdAt: options.clock.wallNanoseconds(),
+                createdAt: now,
                 checkpoint: .zero,
                 through: LSN(rawValue: min(end.lastLSN.rawValue, gate.durableLSN.rawValue)),
+                coveredUntil: now,
                 files: []
             )
             try backup.addSnapshot(&manifest)

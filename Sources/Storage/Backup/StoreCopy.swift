@@ -18,7 +18,7 @@ public struct StoreCopy {
     ///
     /// - Parameter progress: gets the bytes copied so far; they begin at 0 again when the copy starts over.
     /// - Throws: `.damaged` and the like if the log can't be read up to its end, `.overloaded` if the store changed too
-    ///   fast for every attempt. `target` then does not exist; `target.partial` may, and the next attempt removes it.
+    ///   fast for every attempt. Nothing is left behind then.
     public static func run(
         store: String,
         to target: String,
@@ -48,28 +48,36 @@ public struct StoreCopy {
 
     /// nil: something needed was retired meanwhile.
     private func attempt(_ progress: (UInt64) -> Void) throws -> BackupReport? {
-        let backup = BackupWriter(io: io, target: target)
-        try backup.prepare()
+        let backup = try BackupWriter(io: io, target: target)
+        do {
+            guard let manifest = try fill(backup, progress) else {
+                backup.discard()
+                return nil
+            }
+            return try backup.finish(manifest)
+        } catch {
+            backup.discard()
+            guard let call = error as? SystemCallError else { throw error }
+            throw StorageError.backupFailed(call)
+        }
+    }
+
+    private func fill(_ backup: BackupWriter<PosixIO>, _ progress: (UInt64) -> Void) throws -> BackupManifest? {
         let checkpoint = try copySnapshot(backup)
-        let end = try findEnd()
-        guard let end else { return nil }
+        guard let end = try findEnd() else { return nil }
         var manifest = BackupManifest(
-            store: try FormatFile(io: io, directory: source).read() ?? StoreID(high: 0, low: 0),
+            store: try FormatFile(io: io, directory: source).read()?.store ?? StoreID(high: 0, low: 0),
             createdAt: options.clock.wallNanoseconds(),
             checkpoint: checkpoint?.position.lsn ?? .zero,
             through: max(checkpoint?.position.lsn ?? .zero, end.last),
             files: []
         )
-        do throws(SystemCallError) {
-            try backup.addSnapshot(&manifest)
-            guard let first = try firstSegment(after: checkpoint),
-                try copyLog(backup, from: first, end, &manifest, progress)
-            else { return nil }
-            try backup.addFormat(from: source, &manifest)
-            return try backup.finish(manifest)
-        } catch {
-            throw StorageError.backupFailed(error)
-        }
+        try backup.addSnapshot(&manifest)
+        guard let first = try firstSegment(after: checkpoint),
+            try copyLog(backup, from: first, end, &manifest, progress)
+        else { return nil }
+        try backup.addFormat(from: source, &manifest)
+        return manifest
     }
 
     /// Returns what the copied snapshot says of itself; nil: nothing was checkpointed yet.

@@ -5,28 +5,26 @@ import Glibc
 struct StoreFilesCopy {
     private let io = PosixIO()
     private let source: LogDirectory
-    private let target: LogDirectory
+    private let target: String
 
     init(source: String, target: String) {
         self.source = LogDirectory(root: source)
-        self.target = LogDirectory(root: target)
+        self.target = target
     }
 
-    /// Returns the number of files and their bytes. The target must not exist.
+    /// Returns the number of files and their bytes. The target must not exist; after an error it does not.
     func run(_ progress: (UInt64) -> Void) throws(StorageError) -> (files: Int, bytes: UInt64) {
+        let partial = try PartialDirectory.claim(.copy, for: target)
         do throws(SystemCallError) {
-            guard try !io.exists(target.root) else {
-                throw SystemCallError(call: "mkdir", number: EEXIST, path: target.root)
-            }
             var done = (files: 0, bytes: UInt64(0))
-            for (from, to) in folders where try io.exists(from) {
+            for (from, to) in folders(partial.path) where try io.exists(from) {
                 try io.createDirectory(to)
                 try copy(from, to, &done, progress)
-                try io.syncDirectory(to)
             }
-            try io.syncDirectory(parentDirectory(of: target.root))
+            try partial.finishOrFail()
             return done
         } catch {
+            partial.discard()
             throw StorageError(
                 .inputOutput,
                 "the store was not copied, and not changed: \(error.reason); name a path that does not exist yet, with room for it",
@@ -36,8 +34,9 @@ struct StoreFilesCopy {
         }
     }
 
-    private var folders: [(String, String)] {
-        [
+    private func folders(_ target: String) -> [(String, String)] {
+        let target = LogDirectory(root: target)
+        return [
             (source.root, target.root), (source.wal, target.wal), (source.snapshot, target.snapshot),
             (source.quarantine, target.quarantine),
         ]
@@ -51,7 +50,7 @@ struct StoreFilesCopy {
     ) throws(SystemCallError) {
         // Temporary files hold nothing, and come and go beside a running engine.
         for name in try io.list(from).sorted()
-        where name != "LOCK" && !LogDirectory.isTemporary(name) {
+        where name != "LOCK" && name != PartialDirectory.marker && !LogDirectory.isTemporary(name) {
             guard try isFile(from + "/" + name) else { continue }
             let bytes = try FileCopy(io: io).bytes(from + "/" + name)
             let written = try FileCopy(io: io).copy(

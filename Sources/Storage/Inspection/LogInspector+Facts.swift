@@ -10,7 +10,7 @@ extension LogInspector {
         return StoreFacts(
             path: path,
             formatVersion: format == nil ? nil : SegmentHeader.major,
-            storeID: format?.text,
+            storeID: format?.store.text,
             hasSnapshot: try io.exists(directory.snapshot),
             segments: try files(numbers),
             temporaryFiles: listed(others.filter { LogDirectory.isTemporary($0) }),

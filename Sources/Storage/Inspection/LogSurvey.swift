@@ -88,7 +88,7 @@ struct LogSurveyor<IO: StorageIO> {
         throws(StorageError) -> StoreID?
     {
         do {
-            if let store = try FormatFile(io: io, directory: directory).read() {
+            if let store = try FormatFile(io: io, directory: directory).read()?.store {
                 if numbers.isEmpty {
                     survey.problems.append(
                         .filesRemoved(directory.root, "the store has a FORMAT file but no log segments")

@@ -35,7 +35,7 @@ public final class SnapshotInspector {
 
     private static func readFormat(_ directory: LogDirectory) throws(StorageError) -> StoreID? {
         do {
-            return try FormatFile(io: PosixIO(), directory: directory).read()
+            return try FormatFile(io: PosixIO(), directory: directory).read()?.store
         } catch {
             // A damaged FORMAT is the log's matter.
             guard error.code == .needsVersion else { return nil }

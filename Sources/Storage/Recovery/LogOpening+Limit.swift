@@ -5,7 +5,7 @@ extension LogOpening {
     func requireLimit(_ recovered: RecoveredLog) throws(StorageError) {
         switch limit {
         case .none: return
-        case .through, .until: guard recovered.isStopped else { throw notReached(recovered.end) }
+        case .through: guard recovered.isStopped else { throw notReached(recovered.end) }
         case .place(let segment, let offset):
             // A segment's last batch ends the reading by itself: the limit is met all the same.
             guard recovered.end.segment == segment, recovered.end.offset == offset else {
@@ -57,11 +57,18 @@ extension LogOpening {
         }
     }
 
-    /// What was read becomes the snapshot: the old log, which goes on behind the limit, isn't needed any more.
-    private func takeIn(_ recovered: inout RecoveredLog, _ snapshot: any SnapshotStore) throws(StorageError) {
+    /// What was read so far becomes the snapshot: the log before that isn't needed any more.
+    func takeIn(_ recovered: inout RecoveredLog, _ snapshot: any SnapshotStore) throws(StorageError) {
         let position = CheckpointPosition(end: recovered.end, createdAt: options.clock.wallNanoseconds())
-        do {
-            _ = try snapshot.apply(recovered.overlay, position)
+        do throws(SnapshotFailure) {
+            do throws(SnapshotFailure) {
+                _ = try snapshot.apply(recovered.overlay, position)
+            } catch {
+                guard case .mapFull = error else { throw error }
+                // Twice as large: enough for what memory holds.
+                try snapshot.growMap()
+                _ = try snapshot.apply(recovered.overlay, position)
+            }
         } catch {
             switch error {
             case .mapFull: throw StorageError(.lowSpace, "the snapshot's map is full", path: directory.snapshot)
@@ -97,8 +104,8 @@ extension LogOpening {
 
     private func notReached(_ end: LogEnd) -> StorageError {
         StorageError(
-            .missingFiles,
-            "the log ends at LSN \(end.lastLSN), before what was asked for; add the later log with --log, or name an earlier position",
+            .positionNotHeld,
+            "the log can be read up to LSN \(end.lastLSN) only, before what was asked for; name an earlier position",
             path: directory.root
         )
     }

@@ -25,7 +25,7 @@ extension LogOpening {
         recovered.end = row?.position.end ?? .empty
         try requireStart(segments, row)
         try requireNoOtherWriter(before: segments.first, numbers)
-        try replay(segments, &recovered)
+        try replay(segments, &recovered, snapshot)
         return recovered
     }
 
@@ -35,7 +35,11 @@ extension LogOpening {
         return true
     }
 
-    private func replay(_ segments: [Segment], _ recovered: inout RecoveredLog) throws(StorageError) {
+    private func replay(
+        _ segments: [Segment],
+        _ recovered: inout RecoveredLog,
+        _ snapshot: any SnapshotStore
+    ) throws(StorageError) {
         let start = recovered.end
         for index in segments.indices {
             let segment = segments[index]
@@ -64,6 +68,7 @@ extension LogOpening {
                 recovered.isStopped = true
                 return
             }
+            if recovered.overlay.bytes > overlayBytesLimit { try takeIn(&recovered, snapshot) }
         }
     }
 

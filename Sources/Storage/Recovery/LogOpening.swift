@@ -22,6 +22,10 @@ struct LogOpening<IO: StorageIO> {
     var lock: IO.File?
     /// Where to stop; then `finishStopped` decides what becomes of the rest.
     var limit = RecoveryLimit.none
+    /// More changes than this become a snapshot after a segment: a restore may replay more log than memory holds.
+    var overlayBytesLimit = Int.max
+    /// From FORMAT.
+    private(set) var incarnation: UInt64 = 0
     var warnings: [String] = []
     var quarantinedFiles: [String] = []
     var quarantinedBytes: UInt64 = 0
@@ -42,9 +46,11 @@ struct LogOpening<IO: StorageIO> {
     /// Runs everything. Judges first and changes afterwards: an error leaves everything as it was.
     mutating func run() throws(StorageError) -> OpenedLog<IO> {
         let start = options.clock.monotonicNanoseconds()
-        let format = try FormatFile(io: io, directory: directory).read()
+        let found = try FormatFile(io: io, directory: directory).read()
         let listing = try listLog()
-        guard let store = format else { return try create(over: listing, openedAt: start) }
+        guard let format = found else { return try create(over: listing, openedAt: start) }
+        let store = format.store
+        incarnation = format.incarnation
         try syncBeforeBelieving(newest: listing.segments.last)
         let snapshot = try openSnapshot(store, false)
         do {
@@ -89,7 +95,7 @@ struct LogOpening<IO: StorageIO> {
                 openedAt: start
             )
             try orOpenFailed { () throws(SystemCallError) in
-                try FormatFile(io: io, directory: directory).write(store)
+                try FormatFile(io: io, directory: directory).write(StoreFormat(store: store))
             }
             return opened
         } catch {
@@ -158,6 +164,7 @@ struct LogOpening<IO: StorageIO> {
         RecoveryReport(
             path: directory.root,
             storeID: store.text,
+            incarnation: incarnation,
             condition: recovered.condition,
             row: recovered.row,
             bytesOnDisk: recovered.files.reduce(0) { $0 + $1.bytes } + UInt64(snapshot.size.fileBytes),

@@ -3,23 +3,16 @@ enum RecoveryLimit: Equatable, Sendable {
     case none
     /// Whole transactions up to this position.
     case through(LSN)
-    /// Batches committed up to this moment, nanoseconds since 1970.
-    case until(UInt64)
     /// Up to a place in the log, as an operator decided who accepts the loss of what stands behind it.
     case place(SegmentNumber, offset: UInt64)
 
     /// The next batch must not be looked at.
     func stops(at end: LogEnd) -> Bool {
         switch self {
-        case .none, .until: false
+        case .none: false
         case .through(let lsn): end.nextLSN > lsn
         case .place(let segment, let offset): (end.segment, end.offset) >= (segment, offset)
         }
-    }
-
-    func stops(before batch: BatchHeader) -> Bool {
-        if case .until(let moment) = self { return batch.committedAt > moment }
-        return false
     }
 
     func includes(_ lsn: LSN) -> Bool {

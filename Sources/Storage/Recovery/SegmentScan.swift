@@ -148,10 +148,6 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         guard crc32c(payload) == found.payloadCRC || isMutant(.noPayloadCheck) else {
             return .nothing("payload checksum does not match")
         }
-        if limit.stops(before: found) {
-            isStopped = true
-            return .limit
-        }
         return .batch(found, crc: crc)
     }
 

@@ -85,6 +85,7 @@ public struct StoreCut {
     /// Recovers up to the place, sets aside what stands behind it, writes the note and closes.
     private func perform(_ plan: CutPlan, _ note: String, _ lock: DirectoryLock) throws -> (RecoveryReport, LSN) {
         let (directory, options) = (directory, options)
+        try beginIncarnation()
         var opening = LogOpening(io: io, root: directory.root, options: options) { store, create throws(StorageError) in
             try LMDBSnapshot.open(directory, options, store: store, create: create)
         }
@@ -96,6 +97,18 @@ public struct StoreCut {
         while case .wrote = log.writeStep() {}
         try log.closeLog()
         return (log.recovery, pending.lsn)
+    }
+
+    /// Before anything else is changed: positions in what is cut off must not be taken for those that follow.
+    private func beginIncarnation() throws(StorageError) {
+        let file = FormatFile(io: io, directory: directory)
+        guard var format = try file.read() else { return }
+        format.incarnation = StoreFormat.newIncarnation(options.random)
+        do {
+            try file.write(format)
+        } catch {
+            throw .openFailed(error)
+        }
     }
 }
 

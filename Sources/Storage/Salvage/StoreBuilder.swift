@@ -9,36 +9,40 @@ public final class StoreBuilder {
     static let chunkBytes = 32 * LogLimits.mebibyte
 
     private let io = PosixIO()
-    private let target: LogDirectory
+    private let claim: PartialDirectory
     private let partial: LogDirectory
     private let store: StoreID
+    private let incarnation: UInt64
     private let options: StorageOptions
     private let snapshot: LMDBSnapshot
     private var changes = Overlay()
 
     /// - Parameters:
-    ///   - target: must not exist; `target.partial` is removed if it does.
+    ///   - target: must not exist; what an interrupted attempt left in `target.partial` is removed.
     ///   - storeID: 32 hexadecimal digits; nil: a new one.
     public init(target: String, storeID: String? = nil, keys: EncryptionKeys = EncryptionKeys()) throws(StorageError) {
-        let path = try StoreDirectory.absolutePath(target)
-        self.target = LogDirectory(root: path)
-        partial = LogDirectory(root: path + ".partial")
         var options = StorageOptions()
         options.encryption = keys
         self.options = options
         store = storeID.flatMap { StoreID(text: $0) } ?? StoreID(high: options.random(), low: options.random())
-        try Self.clear(io, LogDirectory(root: path), partial)
-        snapshot = try LMDBSnapshot.open(partial, options, store: store, create: true)
+        // Records of the damaged store may be lost, and their LSNs given to others.
+        incarnation = storeID == nil ? 0 : StoreFormat.newIncarnation(options.random)
+        let claim = try PartialDirectory.claim(.store, for: target)
+        self.claim = claim
+        partial = LogDirectory(root: claim.path)
+        do {
+            snapshot = try Self.makeSnapshot(partial, options, store)
+        } catch {
+            claim.discard()
+            throw error
+        }
     }
 
-    private static func clear(_ io: PosixIO, _ target: LogDirectory, _ partial: LogDirectory) throws(StorageError) {
-        try orFail { () throws(SystemCallError) in
-            guard try !io.exists(target.root) else {
-                throw SystemCallError(call: "mkdir", number: EEXIST, path: target.root)
-            }
-            try DirectoryTree(io: io).remove(partial)
-            try DirectoryTree(io: io).create(partial)
-        }
+    private static func makeSnapshot(_ partial: LogDirectory, _ options: StorageOptions, _ store: StoreID)
+        throws(StorageError) -> LMDBSnapshot
+    {
+        try orFail { () throws(SystemCallError) in try FileTree(partial).create() }
+        return try LMDBSnapshot.open(partial, options, store: store, create: true)
     }
 
     public func put(_ row: SnapshotRow) throws(StorageError) {
@@ -94,18 +98,14 @@ public final class StoreBuilder {
         try beginLog(after: position)
         try Store.open(path: partial.root, options: options).close()
         let rows = try audit(inspect)
-        try Self.orFail { () throws(SystemCallError) in
-            try io.rename(partial.root, to: target.root)
-            try io.syncDirectory(parentDirectory(of: target.root))
-        }
+        try claim.finish()
         return rows
     }
 
     /// Removes what was written.
     public func discard() {
         snapshot.close()
-        try? DirectoryTree(io: io).remove(partial)
-        for path in [partial.snapshot, partial.wal, partial.root] { rmdir(path) }
+        claim.discard()
     }
 
     private func flushIfLarge() throws(StorageError) {
@@ -161,7 +161,7 @@ public final class StoreBuilder {
         try writer.activate(spare)
         try writer.closeCleanly()
         try Self.orFail { () throws(SystemCallError) in
-            try FormatFile(io: io, directory: partial).write(store)
+            try FormatFile(io: io, directory: partial).write(StoreFormat(store: store, incarnation: incarnation))
         }
     }
 
@@ -185,8 +185,7 @@ public final class StoreBuilder {
         } catch {
             let what =
                 "the new store can't be made: \(error.reason). Name a path that does not exist, on a disk with room"
-            let code: StorageError.Code = error.number == EEXIST ? .unusableDirectory : .inputOutput
-            throw StorageError(code, what, path: error.path, systemCall: error)
+            throw StorageError(.inputOutput, what, path: error.path, systemCall: error)
         }
     }
 }

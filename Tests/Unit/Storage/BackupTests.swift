@@ -108,7 +108,7 @@ import Testing
                 options: options
             )
         }
-        #expect(error?.message.contains("the log ends at LSN") == true)
+        #expect(error?.message.contains("it gives LSN 1 to 400, ") == true)
     }
 
     @Test func aDamagedBackupIsRefused() async throws {

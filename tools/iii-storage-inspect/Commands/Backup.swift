@@ -11,7 +11,8 @@ struct Backup: InspectCommand {
             Everything that was acknowledged before the copy began is in it.
 
             The copy is then restored into DIR.verify, read whole, and that is removed: room for it is needed. DIR gets \
-            its name when it is complete and durable; an interrupted backup leaves DIR.partial, which the next one removes.
+            its name when it is complete and durable. After an error nothing is left behind; a killed backup leaves \
+            DIR.partial, which the next one removes. Two backups to one DIR at a time are refused.
 
             With --verify DIR, an existing backup is checked, file by file, against its checksums.
 

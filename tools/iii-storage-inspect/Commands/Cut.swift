@@ -11,8 +11,9 @@ struct Cut: InspectCommand {
             must be the place that the engine's refusal names (verify names it too); anywhere else is refused.
 
             What would be lost is shown first. Then the whole store is copied to DIR and the copy compared, and only then \
-            the log is cut. A note in the log says what was cut, when and by whom. Without --yes, or the place typed on a \
-            terminal, nothing is changed.
+            the log is cut. A note in the log says what was cut, when and by whom. The store gets a new incarnation: \
+            stream positions that clients kept are unknown to it. Without --yes, or the place typed on a terminal, nothing \
+            is changed.
 
             With --json: one object for what would be lost, one for what was done.
             """

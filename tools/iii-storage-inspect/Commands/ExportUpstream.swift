@@ -28,25 +28,23 @@ struct ExportUpstream: InspectCommand {
     @OptionGroup var keys: KeyArguments
 
     func run(on console: Console) throws -> ProcessStatus {
-        try NewPath.require(to)
         let start = console.nanoseconds()
         let keys = try keys.keys()
         let inspector = try LogInspector(path: path, keys: keys)
         let reader = try StoreReader(path: inspector.path, keys: keys)
-        let place = try StoreInTheMaking(to)
-        try place.makeDirectory()
-        let result = try UpstreamFailure.translating {
-            let contents = try ContentKind.allCases.map { try StoredContent(reader, $0) }
-            let total = UInt64(contents.reduce(0) { $0 + $1.groupCount })
-            return try UpstreamExport(directory: place.partial).run(contents) {
-                console.showProgress("exporting", done: UInt64($0), of: total)
+        let (result, volume) = try StoreInTheMaking.make(.volume, to) { partial in
+            try UpstreamFailure.translating {
+                let contents = try ContentKind.allCases.map { try StoredContent(reader, $0) }
+                let total = UInt64(contents.reduce(0) { $0 + $1.groupCount })
+                return try UpstreamExport(directory: partial).run(contents) {
+                    console.showProgress("exporting", done: UInt64($0), of: total)
+                }
             }
         }
-        try place.finish()
         let listing = ExportListing(
             result: result,
             store: inspector.path,
-            volume: place.path,
+            volume: volume,
             through: reader.through,
             nanoseconds: console.nanoseconds() - start
         )

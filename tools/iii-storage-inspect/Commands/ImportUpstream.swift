@@ -34,27 +34,27 @@ struct ImportUpstream: InspectCommand {
     @OptionGroup var keys: KeyArguments
 
     func run(on console: Console) throws -> ProcessStatus {
-        try NewPath.require(to)
         let start = console.nanoseconds()
         let options = try keys.options()
         let source = UpstreamImport(volume: try openVolume(), takesSalvage: salvage)
-        let place = try StoreInTheMaking(to)
-        let result = try withStore(place.partial, options) { store in
-            try source.run(into: store) {
-                console.showProgress("importing", done: UInt64($0), of: UInt64(source.bytes))
+        let (result, path) = try StoreInTheMaking.make(.store, to) { partial in
+            let result = try withStore(partial, options) { store in
+                try source.run(into: store) {
+                    console.showProgress("importing", done: UInt64($0), of: UInt64(source.bytes))
+                }
             }
-        }
-        // As whoever opens it next finds it.
-        try withStore(place.partial, options) { store in
-            try source.verify(store) {
-                console.showProgress("comparing", done: UInt64($0), of: UInt64(source.bytes))
+            // As whoever opens it next finds it.
+            try withStore(partial, options) { store in
+                try source.verify(store) {
+                    console.showProgress("comparing", done: UInt64($0), of: UInt64(source.bytes))
+                }
             }
+            return result
         }
-        try place.finish()
         let listing = ImportListing(
             result: result,
             volume: source.volume,
-            store: place.path,
+            store: path,
             takesSalvage: salvage,
             nanoseconds: console.nanoseconds() - start
         )

@@ -44,6 +44,16 @@ struct Keygen: InspectCommand {
             unlink(path)
             throw failure
         }
+        try syncName(of: path)
+    }
+
+    /// A key that a power cut takes away makes a store that nobody can read.
+    private static func syncName(of path: String) throws {
+        let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw failure("open", parent) }
+        defer { close(directory) }
+        guard fsync(directory) == 0 else { throw failure("fsync", parent) }
     }
 
     private static func failure(_ call: String, _ path: String) -> CommandFailure {

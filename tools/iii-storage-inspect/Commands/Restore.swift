@@ -6,11 +6,18 @@ struct Restore: InspectCommand {
         commandName: "restore",
         abstract: "Make a store from a backup, whole or up to a moment.",
         discussion: """
-            Every file is verified, the log is recovered and every row is read before DIR gets its name; an interrupted \
-            restore leaves DIR.partial, which the next one removes.
+            Every file is verified, the log is recovered and every row is read before DIR gets its name. After an error \
+            nothing is left behind; a killed restore leaves DIR.partial, which the next one removes.
 
-            With --log, the log of another store's directory, damaged or not, goes on where the backup ends: of the store \
-            that the backup was made of. A moment is reached in whole transactions.
+            --through LSN gives the content after that record's transaction; if the LSN is inside a transaction, the \
+            content before it. The LSN reached is printed. --until TIME gives everything that was committed then or \
+            before. A position before the backup's checkpoint is replayed from the log, if that reaches back to LSN 1. If \
+            the backup can't give the position, the command says which ones it can give, and ends with 1.
+
+            With --log, the log of another store's directory goes on where the backup ends, or supplies what came before \
+            its checkpoint. It must be the store that the backup was made of; it may be damaged behind the position.
+
+            The new store keeps its id and gets a new incarnation: stream positions that clients kept are unknown to it.
 
             With --json: one object.
             """
@@ -50,7 +57,7 @@ struct Restore: InspectCommand {
         try NewPath.require(to)
         let start = console.nanoseconds()
         let options = try keys.options()
-        let report = try restore(options)
+        let report = try StoreRestore.run(backup: backup, target: to, position: position, log: log, options: options)
         let snapshot = try SnapshotInspector(path: report.path, keys: options.encryption)
         let listing = RestoreListing(
             report: report,
@@ -60,17 +67,5 @@ struct Restore: InspectCommand {
         )
         if json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
         return .sound
-    }
-
-    private func restore(_ options: StorageOptions) throws -> BackupReport {
-        do throws(StorageError) {
-            return try StoreRestore.run(backup: backup, target: to, position: position, log: log, options: options)
-        } catch {
-            // A moment that the backup doesn't reach is no damage.
-            guard error.code == .missingFiles, error.row == nil else { throw error }
-            var failure = CommandFailure(error)
-            failure.status = .usage
-            throw failure
-        }
     }
 }

@@ -9,12 +9,21 @@ final class ExportFile {
     private let partial: String
     private let descriptor: Int32
     private var buffer: [UInt8] = []
+    private var isNamed = false
 
     init(_ path: String) throws {
         self.path = path
         partial = path + ".partial"
-        descriptor = creat(partial, 0o600)
-        guard descriptor >= 0 else { throw Self.failure("creat", errno, partial) }
+        // Never over something: it may be another export at work, or no export at all.
+        descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            guard errno == EEXIST else { throw Self.failure("open", errno, partial) }
+            throw CommandFailure(
+                "something is there already",
+                path: partial,
+                remedy: "wait for the export that writes it, or remove what an interrupted one left"
+            )
+        }
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -27,9 +36,19 @@ final class ExportFile {
         guard fsync(descriptor) == 0 else { throw Self.failure("fsync", errno, partial) }
         guard rename(partial, path) == 0 else { throw Self.failure("rename", errno, path) }
         close(descriptor)
+        isNamed = true
+        let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw Self.failure("open", errno, parent) }
+        defer { close(directory) }
+        guard fsync(directory) == 0 else { throw Self.failure("fsync", errno, parent) }
     }
 
     func discard() {
+        guard !isNamed else {
+            unlink(path)
+            return
+        }
         close(descriptor)
         unlink(partial)
     }

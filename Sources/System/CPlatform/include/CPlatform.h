@@ -69,5 +69,6 @@ int iii_semaphore_wait(iii_semaphore *semaphore, uint64_t nanoseconds);
 
 #include "arguments.h"
 #include "filelock.h"
+#include "rename.h"
 
 #endif

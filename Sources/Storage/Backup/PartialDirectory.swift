@@ -1,0 +1,226 @@
+import CPlatform
+import Glibc
+
+/// The directory that an offline writer fills before it gets its final name: `<target>.partial`.
+///
+/// A marker file is written first. It names the writer and the target, and it is locked while the writer runs. So an
+/// interrupted attempt can be told from somebody else's files, and two writers can't empty each other's directory. The
+/// final name is given without replacing anything, after every file and directory below was synced.
+public final class PartialDirectory {
+    /// The writers, as the marker names them.
+    public enum Kind: String, Sendable {
+        case backup, restore, proof, copy, store, volume
+    }
+
+    static let marker = "PARTIAL"
+    static let heading = "iii-storage partial 1"
+    static let markerBytesLimit = 8192
+    /// A writer that finishes or gives up at this moment takes the directory away.
+    static let attempts = 5
+
+    /// Absolute path, as long as the directory has no other name.
+    public let path: String
+    let target: String
+    private let kind: Kind
+    private let marker: MarkerFile
+    private var isNamed = false
+    private var isOver = false
+
+    private init(_ kind: Kind, path: String, target: String, _ marker: MarkerFile) {
+        self.kind = kind
+        self.path = path
+        self.target = target
+        self.marker = marker
+    }
+
+    /// Creates `<target>.partial`, or empties what an interrupted attempt left there.
+    ///
+    /// - Throws: if the target exists, if another process writes there, or if the directory holds anything that no writer
+    ///   of this program makes. Nothing was changed then.
+    public static func claim(_ kind: Kind, for target: String) throws(StorageError) -> PartialDirectory {
+        var target = try StoreDirectory.absolutePath(target)
+        while target.utf8.count > 1, target.utf8.last == UInt8(ascii: "/") { target.removeLast() }
+        do throws(SystemCallError) {
+            guard try !PosixIO().exists(target) else {
+                throw SystemCallError(call: "mkdir", number: EEXIST, path: target)
+            }
+        } catch {
+            throw .targetUnusable(error)
+        }
+        return try claim(kind, path: target + ".partial", for: target)
+    }
+
+    /// Same, at any path.
+    static func claim(_ kind: Kind, path: String, for target: String) throws(StorageError) -> PartialDirectory {
+        for _ in 0..<attempts {
+            guard let marker = try MarkerFile.lock(in: path) else { continue }
+            do {
+                try marker.prepare(kind, target: target)
+            } catch {
+                marker.close()
+                throw error
+            }
+            return PartialDirectory(kind, path: path, target: target, marker)
+        }
+        throw .partialInUse(path)
+    }
+
+    /// Syncs everything, then gives the directory its final name. After an error call `discard`.
+    public func finish() throws(StorageError) {
+        do throws(SystemCallError) {
+            try finishOrFail()
+        } catch {
+            throw .targetUnusable(error)
+        }
+    }
+
+    func finishOrFail() throws(SystemCallError) {
+        let io = PosixIO()
+        try FileTree(path).sync()
+        try io.unlink(path + "/" + Self.marker)
+        try io.syncDirectory(path)
+        try io.renameNewDirectory(path, to: target)
+        isNamed = true
+        try io.syncDirectory(parentDirectory(of: target))
+        releaseLock()
+    }
+
+    /// Removes everything that was written, under whatever name. What can't be removed stays: the first error counts.
+    public func discard() {
+        guard !isOver else { return }
+        try? FileTree(isNamed ? target : path).remove(last: Self.marker)
+        releaseLock()
+    }
+
+    /// What was written stays. Twice does no harm.
+    func releaseLock() {
+        if !isOver { marker.close() }
+        isOver = true
+    }
+
+    deinit {
+        releaseLock()
+    }
+}
+
+/// The locked file `PARTIAL`.
+private struct MarkerFile {
+    let descriptor: Int32
+    let directory: String
+
+    private var path: String { directory + "/" + PartialDirectory.marker }
+
+    /// nil: the directory went away meanwhile.
+    static func lock(in directory: String) throws(StorageError) -> MarkerFile? {
+        do throws(SystemCallError) {
+            guard try open(directory) else { return nil }
+        } catch {
+            throw .targetUnusable(error)
+        }
+        let path = directory + "/" + PartialDirectory.marker
+        let descriptor = iii_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else {
+            if descriptor == -ENOENT { return nil }
+            throw .targetUnusable(SystemCallError(call: "open", number: -descriptor, path: path))
+        }
+        let file = MarkerFile(descriptor: descriptor, directory: directory)
+        let status = iii_try_lock_file(descriptor)
+        guard status == 0 else {
+            file.close()
+            guard status == EAGAIN || status == EACCES else {
+                throw .targetUnusable(SystemCallError(call: "fcntl(F_OFD_SETLK)", number: status, path: path))
+            }
+            throw .partialInUse(directory)
+        }
+        guard file.isStillThere else {
+            file.close()
+            return nil
+        }
+        return file
+    }
+
+    /// Makes the directory, or looks whether the one that is there is ours. False: it went away.
+    private static func open(_ directory: String) throws(SystemCallError) -> Bool {
+        let io = PosixIO()
+        if mkdir(directory, 0o700) == 0 { return true }
+        guard errno == EEXIST else { throw SystemCallError(call: "mkdir", number: errno, path: directory) }
+        do throws(SystemCallError) {
+            guard try FileTree.kind(directory) == S_IFDIR else {
+                throw SystemCallError(call: "mkdir", number: ENOTDIR, path: directory)
+            }
+            let names = try io.list(directory)
+            guard names.isEmpty || names.contains(PartialDirectory.marker) else {
+                throw SystemCallError(call: "mkdir", number: EEXIST, path: directory + "/" + (names.min() ?? ""))
+            }
+            return true
+        } catch {
+            guard error.number == ENOENT else { throw error }
+            return false
+        }
+    }
+
+    /// Its name wasn't taken away between open and lock.
+    private var isStillThere: Bool {
+        var (own, named) = (stat(), stat())
+        guard fstat(descriptor, &own) == 0, lstat(path, &named) == 0 else { return false }
+        return own.st_dev == named.st_dev && own.st_ino == named.st_ino
+    }
+
+    /// Empties the directory and writes who works there.
+    func prepare(_ kind: PartialDirectory.Kind, target: String) throws(StorageError) {
+        do throws(SystemCallError) {
+            let io = PosixIO()
+            let file = PosixIO.File(descriptor: descriptor, path: path)
+            let earlier = String(decoding: try io.readFile(path, limit: PartialDirectory.markerBytesLimit), as: UTF8.self)
+            // A power cut may leave it empty.
+            guard earlier.isEmpty || earlier.hasPrefix(PartialDirectory.heading + "\n") else {
+                throw SystemCallError(call: "mkdir", number: EEXIST, path: path)
+            }
+            let tree = FileTree(directory)
+            if let stranger = try tree.stranger() {
+                throw SystemCallError(call: "mkdir", number: EEXIST, path: stranger)
+            }
+            try tree.empty(but: PartialDirectory.marker)
+            let text = "\(PartialDirectory.heading)\nkind \(kind.rawValue)\ntarget \(target)\n"
+            let bytes = Bytes(text.utf8)
+            var failure: SystemCallError?
+            bytes.withUnsafeBytes { bytes in
+                do throws(SystemCallError) { try io.writeAll(file, bytes, at: 0) } catch { failure = error }
+            }
+            if let failure { throw failure }
+            try io.truncate(file, to: UInt64(bytes.count))
+            try io.fdatasync(file)
+            try io.syncDirectory(directory)
+        } catch {
+            throw .targetUnusable(error)
+        }
+    }
+
+    func close() {
+        _ = Glibc.close(descriptor)
+    }
+}
+
+extension StorageError {
+    static func targetUnusable(_ error: SystemCallError) -> StorageError {
+        let isThere = error.number == EEXIST || error.number == ENOTEMPTY || error.number == ENOTDIR
+        let advice =
+            isThere
+            ? "something is there that is not this program's unfinished work; remove it, or name a path that does not exist yet"
+            : "\(error.reason); name a path that does not exist yet, on a disk with room"
+        return StorageError(
+            isThere ? .unusableDirectory : .inputOutput,
+            isThere ? "nothing was written: \(advice)" : "nothing was left behind: \(advice)",
+            path: error.path,
+            systemCall: error
+        )
+    }
+
+    static func partialInUse(_ path: String) -> StorageError {
+        StorageError(
+            .locked,
+            "another process is writing there; wait until it has finished, or name another path",
+            path: path
+        )
+    }
+}
