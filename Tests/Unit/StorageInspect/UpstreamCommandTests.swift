@@ -104,7 +104,7 @@ import Testing
         try streams.finish()
         #expect(throws: StorageError.self) { try ContentImport(store: store, .state) }
         try store.close()
-        try check("export-refused", ["export-upstream", "/STORE/s", "--to", "/STORE/v"], .usage, scratch)
+        try check("export-refused", ["export-upstream", "/STORE/s", "--to", "/STORE/v"], .no, scratch)
         #expect(
             try PosixIO().list(scratch.path + "/v").sorted()
                 == ["fine.bin", "stream%3Aa%3Ab%3Ac.bin", "stream%3Aa%3Ab.bin"]

@@ -7,7 +7,7 @@ struct Diff: InspectCommand {
         abstract: "Compare the content of two stores, row by row.",
         discussion: """
             Content is snapshot and log together, as an engine would show it. A row is different if its value or its LSN \
-            is; --ignore-lsn compares values only. Ends with 0 if the contents are equal, with 3 if not. A damaged store \
+            is; --ignore-lsn compares values only. Ends with 0 if the contents are equal, with 1 if not. A damaged store \
             has no content to compare: salvage it first.
 
             With --json: one object per line, "type" being difference, or at the end totals.
@@ -49,6 +49,6 @@ struct Diff: InspectCommand {
             if !merge.totals.areEqual { try list.finish() }
             try console.write(DiffReport.phrase(merge.totals) + "\n")
         }
-        return merge.totals.areEqual ? .sound : .damage
+        return merge.totals.areEqual ? .sound : .no
     }
 }

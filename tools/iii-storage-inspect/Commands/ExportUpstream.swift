@@ -52,6 +52,6 @@ struct ExportUpstream: InspectCommand {
         )
         if json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
         let status = ConditionReport.finish(reader.log, inspector, console)
-        return result.refused.isEmpty || status != .sound ? status : .usage
+        return result.refused.isEmpty || status != .sound ? status : .no
     }
 }

@@ -11,7 +11,7 @@ struct Get: InspectCommand {
 
             The last change in the log decides; else the snapshot's row, if it was written at or before the moment. The \
             answer is certain or it is none: where neither can tell, or the log is damaged behind the last known change, \
-            the command says so and ends with 1.
+            the command says so and ends with 1; so it does for a key that isn't there.
 
             With --json: one object.
             """
@@ -53,6 +53,7 @@ struct Get: InspectCommand {
         } else {
             try report.listing.write(to: console)
         }
-        return ConditionReport.finish(log, inspector, console)
+        let status = ConditionReport.finish(log, inspector, console)
+        return status == .sound && !report.isThere ? .no : status
     }
 }

@@ -7,7 +7,8 @@ struct History: InspectCommand {
         abstract: "Every change of one key that the log still holds.",
         discussion: """
             Puts and deletes of the key, and trims whose range covers it; behind them the snapshot's row, the base of \
-            what the log says. The last line says from which LSN on the log is retained.
+            what the log says. The last line says from which LSN on the log is retained. Ends with 1 if there is neither a \
+            change nor a row.
 
             With --json: one object per line, "type" being record, gap, or at the end snapshotRow and retention.
             """
@@ -36,7 +37,7 @@ struct History: InspectCommand {
         filter.table = table
         filter.key = key.bytes
         let style = RecordReport.Style(isJSON: store.json, isFull: full, isRaw: encoding.raw)
-        let report = try RecordReport.print(inspector, filter, style, console)
+        let (report, records) = try RecordReport.print(inspector, filter, style, console)
         let base = try BaseReport(inspector.path, try store.key.keys(), table, key.bytes)
         if store.json {
             try console.line(base.json(isRaw: encoding.raw))
@@ -45,6 +46,7 @@ struct History: InspectCommand {
             try console.write("-- \(base.phrase)\n")
             try console.write("-- the log is retained from LSN \(report.retainedFrom) on\n")
         }
-        return ConditionReport.finish(report, inspector, console)
+        let status = ConditionReport.finish(report, inspector, console)
+        return status == .sound && records == 0 && !base.isThere ? .no : status
     }
 }

@@ -50,7 +50,7 @@ struct Records: InspectCommand {
         filter.table = table
         filter.key = key?.bytes
         let style = RecordReport.Style(isJSON: store.json, isFull: full, isRaw: encoding.raw)
-        let report = try RecordReport.print(inspector, filter, style, console)
+        let (report, _) = try RecordReport.print(inspector, filter, style, console)
         return ConditionReport.finish(report, inspector, console)
     }
 }

@@ -15,10 +15,12 @@ struct BaseReport {
             checkpoint = snapshot.facts.checkpoint?.lsn
             row = try snapshot.row(table, key: key)
         } catch {
-            guard ProcessStatus(error) == .damage else { throw error }
+            guard ProcessStatus(error).isUnreadable else { throw error }
             failure = error
         }
     }
+
+    var isThere: Bool { row != nil }
 
     var phrase: String {
         if let failure { return "the snapshot can't tell: \(ProblemReport.phrase(failure))" }

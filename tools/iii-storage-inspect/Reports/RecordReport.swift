@@ -14,13 +14,15 @@ enum RecordReport {
     ]
 
     static func print(_ inspector: LogInspector, _ filter: RecordFilter, _ style: Style, _ console: Console) throws
-        -> LogReport
+        -> (log: LogReport, records: UInt64)
     {
         var filter = filter
+        var records: UInt64 = 0
         if !style.isJSON, !style.isFull { filter.valueLimit = ByteText.readBytes }
         var progress = ReadingProgress(try inspector.facts(), console)
         var table = Table(columns, on: console)
         let report = try inspector.records(filter) { event in
+            if case .record = event { records += 1 }
             switch event {
             case .segmentEnd(let segment): progress.pass(segment)
             case .record(let record) where style.isJSON: try console.line(json(record, isRaw: style.isRaw))
@@ -31,7 +33,7 @@ enum RecordReport {
             }
         }
         if !style.isJSON { try table.finish() }
-        return report
+        return (report, records)
     }
 
     static func row(_ record: RecordFacts, isFull: Bool) -> [String] {

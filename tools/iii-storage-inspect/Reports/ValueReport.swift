@@ -31,6 +31,8 @@ struct ValueReport {
         if case .snapshot(let row) = found.answer { row } else { nil }
     }
 
+    var isThere: Bool { value != nil }
+
     /// Empty if there is no value.
     var bytes: Bytes { value?.bytes ?? [] }
 
@@ -85,19 +87,22 @@ struct ValueReport {
             return CommandFailure(
                 "not known: \(question): \(why)",
                 path: path,
-                remedy: "ask for a later moment, or restore a backup with --through"
+                remedy: "ask for a later moment, or restore a backup with --through",
+                status: .no
             )
         case .gap(let gap):
             return CommandFailure(
                 "the log can't tell \(question): \(GapReport.phrase(gap))",
                 path: path,
-                remedy: "ask for a moment before that, or look into a backup"
+                remedy: "ask for a moment before that, or look into a backup",
+                status: .no
             )
         case .beyondEnd:
             return CommandFailure(
                 "the log ends before \(moment): its last record is LSN \(found.lsn)",
                 path: path,
-                remedy: "ask for an earlier one"
+                remedy: "ask for an earlier one",
+                status: .no
             )
         }
     }
