@@ -26,9 +26,10 @@ struct StorageInspect: ParsableCommand {
             """,
         version: "iii-storage-inspect, store format \(LogInspector.formatVersion)",
         subcommands: [
-            Summary.self, Segments.self, Batches.self, Records.self, Snapshot.self, Verify.self, History.self, Get.self,
-            Diff.self, Export.self, Import.self, Salvage.self, Backup.self, Restore.self, Cut.self, ImportUpstream.self,
-            ExportUpstream.self, Keygen.self, Drill.self, SnapshotWalk.self,
+            Summary.self, State.self, Streams.self, Get.self, History.self, Segments.self, Batches.self, Records.self,
+            Snapshot.self, Verify.self, Diff.self, Export.self, Import.self, Salvage.self, Backup.self, Restore.self,
+            Cut.self,
+            ImportUpstream.self, ExportUpstream.self, Keygen.self, Drill.self, SnapshotWalk.self,
         ]
     )
 }

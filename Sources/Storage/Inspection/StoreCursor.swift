@@ -3,7 +3,7 @@
 /// Reads a page at a time and keeps no read of the snapshot open between two: a caller that stops keeps nothing from being
 /// freed. Beside a running engine the snapshot may therefore go on meanwhile; `StoreReader.span` says so. Not thread-safe.
 public final class StoreCursor {
-    private unowned let reader: StoreReader
+    private let reader: StoreReader
     private var tables: ArraySlice<TableID>
     private let upTo: Bytes?
     private var from: Bytes?
@@ -71,7 +71,7 @@ public final class StoreCursor {
         try snapshot.coverGrowth()
         let row = try snapshot.currentRow()
         reader.span.add(row)
-        let changes = reader.core.live.existing(place.table)
+        let changes = reader.changes.existing(place.table)
         var merge = Merge(
             place: place,
             changes: .init(changes?.entries, from: place.next, upTo: upTo, reversed: false),
@@ -106,10 +106,10 @@ public final class StoreCursor {
         let key = merge.rows.key
         guard let entry = merge.changes.current, key.map({ Self.comes(entry, notAfter: $0) }) ?? true else {
             guard let key else { return nil }
-            let (name, row) = (Bytes(key), try read(merge, key))
+            let trimmed = merge.trims.covering(key) ?? 0
+            let (name, row) = (Bytes(key), trimmed > merge.base ? nil : try read(merge, key))
             try pass(&merge)
-            let trimmed = merge.trims.covering(name) ?? 0
-            return (name, trimmed > row.lsn.rawValue ? nil : row)
+            return (name, row.flatMap { trimmed > $0.lsn.rawValue ? nil : $0 })
         }
         merge.changes.advance()
         guard let key, Self.isEqual(entry, key) else {

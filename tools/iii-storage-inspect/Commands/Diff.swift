@@ -35,12 +35,14 @@ struct Diff: InspectCommand {
         let second = try StoreContent.read(path, keys)
         var merge = DiffMerge(first.cursor(table), second.cursor(table), ignoresLSN: ignoresLSN)
         var list = Table(DiffReport.columns, on: console)
+        let naming = (first: RowNaming(first), second: RowNaming(second))
         while let difference = try merge.next() {
             console.showProgress("comparing", done: merge.totals.rows, of: first.snapshotFacts.rows)
+            let owner = difference.first == nil ? naming.second : naming.first
             if store.json {
-                try console.line(DiffReport.json(difference))
+                try console.line(DiffReport.json(difference, owner))
             } else {
-                try list.row(DiffReport.row(difference))
+                try list.row(DiffReport.row(difference, owner))
             }
         }
         if store.json {
@@ -48,6 +50,9 @@ struct Diff: InspectCommand {
         } else {
             if !merge.totals.areEqual { try list.finish() }
             try console.write(DiffReport.phrase(merge.totals) + "\n")
+        }
+        for reader in [first, second] where !reader.isOneMoment {
+            console.warn("\(StoreContent.changedPhrase(reader)) [path \(reader.path)]")
         }
         return merge.totals.areEqual ? .sound : .no
     }

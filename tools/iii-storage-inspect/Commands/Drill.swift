@@ -11,7 +11,7 @@ struct Drill: InspectCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "drill",
-        abstract: "Find out whether this disk keeps what it confirms: kill, cut the power on paper, measure.",
+        abstract: "Find out whether a disk keeps what it confirms.",
         discussion: """
             Works in a directory of its own below DIR, which it removes at the end, or keeps if anything was lost.
 

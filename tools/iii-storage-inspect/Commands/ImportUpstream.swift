@@ -5,7 +5,7 @@ import Storage
 struct ImportUpstream: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "import-upstream",
-        abstract: "Take the content of an upstream engine's file-based volume into a new store.",
+        abstract: "Make a new store from an upstream engine's volume.",
         discussion: """
             VOLUME is the file_path of the upstream engine's state or streams, with one .bin file per scope or group; stop \
             that engine first. It is only read. Scopes, streams, groups, keys, values and their order are taken as they \

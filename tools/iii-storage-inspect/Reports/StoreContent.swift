@@ -31,6 +31,19 @@ enum StoreContent {
         }
     }
 
+    static func changedPhrase(_ reader: StoreReader) -> String {
+        "the store changed while it was read: rows are from LSN \(reader.through) to \(reader.readThrough)"
+    }
+
+    static func changed(_ reader: StoreReader) -> CommandFailure {
+        CommandFailure(
+            changedPhrase(reader),
+            path: reader.path,
+            remedy: "try again, or make a backup and read that",
+            status: .no
+        )
+    }
+
     private static func damage(_ reason: StorageError, _ path: String) -> CommandFailure {
         CommandFailure(
             "the store's content is not certain: \(ProblemReport.phrase(reason))",
