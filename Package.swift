@@ -132,10 +132,13 @@ let package = Package(
             name: "StorageInspectTests",
             dependencies: [
                 "Adapters",
+                "Engine",
                 "Storage",
                 "StorageDrill",
+                "Workers",
                 "iii-storage-inspect",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/Unit/StorageInspect",
             exclude: ["Snapshots"]

@@ -190,10 +190,19 @@ public struct SnapshotReport: Sendable {
     public var omittedDamaged: UInt64 = 0
     /// The walk reached the end.
     public var isWhole: Bool
-    /// Digest and counts are what the checkpoint row says.
+    /// Digest and counts are what the checkpoint row says. False for nothing if the walk met several checkpoints.
     public var matchesCheckpoint: Bool
+    /// The checkpoints that the walk met: more than one beside a running engine only.
+    public var span: SnapshotSpan
 
-    public init(damaged: [DamagedRow], omittedDamaged: UInt64 = 0, isWhole: Bool, matchesCheckpoint: Bool) {
+    public init(
+        damaged: [DamagedRow],
+        omittedDamaged: UInt64 = 0,
+        isWhole: Bool,
+        matchesCheckpoint: Bool,
+        span: SnapshotSpan = SnapshotSpan()
+    ) {
+        self.span = span
         self.damaged = damaged
         self.omittedDamaged = omittedDamaged
         self.isWhole = isWhole
