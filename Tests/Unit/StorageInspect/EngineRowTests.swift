@@ -98,6 +98,7 @@ import Testing
         )
         let salvage = Run("salvage", store.path, "--to", scratch.path + "/saved")
         #expect(salvage.text.contains("recovered     stream chat/room-2/m1 (LSN"), "\(salvage.text)")
+        #expect(!salvage.text.contains("#"), "\(salvage.text)")
     }
 
     @Test(

@@ -20,7 +20,8 @@ import Testing
     private static func rewrite(_ store: Store, seed: UInt64) throws {
         var random = SplitMix(state: seed)
         for number in 0..<rows {
-            let value = Bytes((0..<(rowBytes / 8)).flatMap { _ in Bytes(bigEndianOf: random.next()) })
+            let words = (0..<(rowBytes / 8)).map { _ in random.next() }
+            let value = words.withUnsafeBytes { Bytes($0) }
             _ = try store.commit { $0.put(table, key: Bytes("key \(number)".utf8), value: value) }
         }
         try store.checkpoint()
@@ -43,7 +44,7 @@ import Testing
 
     /// `export | less`, and the reader stops after the first screen: the read kept all pages that it had begun with, so
     /// each checkpoint took new ones and the disk ran full.
-    @Test(arguments: ["export", "snapshot --rows --full", "snapshot --rows --json"])
+    @Test(arguments: ["export", "snapshot --rows --json"])
     func aReaderThatStopsKeepsNothing(command: String) throws {
         let scratch = try Scratch()
         let store = try Self.open(scratch)
@@ -124,7 +125,7 @@ import Testing
             return count
         }
         var statuses: [ProcessStatus] = []
-        for _ in 0..<6 {
+        for _ in 0..<3 {
             let run = Run("verify", scratch.path, "--deep")
             statuses.append(run.status)
             #expect([.sound, .no].contains(run.status), "\(run.text)")
@@ -148,11 +149,5 @@ private struct SplitMix: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
-    }
-}
-
-extension Bytes {
-    fileprivate init(bigEndianOf value: UInt64) {
-        self = Swift.withUnsafeBytes(of: value.bigEndian) { Bytes($0) }
     }
 }

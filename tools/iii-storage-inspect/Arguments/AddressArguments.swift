@@ -24,7 +24,7 @@ struct AddressArguments: ParsableArguments {
     @Option(help: "An item of that group.")
     var item: String?
 
-    @Option(help: "For experts: a table's number (docs/storage-format.md).")
+    @Option(help: "For experts: a table's number (docs/inspection.md).")
     var table: TableID?
 
     /// What is asked for.

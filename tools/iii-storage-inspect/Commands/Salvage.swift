@@ -39,7 +39,7 @@ struct Salvage: InspectCommand {
             announce: { if !store.json { try console.write(SalvageText.phrase($0) + "\n") } }
         )
         // The new store can be read, and has the names of whatever was saved.
-        let naming = RowNaming(SalvageText.rows(report), of: to, store.key, console)
+        let naming = RowNaming(SalvageText.rows(report), in: try StoreReader(path: to, keys: try store.key.keys()))
         if store.json {
             try console.line(SalvageText.json(report, to, naming))
         } else {

@@ -35,6 +35,23 @@ struct RowNaming {
         self.names = RowNames { names[RowID(table: $0, key: $1)] }
     }
 
+    /// Also finds the names of these rows, of which only the keys are known, in a store that can be read.
+    init(_ wanted: [RowID], in reader: StoreReader) {
+        self.init(reader)
+        let entries = Set(wanted.filter { EngineTable($0.table)?.role == .entry })
+        guard !entries.isEmpty else { return }
+        for table in EngineTable.ofPlaces {
+            let cursor = reader.cursor(table)
+            while let row = try? cursor.next() {
+                guard let entry = RowNames.entry(ofPlace: table, row.key, row.value),
+                    entries.contains(RowID(table: entry.table, key: entry.key)),
+                    (try? reader.row(entry.table, key: entry.key)).flatMap({ $0 }) == nil
+                else { continue }
+                names.pass(table, key: row.key, value: row.value, lsn: row.lsn, transaction: row.lsn)
+            }
+        }
+    }
+
     /// Also finds the names of these rows, of which only the keys are known: of damaged or lost ones. From snapshot and log.
     init(_ wanted: [RowID], of path: String, _ key: KeyArguments, _ console: Console) {
         self.init()

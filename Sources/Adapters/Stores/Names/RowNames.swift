@@ -13,7 +13,7 @@ public struct RowNames {
     static let maximumLearned = 1 << 16
 
     private let look: Look
-    private var learned: [RowKey: (name: String, lsn: LSN)] = [:]
+    private var learned: [RowKey: (name: EngineRow.Name, lsn: LSN)] = [:]
     private var removed: Removed?
 
     private struct RowKey: Hashable {
@@ -41,13 +41,13 @@ public struct RowNames {
         if row.role == .place, value == nil {
             removed = Removed(transaction: transaction, kind: row.kind, owner: row.owner, name: row.name)
         }
-        guard let value, case .text(let name)? = row.name else { return }
+        guard let value, let name = row.name else { return }
         if row.role == .name || row.role == .entry { learn(name, table, key, lsn) }
         // The entry's own row comes next, and may be one that can't be read.
         if let entry = Self.entry(ofPlace: table, key, value) { learn(name, entry.table, entry.key, lsn) }
     }
 
-    private mutating func learn(_ name: String, _ table: TableID, _ key: Bytes, _ lsn: LSN) {
+    private mutating func learn(_ name: EngineRow.Name, _ table: TableID, _ key: Bytes, _ lsn: LSN) {
         if learned.count >= Self.maximumLearned { learned = [:] }
         learned[RowKey(table: table, key: key)] = (name, lsn)
     }
@@ -71,7 +71,7 @@ public struct RowNames {
         guard let kind = row.kind else { return row.name.map { [$0] } ?? [] }
         var path = row.owner.indices.map { index -> EngineRow.Name in
             guard let place = EngineTable.nameRow(Array(row.owner[...index]), kind) else { return .number(0) }
-            return name(place.table, place.key, at: lsn).map { .text($0) } ?? .number(UInt64(row.owner[index]))
+            return name(place.table, place.key, at: lsn) ?? .number(UInt64(row.owner[index]))
         }
         guard let last = row.name else { return path }
         path.append(entryName(row, last, kind, at: lsn, transaction))
@@ -89,23 +89,23 @@ public struct RowNames {
         guard case .number = name, row.role == .entry || row.role == .creation, let number = row.number else {
             return name
         }
-        if row.role == .entry, let removed, removed.transaction == transaction, removed.owner == row.owner,
-            removed.kind == kind, case .text(let text)? = removed.name
-        {
-            return .text(text)
+        let removed = removed.flatMap { removed -> EngineRow.Name? in
+            let isThis = row.role == .entry && removed.transaction == transaction && removed.owner == row.owner
+            return isThis && removed.kind == kind ? removed.name : nil
         }
+        if case .text = removed { return removed ?? name }
+        // A long name's place has only how it begins.
         let entries = kind.layout.entries
-        return self.name(entries.entries, entries.entryKey(number, owner: row.owner.bytes), at: lsn).map { .text($0) }
-            ?? name
+        return self.name(entries.entries, entries.entryKey(number, owner: row.owner.bytes), at: lsn) ?? removed ?? name
     }
 
-    private func name(_ table: TableID, _ key: Bytes, at lsn: LSN?) -> String? {
+    private func name(_ table: TableID, _ key: Bytes, at lsn: LSN?) -> EngineRow.Name? {
         if let known = learned[RowKey(table: table, key: key)], lsn.map({ known.lsn <= $0 }) ?? true {
             return known.name
         }
         guard let found = look(table, key), lsn.map({ found.lsn <= $0 }) ?? true,
-            case .text(let name)? = EngineRow(table, key: key, value: found.value)?.name
+            let row = EngineRow(table, key: key, value: found.value)
         else { return nil }
-        return name
+        return row.name
     }
 }

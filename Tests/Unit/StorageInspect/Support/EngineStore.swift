@@ -21,7 +21,8 @@ final class EngineStore {
     private static let start: UInt64 = 1_783_166_400_000_000_000
 
     /// - Parameter path: below a scratch directory.
-    init(_ path: String, retained: UInt64 = 1 << 30) throws {
+    /// - Parameter isOther: with another end.
+    init(_ path: String, retained: UInt64 = 1 << 30, isOther: Bool = false) throws {
         self.path = path
         let operations = Atomic<UInt64>(0)
         let shared = Shared(operations)
@@ -37,11 +38,16 @@ final class EngineStore {
             wallNanoseconds: { Self.start + shared.operations * 1_000_000_000 },
             monotonicNanoseconds: system.monotonicNanoseconds
         )
+        options.random = { shared.draw() }
         let session = try Session(path + ".live", options) { shared.add() }
         try Self.write(session, state: true)
         try session.checkpoint()
         checkpoint = session.store.durableLSN
         try Self.write(session, state: false)
+        if isOther {
+            try session.set("notes", "first", #"{"text":"changed here"}"#)
+            try session.set("notes", "third", "3")
+        }
         _ = try StoreFilesCopy(source: path + ".live", target: path).run { _ in }
         try session.close()
     }
@@ -74,6 +80,10 @@ private final class Shared: Sendable {
     init(_ counter: consuming Atomic<UInt64>) { self.counter = counter }
 
     var operations: UInt64 { counter.load(ordering: .acquiring) }
+    private let drawn = Atomic<UInt64>(0x0123_4567_89AB_CDEF)
+
+    /// Ids: others at each call, the same at every run.
+    func draw() -> UInt64 { drawn.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue }
     func add() { counter.wrappingAdd(1, ordering: .releasing) }
 }
 
