@@ -77,7 +77,9 @@ final class Overlay {
                 set(entry, in: table)
             }
             var trims = table.trims
-            for range in from.trims.ranges { trims.insert(from: range.from, upTo: range.upTo, lsn: range.lsn) }
+            for range in from.trims.ranges where !isMutant(.thawForgetsTrims) {
+                trims.insert(from: range.from, upTo: range.upTo, lsn: range.lsn)
+            }
             setTrims(trims, in: table)
             table.lastChangeLSN = max(table.lastChangeLSN, from.lastChangeLSN)
         }

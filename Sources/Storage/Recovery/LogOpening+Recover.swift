@@ -161,8 +161,8 @@ extension LogOpening {
             let file = try io.open(directory.segment(newest), .update)
             defer { io.close(file) }
             guard !isMutant(.noRecoverySync) else { return }
-            try io.fdatasync(file)
-            try io.syncDirectory(directory.wal)
+            if !isMutant(.noRecoveryFileSync) { try io.fdatasync(file) }
+            if !isMutant(.noRecoveryNameSync) { try io.syncDirectory(directory.wal) }
         }
     }
 
@@ -198,7 +198,7 @@ extension LogOpening {
     /// that says it is the last: a shorter file without one was cut by somebody.
     private func requireWhole(_ segment: Segment, _ end: SegmentScan<IO>.End, path: String) throws(StorageError) {
         let bytes = try fileBytes(path)
-        guard bytes < segment.header.preparedBytes, !end.isFinished else { return }
+        guard bytes < segment.header.preparedBytes, !end.isFinished, !isMutant(.noWholeFileCheck) else { return }
         throw .acknowledgedDataDamaged(
             at: StorageError.Spot(path: path, segment: segment.number, offset: bytes),
             because: "the file ends after \(bytes) bytes",
@@ -249,7 +249,7 @@ extension LogOpening {
     ) throws(StorageError) {
         recovered.end = end.log
         let setAsideSegment = !quarantinedFiles.isEmpty
-        if end.usedBytes > end.log.offset { try copyTail(end, &scan) }
+        if end.usedBytes > end.log.offset, !isMutant(.noTailCopy) { try copyTail(end, &scan) }
         recovered.row = setAsideSegment ? .r12 : end.row
         let isCut = end.usedBytes > end.log.offset || setAsideSegment
         recovered.condition = isCut ? .tornTail : end.isClean ? .clean : .unclean

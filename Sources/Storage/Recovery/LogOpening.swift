@@ -42,7 +42,7 @@ struct LogOpening<IO: StorageIO> {
         try orOpenFailed { () throws(SystemCallError) in
             try io.createDirectory(directory.wal)
             try io.createDirectory(directory.snapshot)
-            try io.syncDirectory(directory.root)
+            if !isMutant(.noRootSync) { try io.syncDirectory(directory.root) }
         }
         let segments = try listSegments()
         guard let store = try FormatFile(io: io, directory: directory).read() else {
@@ -197,8 +197,9 @@ struct LogOpening<IO: StorageIO> {
     private func removeCovered(_ recovered: inout RecoveredLog, _ snapshot: any SnapshotStore) throws(StorageError) {
         guard let needed = snapshot.row?.position.end.segment else { return }
         try orOpenFailed { () throws(SystemCallError) in
-            for file in recovered.files where file.number < needed { try io.unlink(directory.segment(file.number)) }
-            try io.syncDirectory(directory.wal)
+            let first = isMutant(.removeCoveredTooMuch) ? needed.next : needed
+            for file in recovered.files where file.number < first { try io.unlink(directory.segment(file.number)) }
+            if !isMutant(.noCoveredRemovalSync) { try io.syncDirectory(directory.wal) }
         }
         recovered.files.removeAll { $0.number < needed }
     }
