@@ -98,7 +98,7 @@ extension LogStore {
                 guard core.frozen == nil else { return nil }
                 let last = core.freeze() ?? state.backlog.last
                 last?.endsCheckpoint = true
-                state.checkpointEnd = nil
+                if !isMutant(.staleCheckpointEnd) { state.checkpointEnd = nil }
                 precondition(last != nil || state.log.syncedEnd.lastLSN == core.lastLSN, "a batch got lost")
                 return CheckpointPlan(lsn: core.lastLSN, end: last == nil ? state.log.syncedEnd : nil, startedAt: now)
             }
@@ -136,7 +136,7 @@ extension LogStore {
             else { return nil }
             do throws(StorageError) {
                 try state.log.seal()
-                try state.log.sync()
+                try state.log.sync(exceptFor: .noCheckpointEndSync)
                 return nil
             } catch {
                 // The checkpoint will do without.

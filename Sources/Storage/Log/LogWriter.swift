@@ -108,9 +108,11 @@ struct LogWriter<IO: StorageIO>: Sendable {
     }
 
     /// Makes everything written so far durable (I1).
-    mutating func sync() throws(StorageError) {
+    ///
+    /// - Parameter mutant: the one that leaves this sync out.
+    mutating func sync(exceptFor mutant: Mutant = .noLogSync) throws(StorageError) {
         guard let segment else { return }
-        if !isDirect && !isMutant(.noLogSync) {
+        if !isDirect && !isMutant(.noLogSync) && !isMutant(mutant) {
             try orFail("sync the log") { () throws(SystemCallError) in try io.fdatasync(segment.file) }
         }
         syncedEnd = end
@@ -127,7 +129,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
         guard let segment else { return }
         var isLinked = false
         try orFail("look at the log") { () throws(SystemCallError) in isLinked = try io.isLinked(segment.file) }
-        guard !isLinked else { return }
+        guard !isLinked, !isMutant(.noLinkCheck) else { return }
         try orFail("go on with the log, its file was removed") { () throws(SystemCallError) in
             throw SystemCallError(call: "statx", number: ENOENT, path: directory.segment(segment.number))
         }
@@ -219,7 +221,7 @@ extension LogWriter {
         guard segment?.isFinished == false else { return }
         try sync()
         try seal(flags.union(.lastInSegment))
-        try sync()
+        try sync(exceptFor: .noSealSync)
         self.segment?.isFinished = true
     }
 
@@ -249,7 +251,7 @@ extension LogWriter {
         SegmentHeader(
             store: store,
             number: end.segment.next,
-            epoch: random(),
+            epoch: isMutant(.sameEpoch) ? 1 : random(),
             firstBatch: lastBatch.next,
             firstLSN: nextLSN,
             preparedBytes: UInt64(prepared.bytes),

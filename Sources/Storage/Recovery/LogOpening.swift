@@ -78,7 +78,7 @@ struct LogOpening<IO: StorageIO> {
         try orOpenFailed { () throws(SystemCallError) in
             try io.createDirectory(directory.wal)
             try io.createDirectory(directory.snapshot)
-            try io.syncDirectory(directory.root)
+            if !isMutant(.noRootSync) { try io.syncDirectory(directory.root) }
             try syncParent()
         }
         let store = StoreID(high: options.random(), low: options.random())

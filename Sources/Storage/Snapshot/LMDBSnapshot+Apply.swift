@@ -160,7 +160,7 @@ struct LMDBWriter: ~Copyable {
 
     mutating func forget(_ old: UnsafeRawBufferPointer) {
         guard case .valid(let envelope) = SnapshotEnvelope.read(old) else { return }
-        row.digest.remove(checksum: envelope.checksum, lsn: envelope.lsn)
+        if !isMutant(.digestKeepsOldRows) { row.digest.remove(checksum: envelope.checksum, lsn: envelope.lsn) }
     }
 
     mutating func put(_ value: Bytes, lsn: UInt64, _ key: Bytes) throws(SnapshotFailure) {
