@@ -21,7 +21,24 @@ final class WorkerThread: Sendable {
         precondition(name.utf8.count <= 15, "thread names have at most 15 bytes")
         var thread = pthread_t()
         let start = Unmanaged.passRetained(Start(name: name, body: body))
-        let status = pthread_create(
+        var status = Self.create(&thread, start)
+        // The user's threads or the system's memory are used up: that passes.
+        for _ in 1..<Self.attempts where status == EAGAIN {
+            usleep(Self.pauseMicroseconds)
+            status = Self.create(&thread, start)
+        }
+        guard status == 0 else {
+            start.release()
+            throw SystemCallError(call: "pthread_create", number: status, path: name)
+        }
+        handle = Mutex(thread)
+    }
+
+    private static let attempts = 5
+    private static let pauseMicroseconds: UInt32 = 50_000
+
+    private static func create(_ thread: inout pthread_t, _ start: Unmanaged<Start>) -> Int32 {
+        pthread_create(
             &thread,
             nil,
             { argument in
@@ -33,11 +50,6 @@ final class WorkerThread: Sendable {
             },
             start.toOpaque()
         )
-        guard status == 0 else {
-            start.release()
-            throw SystemCallError(call: "pthread_create", number: status, path: name)
-        }
-        handle = Mutex(thread)
     }
 
     /// Waits for the thread's end. Later calls return at once.
