@@ -24,6 +24,27 @@ struct PreparedSegment: Sendable {
     var isRecycled = false
 }
 
+/// A batch that found no room. It goes out again byte by byte as it is: sealed anew it would be a second text under one
+/// nonce (docs/encryption.md).
+private struct Unwritten: Sendable {
+    let batch: BatchBuffer
+    let epoch: UInt64
+    let header: BatchHeader
+    let crc: UInt32
+    let bytes: BatchBuffer
+    let count: Int
+
+    init(batch: BatchBuffer, epoch: UInt64, header: BatchHeader, crc: UInt32, _ encoded: UnsafeRawBufferPointer) {
+        self.batch = batch
+        self.epoch = epoch
+        self.header = header
+        self.crc = crc
+        count = encoded.count
+        bytes = BatchBuffer(capacity: encoded.count)
+        bytes.memory.copyMemory(from: encoded.baseAddress ?? UnsafeRawPointer(bytes.memory), byteCount: encoded.count)
+    }
+}
+
 /// Writes batches, one after the other (storage.md §5.6). Not thread-safe: the writer owns it.
 struct LogWriter<IO: StorageIO>: Sendable {
     let io: IO
@@ -50,6 +71,8 @@ struct LogWriter<IO: StorageIO>: Sendable {
     /// Behind the last batch known synced: what a snapshot may rest on (I5). A seal is not synced by itself.
     private(set) var syncedEnd: LogEnd
     private(set) var isSealed = true
+    /// Encoded and not written for lack of room.
+    private var unwritten: Unwritten?
 
     init(
         io: IO,
@@ -151,16 +174,26 @@ struct LogWriter<IO: StorageIO>: Sendable {
             chain: end.chain,
             committedAt: clock.wallNanoseconds()
         )
-        let (bytes, crc) = segment.codec.encode(batch, &header, at: position)
+        let bytes: UnsafeRawBufferPointer
+        let crc: UInt32
+        let earlier = unwritten
+        unwritten = nil
+        if let earlier, earlier.batch === batch, earlier.epoch == segment.epoch, earlier.header.number == header.number {
+            (header, crc, bytes) = (earlier.header, earlier.crc, earlier.bytes.whole(earlier.count))
+        } else {
+            (bytes, crc) = segment.codec.encode(batch, &header, at: position)
+        }
         do {
             try io.writeAll(segment.file, bytes, at: position.offset)
         } catch {
+            guard error.isLackOfSpace else { throw failure("write the log", error) }
             // Nothing behind this place was acknowledged, and nothing here: it is written again as a whole. File systems
             // that write elsewhere than they wrote before have no room even for a file that is there.
-            guard !error.isLackOfSpace else { throw .noRoom(error) }
-            throw failure("write the log", error)
+            unwritten = Unwritten(batch: batch, epoch: segment.epoch, header: header, crc: crc, bytes)
+            throw .noRoom(error)
         }
         extendLifetime(batch)
+        extendLifetime(earlier?.bytes)
         segment.offset += UInt64(bytes.count)
         self.segment = segment
         end = LogEnd(
