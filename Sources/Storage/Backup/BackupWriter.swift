@@ -3,10 +3,13 @@ struct BackupWriter<IO: StorageIO> {
     let io: IO
     private let claim: PartialDirectory
     let partial: LogDirectory
+    /// Looked at between two blocks, and before the backup gets its name.
+    let isCancelled: @Sendable () -> Bool
 
     /// Makes the folders. The caller calls `finish` or `discard`.
-    init(io: IO, target: String) throws(StorageError) {
+    init(io: IO, target: String, isCancelled: @escaping @Sendable () -> Bool = { false }) throws(StorageError) {
         self.io = io
+        self.isCancelled = isCancelled
         claim = try PartialDirectory.claim(.backup, for: target)
         partial = LogDirectory(root: claim.path)
         do {
@@ -27,7 +30,7 @@ struct BackupWriter<IO: StorageIO> {
         let file = try io.open(partial.snapshotData, .update)
         defer { io.close(file) }
         try io.fdatasync(file)
-        let (checksum, bytes) = try FileCopy(io: io).checksum(partial.snapshotData)
+        let (checksum, bytes) = try FileCopy(io: io, isCancelled: isCancelled).checksum(partial.snapshotData)
         manifest.files.append(.init(path: "snapshot/data.mdb", bytes: bytes, checksum: checksum))
     }
 
@@ -39,7 +42,7 @@ struct BackupWriter<IO: StorageIO> {
         paddedTo size: UInt64,
         _ manifest: inout BackupManifest
     ) throws(SystemCallError) {
-        let checksum = try FileCopy(io: io).copy(
+        let checksum = try FileCopy(io: io, isCancelled: isCancelled).copy(
             source.segment(number),
             to: partial.segment(number),
             bytes: bytes,
@@ -59,6 +62,7 @@ struct BackupWriter<IO: StorageIO> {
     /// Everything durable, then the name.
     func finish(_ manifest: BackupManifest) throws(SystemCallError) -> BackupReport {
         try io.replaceFile(partial.root + "/" + BackupManifest.name, in: partial.root, with: manifest.encoded())
+        guard !isCancelled() else { throw .cancelled(claim.target) }
         try claim.finishOrFail()
         return BackupReport(
             path: claim.target,
@@ -72,5 +76,12 @@ struct BackupWriter<IO: StorageIO> {
 extension StorageError {
     static func backupFailed(_ error: SystemCallError) -> StorageError {
         StorageError(.inputOutput, "the backup failed: \(error.reason)", path: error.path, systemCall: error)
+    }
+}
+
+extension SystemCallError {
+    /// Nobody wants the result any more.
+    static func cancelled(_ path: String) -> SystemCallError {
+        SystemCallError(call: "copy", number: 125, path: path)
     }
 }

@@ -40,21 +40,39 @@ extension LogStore {
         let isLow = core.withLock { $0.isLowSpace }
         let now = options.clock.wallNanoseconds()
         let retired: [LogFile] = writer.withLock { state in
+            // Closed by a callback of this very checkpoint: the directory is another's now.
+            guard !state.hasStopped else { return [] }
             let retired = retention.retired(state.files, below: limit, now: now, isLowSpace: isLow)
             state.files.removeAll { retired.contains($0) }
             counters.withLock { $0.recordFiles(state.files) }
             return retired
         }
         guard !retired.isEmpty else { return }
+        // What is retired by its path must be ours.
+        guard hasItsPlace() else { return }
+        var done = 0
         do throws(SystemCallError) {
             // Oldest first: what a crash leaves has no gap.
-            for file in retired { try retire(file) }
-            try io.syncDirectory(directory.wal)
+            for file in retired {
+                try retire(file)
+                done += 1
+            }
+            try syncLogDirectory()
         } catch {
             warn("a retired log segment could not be removed: \(error)")
+            // The next checkpoint tries again.
+            let rest = retired[done...]
+            writer.withLock { state in
+                state.files.insert(contentsOf: rest, at: 0)
+                counters.withLock { $0.recordFiles(state.files) }
+            }
         }
-        counters.withLock { $0.retiredSegments += UInt64(retired.count) }
+        counters.withLock { $0.retiredSegments += UInt64(done) }
         tellWarnings()
+    }
+
+    private func syncLogDirectory() throws(SystemCallError) {
+        if let hold { try hold.syncLog() } else { try io.syncDirectory(directory.wal) }
     }
 
     private func retire(_ file: LogFile) throws(SystemCallError) {

@@ -2,7 +2,12 @@
 extension LogStore {
     /// Never under the core's lock. Throws `.lowSpace` when there is no room for a segment, which is no failure.
     func rotate(_ state: inout WriterState<IO>, toHold bytes: Int) throws(StorageError) {
-        try state.log.finishSegment()
+        try hold?.requirePlaces()
+        do {
+            try state.log.finishSegment()
+        } catch {
+            throw noteShortage(error)
+        }
         let spare: PreparedSegment
         do {
             spare = try takeSegment(state.sizing, toHold: bytes)
@@ -10,7 +15,14 @@ extension LogStore {
             throw outOfSpaceOrFailure(error)
         }
         failpoint("rotation.beforeActivation")
-        try state.log.activate(spare)
+        do {
+            try state.log.activate(spare)
+        } catch {
+            if error.code != .durabilityLost { preparer.giveBack(spare) }
+            throw noteShortage(error)
+        }
+        hasResources()
+        noteHead(state.log)
         state.recordActivation(spare, now: options.clock.wallNanoseconds())
         failpoint("rotation.afterActivation")
         counters.withLock { counters in
@@ -39,6 +51,7 @@ extension LogStore {
     }
 
     private func outOfSpaceOrFailure(_ error: SystemCallError) -> StorageError {
+        if error.isLackOfResources { return noteShortage(.shortOfResources(error)) }
         guard error.isLackOfSpace else {
             return StorageError(
                 .durabilityLost,
@@ -49,6 +62,47 @@ extension LogStore {
         }
         foundDiskFull()
         return StorageError(.lowSpace, "no room for a log segment", path: error.path, systemCall: error)
+    }
+
+    /// What waits is tried again: the disk has no room, or the process no descriptor or memory.
+    func noteShortage(_ error: StorageError) -> StorageError {
+        switch error.code {
+        case .lowSpace: foundDiskFull()
+        case .overloaded:
+            counters.withLock { $0.resourceShortages += 1 }
+            let isNew = isShortOfResources.withLock { isShort in
+                defer { isShort = true }
+                return !isShort
+            }
+            if isNew { warn(error.message) }
+        default: break
+        }
+        return error
+    }
+
+    private func hasResources() {
+        let wasShort = isShortOfResources.withLock { isShort in
+            defer { isShort = false }
+            return isShort
+        }
+        if wasShort { warn("the log goes on: there are descriptors and memory again") }
+    }
+
+    private func noteHead(_ log: LogWriter<IO>) {
+        guard let failure = log.headFailure else { return }
+        warn("HEAD could not be written, the next segment tries again: \(failure.reason)")
+    }
+
+    /// Whether files may be created, renamed and removed in the store's directory: it is still the one that was opened.
+    /// False: the store has failed. Not with the writer's state in hand.
+    func hasItsPlace() -> Bool {
+        do {
+            try hold?.requirePlaces()
+            return true
+        } catch {
+            fail(error)
+            return false
+        }
     }
 
     /// Looks how much room there is, and changes the state (§5.8).
@@ -127,7 +181,7 @@ extension LogStore {
 
     /// Makes the reserve (anew) while there is room.
     func keepReserve() {
-        guard core.withLock({ !$0.isLowSpace && $0.refusal == nil }) else { return }
+        guard core.withLock({ !$0.isLowSpace && $0.refusal == nil }), hasItsPlace() else { return }
         // Without it the store works as well; the spare's thread tries again.
         try? preparer.keepReserve()
     }
@@ -135,12 +189,13 @@ extension LogStore {
     /// Prepares a spare. False: no room, try again later.
     func prepareSpare(bytes: Int) -> Bool {
         defer { tellWarnings() }
+        guard hasItsPlace() else { return true }
         do {
             try preparer.prepare(bytes: bytes)
         } catch {
             // Other errors come back on the commit path, where they are final.
             if error.isLackOfSpace { foundDiskFull() }
-            return !error.isLackOfSpace
+            return !error.isLackOfSpace && !error.isLackOfResources
         }
         if writer.withLock({ $0.backlog.isEmpty }) { judgeSpace() }
         return true

@@ -39,6 +39,7 @@ extension LogStore {
                 gate.publish(lsn)
                 for callback in unsaturated { callback() }
             case .outOfSpace:
+                tellCheckpointWaiters(StorageError(.lowSpace, "no room for the log", path: directory.wal))
                 return .outOfSpace
             case .failed(let error):
                 stopPromising(error)
@@ -70,14 +71,20 @@ extension LogStore {
         let start = options.clock.monotonicNanoseconds()
         var written = 0
         while written < state.backlog.count, state.log.storedBytes(state.backlog[written]) <= state.log.room {
-            try state.log.append(state.backlog[written])
+            do {
+                try state.log.append(state.backlog[written])
+            } catch {
+                guard written > 0, error.code == .lowSpace else { throw noteShortage(error) }
+                // Those before it are written: they become durable first.
+                break
+            }
             if state.backlog[written].endsCheckpoint { state.checkpointEnd = state.log.end }
             written += 1
             // A direct write is durable already: tell at once instead of after the whole backlog.
             if state.log.isDirect { break }
         }
         try state.log.sync()
-        try state.log.requireName()
+        try state.log.requireOwnership()
         precondition(written > 0 && state.log.syncedBatch == state.log.lastBatch, "I1: published before the sync")
         return complete(&state, written, nanoseconds: options.clock.monotonicNanoseconds() &- start)
     }
@@ -116,14 +123,19 @@ extension LogStore {
         for text in texts { options.onWarning(text) }
     }
 
+    /// The store has failed, as seen by a thread that is not the writer's.
+    func fail(_ error: StorageError) {
+        writer.withLock { state in
+            state.hasStopped = true
+            state.log.closeFile()
+        }
+        stopPromising(error)
+    }
+
     /// Stops everything that promises durability (§5.8).
     func stopPromising(_ error: StorageError) {
-        let (isFirst, unsaturated) = core.withLock { core in
-            let isFirst = core.refusal?.code != .durabilityLost
-            if isFirst { core.refusal = error }
-            return (isFirst, core.takeAllUnsaturatedCallbacks())
-        }
-        gate.fail(error)
+        let unsaturated = core.withLock { $0.refuse(error, isFinal: true).unsaturated }
+        let isFirst = gate.fail(error)
         for callback in unsaturated { callback() }
         stopCheckpoints(error)
         if isFirst { options.onFailure(error) }
@@ -140,6 +152,8 @@ extension LogStore {
                 counters.withLock { $0.seals += 1 }
                 return nil
             } catch {
+                // Without it the next batch proves the last one.
+                guard error.code == .durabilityLost else { return nil }
                 state.hasStopped = true
                 state.log.closeFile()
                 return error
@@ -152,20 +166,17 @@ extension LogStore {
 
     /// Refuses new commits from now on; what is pending is still written.
     func refuseCommits() {
-        core.withLock { core in
-            if core.refusal == nil {
-                core.refusal = StorageError(.closed, "the store is closed", path: directory.root)
-            }
-        }
+        let unsaturated = core.withLock { $0.refuse(.closed(directory)).unsaturated }
+        for callback in unsaturated { callback() }
     }
 
     /// After the last step: last checkpoint, clean-shutdown mark, spare given back, file closed.
     func closeLog() throws(StorageError) {
-        defer { snapshot.close() }
+        defer { core.withLock { $0.close() } }
         lastCheckpoint()
-        stopCheckpoints(StorageError(.closed, "the store is closed", path: directory.root))
+        stopCheckpoints(.closed(directory))
         let failure: StorageError? = writer.withLock { state in
-            preparer.discard()
+            if (try? hold?.requirePlaces()) != nil || hold == nil { preparer.discard() }
             guard !state.hasStopped else { return nil }
             state.hasStopped = true
             guard state.backlog.isEmpty else {
@@ -181,11 +192,12 @@ extension LogStore {
                 return nil
             } catch {
                 state.log.closeFile()
-                return error
+                // Only the mark is missing: everything is durable.
+                return error.code == .durabilityLost ? error : nil
             }
         }
-        guard let failure else { return }
-        gate.fail(failure)
-        throw failure
+        // Everything is durable, or has failed before: whoever waits for anything else would wait for ever.
+        gate.fail(failure ?? .closed(directory))
+        if let failure { throw failure }
     }
 }

@@ -49,7 +49,11 @@ struct PosixIO: StorageIO {
     func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError)
         -> Int
     {
-        let count = Glibc.pread(file.descriptor, bytes.baseAddress, bytes.count, off_t(offset))
+        var count = Glibc.pread(file.descriptor, bytes.baseAddress, bytes.count, off_t(offset))
+        // Devices with blocks above 4 KiB take O_DIRECT at the opening and refuse it here: then as on tmpfs.
+        if count < 0, errno == EINVAL, iii_leave_direct(file.descriptor) == 1 {
+            count = Glibc.pread(file.descriptor, bytes.baseAddress, bytes.count, off_t(offset))
+        }
         guard count >= 0 else { throw SystemCallError(call: "pread", number: errno, path: file.path) }
         return count
     }
@@ -84,15 +88,45 @@ struct PosixIO: StorageIO {
     }
 
     func syncDirectory(_ path: String) throws(SystemCallError) {
-        let directory = try open(path, O_RDONLY | O_DIRECTORY)
+        let directory = try openDirectory(path)
         defer { close(directory) }
+        try sync(directory: directory)
+    }
+
+    func openDirectory(_ path: String) throws(SystemCallError) -> File {
+        try open(path, O_RDONLY | O_DIRECTORY)
+    }
+
+    func sync(directory: File) throws(SystemCallError) {
         guard fsync(directory.descriptor) == 0 else {
-            throw SystemCallError(call: "fsync", number: errno, path: path)
+            throw SystemCallError(call: "fsync", number: errno, path: directory.path)
         }
     }
 
     func rename(_ path: String, to target: String) throws(SystemCallError) {
         guard Glibc.rename(path, target) == 0 else { throw SystemCallError(call: "rename", number: errno, path: path) }
+    }
+
+    func renameNew(_ path: String, to target: String) throws(SystemCallError) {
+        let status = iii_rename_new(path, target)
+        guard status == 0 else { throw SystemCallError(call: "rename", number: status, path: target) }
+    }
+
+    func identity(_ file: File) throws(SystemCallError) -> FileIdentity {
+        var facts = stat()
+        guard fstat(file.descriptor, &facts) == 0 else {
+            throw SystemCallError(call: "fstat", number: errno, path: file.path)
+        }
+        return FileIdentity(device: UInt64(facts.st_dev), node: UInt64(facts.st_ino))
+    }
+
+    func identity(_ path: String) throws(SystemCallError) -> FileIdentity? {
+        var facts = stat()
+        if stat(path, &facts) == 0 { return FileIdentity(device: UInt64(facts.st_dev), node: UInt64(facts.st_ino)) }
+        guard errno == ENOENT || errno == ENOTDIR else {
+            throw SystemCallError(call: "stat", number: errno, path: path)
+        }
+        return nil
     }
 
     func unlink(_ path: String) throws(SystemCallError) {

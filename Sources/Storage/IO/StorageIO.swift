@@ -17,7 +17,15 @@ protocol StorageIO: Sendable {
     func truncate(_ file: File, to bytes: UInt64) throws(SystemCallError)
     /// fsync of a directory: makes its names durable.
     func syncDirectory(_ path: String) throws(SystemCallError)
+    /// A directory that stays open, so that later syncs of it need no descriptor.
+    func openDirectory(_ path: String) throws(SystemCallError) -> File
+    func sync(directory: File) throws(SystemCallError)
     func rename(_ path: String, to: String) throws(SystemCallError)
+    /// As `rename`, but never in place of a file that is there: EEXIST.
+    func renameNew(_ path: String, to: String) throws(SystemCallError)
+    /// Which file an open one is, and which one a path leads to; nil: none.
+    func identity(_ file: File) throws(SystemCallError) -> FileIdentity
+    func identity(_ path: String) throws(SystemCallError) -> FileIdentity?
     func unlink(_ path: String) throws(SystemCallError)
     /// Names in a directory, in no order.
     func list(_ path: String) throws(SystemCallError) -> [String]
@@ -34,8 +42,15 @@ extension StorageIO {
     /// Simulated disks count the calls.
     var canReadAhead: Bool { false }
 
-    /// For simulated disks, where nobody else removes files.
-    func isLinked(_ file: File) throws(SystemCallError) -> Bool { true }
+    /// For simulated disks, where nobody else moves directories.
+    func identity(_ file: File) throws(SystemCallError) -> FileIdentity { FileIdentity() }
+    func identity(_ path: String) throws(SystemCallError) -> FileIdentity? { FileIdentity() }
+}
+
+/// Tells a file or directory from all others, whatever its name is.
+struct FileIdentity: Hashable, Sendable {
+    var device: UInt64 = 0
+    var node: UInt64 = 0
 }
 
 /// How a file is opened.

@@ -6,7 +6,7 @@ extension LogInspector {
         let format = try? FormatFile(io: io, directory: directory).read()
         let names = try io.exists(directory.wal) ? try io.list(directory.wal) : []
         let numbers = names.compactMap(LogDirectory.segmentNumber(ofName:)).sorted()
-        let others = names.filter { LogDirectory.segmentNumber(ofName: $0) == nil }
+        let others = names.filter { LogDirectory.segmentNumber(ofName: $0) == nil && $0 != LogDirectory.headName }
         return StoreFacts(
             path: path,
             formatVersion: format == nil ? nil : SegmentHeader.major,

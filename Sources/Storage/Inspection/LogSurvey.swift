@@ -39,15 +39,40 @@ struct LogSurveyor<IO: StorageIO> {
 
     func survey() throws(StorageError) -> LogSurvey {
         var survey = LogSurvey()
+        // Before the list: a running engine may begin a segment at any time.
+        let head = try readHead(&survey)
         let numbers = try listSegments()
-        let store = try readFormat(numbers, &survey)
-        noteMissing(numbers, &survey)
+        let store = try readFormat(numbers, head, &survey)
+        noteMissing(numbers, head, store, &survey)
         var known = store
         for number in numbers {
-            let segment = try read(number, isLast: number == numbers.last, store: &known, &survey)
+            let role = Role(isLast: number == numbers.last, head: head.flatMap { $0.store == store ? $0 : nil })
+            let segment = try read(number, role, store: &known, &survey)
             survey.segments.append(segment)
         }
         return survey
+    }
+
+    /// What is known of a segment before it is read.
+    private struct Role {
+        var isLast: Bool
+        /// Of this store.
+        var head: LogHead?
+
+        /// Its header may never have been written (R12).
+        func mayBeUnused(_ number: SegmentNumber) -> Bool {
+            isLast && number != .first && head?.segment ?? .none < number
+        }
+    }
+
+    private func readHead(_ survey: inout LogSurvey) throws(StorageError) -> LogHead? {
+        do {
+            return try LogHeadFile(io: io, directory: directory).read()
+        } catch {
+            try error.throwIfForbidden(root: directory.root)
+            survey.problems.append(error)
+            return nil
+        }
     }
 
     private func listSegments() throws(StorageError) -> [SegmentNumber] {
@@ -59,7 +84,9 @@ struct LogSurveyor<IO: StorageIO> {
         }
     }
 
-    private func readFormat(_ numbers: [SegmentNumber], _ survey: inout LogSurvey) throws(StorageError) -> StoreID? {
+    private func readFormat(_ numbers: [SegmentNumber], _ head: LogHead?, _ survey: inout LogSurvey)
+        throws(StorageError) -> StoreID?
+    {
         do {
             if let store = try FormatFile(io: io, directory: directory).read()?.store {
                 if numbers.isEmpty {
@@ -77,11 +104,33 @@ struct LogSurveyor<IO: StorageIO> {
         survey.isNew = numbers == [.first] ? try isUntouchedFirstSegment() : numbers.isEmpty
         if !survey.isNew {
             survey.problems.append(.filesRemoved(directory.root, "there are log segments but no FORMAT file"))
+        } else if let error = try contentWithoutFormat(numbers, head) {
+            survey.isNew = false
+            survey.problems.append(error)
         }
         return nil
     }
 
-    private func noteMissing(_ numbers: [SegmentNumber], _ survey: inout LogSurvey) {
+    private func contentWithoutFormat(_ numbers: [SegmentNumber], _ head: LogHead?) throws(StorageError)
+        -> StorageError?
+    {
+        var bytes: UInt64 = 0
+        do {
+            if try io.exists(directory.snapshotData) { bytes = try FileCopy(io: io).bytes(directory.snapshotData) }
+        } catch {
+            throw .inspectionFailed(error, root: directory.root)
+        }
+        if bytes > UInt64(LogLimits.emptySnapshotBytes) { return .snapshotWithoutFormat(directory, bytes: bytes) }
+        guard let head, numbers != [.first] || head.segment != .first else { return nil }
+        return .headWithoutFormat(directory, head)
+    }
+
+    private func noteMissing(
+        _ numbers: [SegmentNumber],
+        _ head: LogHead?,
+        _ store: StoreID?,
+        _ survey: inout LogSurvey
+    ) {
         var expected = start == .beginning ? .first : numbers.first ?? .first
         for number in numbers {
             if number != expected {
@@ -91,9 +140,11 @@ struct LogSurveyor<IO: StorageIO> {
             }
             expected = number.next
         }
+        guard let head, let newest = numbers.last, head.store == store, head.segment > newest else { return }
+        survey.problems.append(.newestSegmentMissing(head, newest: newest, directory))
     }
 
-    private func read(_ number: SegmentNumber, isLast: Bool, store: inout StoreID?, _ survey: inout LogSurvey)
+    private func read(_ number: SegmentNumber, _ role: Role, store: inout StoreID?, _ survey: inout LogSurvey)
         throws(StorageError) -> LogSurvey.Segment
     {
         let path = directory.segment(number)
@@ -103,7 +154,7 @@ struct LogSurveyor<IO: StorageIO> {
             var window = try SegmentWindow(io: io, path: path)
             facts.bytes = window.size
             let reading = SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes))
-            let header = try judge(reading, spot, isLast: isLast, store: store, &facts, &survey, &window)
+            let header = try judge(reading, spot, role, store: store, &facts, &survey, &window)
             store = store ?? header?.store
             return LogSurvey.Segment(facts: facts, header: header)
         } catch {
@@ -118,7 +169,7 @@ struct LogSurveyor<IO: StorageIO> {
     private func judge(
         _ reading: SegmentHeaderReading,
         _ spot: StorageError.Spot,
-        isLast: Bool,
+        _ role: Role,
         store: StoreID?,
         _ facts: inout SegmentFacts,
         _ survey: inout LogSurvey,
@@ -127,34 +178,34 @@ struct LogSurveyor<IO: StorageIO> {
         switch reading {
         case .valid(let header):
             facts.header = SegmentFacts.Header(header)
-            guard let reason = strangeness(of: header, at: spot.segment, store: store) else { return header }
+            guard let reason = strangeness(of: header, at: spot.segment, role, store: store) else { return header }
             facts.standing = .foreign(reason)
             survey.problems.append(.foreign(at: spot, reason))
         case .needsVersion(let what):
             facts.standing = .needsVersion(what)
             survey.problems.append(.newerWriter(at: spot, what))
         case .invalid(let reason):
-            let mayBeUnused = isLast && spot.segment != .first
-            let isInUse = try mayBeUnused ? window.holdsBatch(of: spot.segment) : true
+            var isInUse = true
+            if role.mayBeUnused(spot.segment) {
+                let header = try window.bytes(at: 0, LogLimits.blockBytes)
+                if SegmentHeader.isBlank(header) { isInUse = try window.holdsBatch(of: spot.segment) }
+            }
             guard isInUse else {
                 facts.standing = .unused(reason)
                 return nil
             }
             facts.standing = .damagedHeader(reason)
-            survey.problems.append(
-                .acknowledgedDataDamaged(
-                    at: spot,
-                    because: "segment header: \(reason)",
-                    proof: "the segment is in use"
-                )
-            )
+            survey.problems.append(.headerDamaged(at: spot, reason))
         }
         return nil
     }
 
-    private func strangeness(of header: SegmentHeader, at number: SegmentNumber, store: StoreID?) -> String? {
+    private func strangeness(of header: SegmentHeader, at number: SegmentNumber, _ role: Role, store: StoreID?)
+        -> String?
+    {
         guard header.number == number else { return "it says that it is segment \(header.number)" }
         guard store == nil || header.store == store else { return "it is part of another store" }
+        guard role.head?.segment != number || role.head?.epoch == header.epoch else { return LogHead.otherFile }
         return nil
     }
 

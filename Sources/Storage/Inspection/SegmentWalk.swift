@@ -74,6 +74,7 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
             if case .ends = try act(on: place, &state) { return }
         }
         checkFixedEnd(&state)
+        try checkOtherWriter(&state)
     }
 
     private mutating func act(on place: Place, _ state: inout WalkState) throws(WalkStop) -> Progress {
@@ -177,5 +178,25 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
         state.problem(
             .lostOrMisdirectedWrite(at: spot(state), "segment \(number.next) names another end of this one")
         )
+    }
+
+    /// R9: a second engine went on here after the next segment had begun.
+    private mutating func checkOtherWriter(_ state: inout WalkState) throws(WalkStop) {
+        guard let facts = state.facts, facts == fixedEnd, let expected = state.expected, let epoch else { return }
+        let end = LogEnd(
+            lastBatch: facts.lastBatch,
+            chain: facts.lastBatchCRC,
+            nextLSN: expected.lsn,
+            segment: number,
+            offset: facts.endOffset,
+            batchOffset: 0,
+            epoch: epoch
+        )
+        do {
+            guard let found = try OtherWriter.firstBatch(behind: end, in: &window, codec) else { return }
+            state.problem(.twoWriters(found, behind: end, path: path))
+        } catch {
+            throw .unreadable(error)
+        }
     }
 }

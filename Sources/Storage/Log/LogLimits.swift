@@ -39,6 +39,13 @@ enum LogLimits {
     /// What must stay free in the active segment for deletes while the disk is full.
     static let lowSpaceMarginBytes = 64 * 1024
 
+    /// An LMDB file of this size holds no row: two pages are LMDB's own.
+    static let emptySnapshotBytes = 2 * blockBytes
+
+    /// What openings set aside, beyond which the oldest goes; a single file beyond the bytes isn't copied.
+    static let quarantineFiles = 16
+    static let quarantineBytes = 256 * mebibyte
+
     /// Batch buffers kept for reuse, and how large one may be to be kept.
     static let pooledBuffers = 4
     static let pooledBufferBytes = 4 * mebibyte

@@ -35,6 +35,14 @@ struct LogWriter<IO: StorageIO>: Sendable {
     let isDirect: Bool
     /// Seals what is written; nil: not encrypted.
     let key: EncryptionKey?
+    /// nil: nobody else can know of the directory yet.
+    let hold: DirectoryHold<IO>?
+    /// nil: the log is part of something in the making, which an opening will look at as a whole.
+    private var head: LogHeadFile<IO>?
+    /// What stands in HEAD counts no more: it is made anew.
+    private var isHeadNew: Bool
+    /// HEAD could not be written at the latest activation, for lack of room.
+    private(set) var headFailure: SystemCallError?
 
     private(set) var segment: ActiveSegment<IO.File>?
     /// Behind the last batch written, which may stand in the previous segment.
@@ -43,7 +51,20 @@ struct LogWriter<IO: StorageIO>: Sendable {
     private(set) var syncedEnd: LogEnd
     private(set) var isSealed = true
 
-    init(io: IO, directory: LogDirectory, store: StoreID, options: StorageOptions, isDirect: Bool, end: LogEnd) {
+    init(
+        io: IO,
+        directory: LogDirectory,
+        store: StoreID,
+        options: StorageOptions,
+        isDirect: Bool,
+        end: LogEnd,
+        hold: DirectoryHold<IO>? = nil,
+        head: LogHeadFile<IO>? = nil,
+        isHeadNew: Bool = false
+    ) {
+        self.hold = hold
+        self.head = head
+        self.isHeadNew = isHeadNew
         self.io = io
         self.directory = directory
         self.store = store
@@ -95,8 +116,14 @@ struct LogWriter<IO: StorageIO>: Sendable {
         syncedEnd = end
     }
 
-    /// Somebody removed the active segment under the running store: what is written to it now nobody will ever read.
-    func requireName() throws(StorageError) {
+    /// Somebody removed the active segment, or LOCK, under the running store: what is written now nobody will ever read, or
+    /// another engine writes there as well.
+    func requireOwnership() throws(StorageError) {
+        try requireName()
+        if let hold, !isMutant(.noLockCheck) { try hold.requireLock() }
+    }
+
+    private func requireName() throws(StorageError) {
         guard let segment else { return }
         var isLinked = false
         try orFail("look at the log") { () throws(SystemCallError) in isLinked = try io.isLinked(segment.file) }
@@ -123,8 +150,13 @@ struct LogWriter<IO: StorageIO>: Sendable {
             committedAt: clock.wallNanoseconds()
         )
         let (bytes, crc) = segment.codec.encode(batch, &header, at: position)
-        try orFail("write the log") { () throws(SystemCallError) in
+        do {
             try io.writeAll(segment.file, bytes, at: position.offset)
+        } catch {
+            // Nothing behind this place was acknowledged, and nothing here: it is written again as a whole. File systems
+            // that write elsewhere than they wrote before have no room even for a file that is there.
+            guard !error.isLackOfSpace else { throw .noRoom(error) }
+            throw failure("write the log", error)
         }
         extendLifetime(batch)
         segment.offset += UInt64(bytes.count)
@@ -146,17 +178,37 @@ struct LogWriter<IO: StorageIO>: Sendable {
         do {
             try body()
         } catch {
-            var failure = StorageError(
-                .durabilityLost,
-                "could not \(what): \(error.reason). Nothing after LSN \(nextLSN) is promised; check the device, then restart",
-                path: segment.map { directory.segment($0.number) },
-                systemCall: error
-            )
-            failure.segment = segment?.number.rawValue
-            failure.offset = segment?.offset
-            failure.batch = lastBatch.next.rawValue
-            throw failure
+            throw failure(what, error)
         }
+    }
+
+    private func failure(_ what: String, _ error: SystemCallError) -> StorageError {
+        var failure = StorageError(
+            .durabilityLost,
+            "could not \(what): \(error.reason). Nothing after LSN \(nextLSN) is promised; check the device, then restart",
+            path: segment.map { directory.segment($0.number) },
+            systemCall: error
+        )
+        failure.segment = segment?.number.rawValue
+        failure.offset = segment?.offset
+        failure.batch = lastBatch.next.rawValue
+        return failure
+    }
+}
+
+extension StorageError {
+    static func noRoom(_ error: SystemCallError) -> StorageError {
+        StorageError(.lowSpace, "no room for the log: \(error.reason)", path: error.path, systemCall: error)
+    }
+
+    /// The process, not the disk, lacks something.
+    static func shortOfResources(_ error: SystemCallError) -> StorageError {
+        StorageError(
+            .overloaded,
+            "the log waits for a descriptor or memory: \(error.reason); raise the process's limits",
+            path: error.path,
+            systemCall: error
+        )
     }
 }
 
@@ -171,11 +223,30 @@ extension LogWriter {
         self.segment?.isFinished = true
     }
 
-    /// Turns a prepared file into the active segment: header, sync, rename, sync of the directory. Only then may a batch
+    /// Turns a prepared file into the active segment: header, sync, name, sync of the directory, HEAD. Only then may a batch
     /// go there.
+    ///
+    /// Throws `.lowSpace` or `.overloaded` if nothing has happened yet and it may be tried again, with this file or another.
     mutating func activate(_ prepared: PreparedSegment) throws(StorageError) {
         precondition(segment?.isFinished ?? true, "the active segment must be finished first")
-        let header = SegmentHeader(
+        let header = nextHeader(prepared)
+        let file = try begin(prepared, header)
+        if let segment { io.close(segment.file) }
+        segment = ActiveSegment(
+            number: header.number,
+            epoch: header.epoch,
+            file: file,
+            preparedBytes: header.preparedBytes,
+            offset: LogLimits.firstBatchOffset,
+            codec: BatchCodec(
+                key.map { BatchCipher(key: $0, store: store, segment: header.number, epoch: header.epoch) }
+            )
+        )
+        try writeHead(header)
+    }
+
+    private func nextHeader(_ prepared: PreparedSegment) -> SegmentHeader {
+        SegmentHeader(
             store: store,
             number: end.segment.next,
             epoch: random(),
@@ -188,9 +259,14 @@ extension LogWriter {
             createdAt: clock.wallNanoseconds(),
             keyID: key?.id.rawValue ?? 0
         )
-        let path = directory.segment(header.number)
+    }
+
+    /// Gives the segment its header and its name. What needs a descriptor or room comes before the name; after it nothing
+    /// can be taken back.
+    private func begin(_ prepared: PreparedSegment, _ header: SegmentHeader) throws(StorageError) -> IO.File {
+        let what = "start segment \(header.number)"
         var opened: IO.File?
-        try orFail("start segment \(header.number)") { () throws(SystemCallError) in
+        do {
             let file = try io.open(prepared.path, isDirect && !isMutant(.noDirectSync) ? .updateDirect : .update)
             opened = file
             let block = AlignedBytes(count: SegmentHeader.encodedBytes)
@@ -198,26 +274,47 @@ extension LogWriter {
             try io.writeAll(file, block.readOnly, at: 0)
             extendLifetime(block)
             if !isMutant(.noHeaderSync) { try io.fdatasync(file) }
-            try io.rename(prepared.path, to: path)
-            if !isMutant(.noSegmentNameSync) { try io.syncDirectory(directory.wal) }
-        }
-        guard let file = opened else { return }
-        if let segment { io.close(segment.file) }
-        segment = ActiveSegment(
-            number: header.number,
-            epoch: header.epoch,
-            file: file,
-            preparedBytes: header.preparedBytes,
-            offset: LogLimits.firstBatchOffset,
-            codec: BatchCodec(
-                key.map { BatchCipher(key: $0, store: store, segment: header.number, epoch: header.epoch) }
+            try io.renameNew(prepared.path, to: directory.segment(header.number))
+        } catch {
+            if let opened { io.close(opened) }
+            if error.isLackOfSpace { throw .noRoom(error) }
+            if error.isLackOfResources { throw .shortOfResources(error) }
+            guard error.number == EEXIST else { throw failure(what, error) }
+            throw .ownershipLost(
+                directory.segment(header.number),
+                "another engine has started segment \(header.number)"
             )
-        )
+        }
+        guard let file = opened else { preconditionFailure("opened above") }
+        if isMutant(.noSegmentNameSync) { return file }
+        do {
+            if let hold { try hold.syncLog() } else { try io.syncDirectory(directory.wal) }
+        } catch {
+            io.close(file)
+            throw failure(what, error)
+        }
+        return file
+    }
+
+    /// Before the first batch. Without it a later opening can't miss the segment's file, so lack of room is no failure.
+    private mutating func writeHead(_ header: SegmentHeader) throws(StorageError) {
+        headFailure = nil
+        guard !isMutant(.noHead) else { return }
+        let isNew = isHeadNew
+        do {
+            try head?.write(LogHead(store: header.store, segment: header.number, epoch: header.epoch), isNew: isNew)
+            isHeadNew = false
+        } catch {
+            guard error.isLackOfSpace || error.isLackOfResources else {
+                throw failure("note that segment \(header.number) was begun", error)
+            }
+            headFailure = error
+        }
     }
 
     /// Ends the log for this owner: last batch with the clean-shutdown flag, the unused rest of the file given back.
     mutating func closeCleanly() throws(StorageError) {
-        guard let segment else { return }
+        guard let segment else { return closeFile() }
         if !segment.isFinished { try finishSegment(.cleanShutdown) }
         try orFail("give back the unused end of the log") { () throws(SystemCallError) in
             try io.truncate(segment.file, to: end.offset)
@@ -230,5 +327,6 @@ extension LogWriter {
     mutating func closeFile() {
         if let segment { io.close(segment.file) }
         segment = nil
+        head?.close()
     }
 }

@@ -75,12 +75,19 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
         }
     }
 
+    /// Takes back what could not become a segment. Its header may be written; the next activation writes another.
+    func giveBack(_ prepared: PreparedSegment) {
+        spare.withLock { spare in
+            if spare == nil { spare = prepared } else { try? io.unlink(prepared.path) }
+        }
+    }
+
     /// Makes a retired segment the spare, as it is; false: there is one already. The caller syncs the directory.
     func recycle(_ path: String, bytes: Int) throws(SystemCallError) -> Bool {
         try spare.withLock { (spare) throws(SystemCallError) in
             guard spare == nil else { return false }
             let name = nextName()
-            try io.rename(path, to: name)
+            try io.renameNew(path, to: name)
             spare = PreparedSegment(path: name, bytes: bytes, isRecycled: true)
             return true
         }
@@ -125,4 +132,7 @@ final class SegmentPreparer<IO: StorageIO>: Sendable {
 extension SystemCallError {
     /// The file system, the quota or the file-size limit is full.
     var isLackOfSpace: Bool { number == ENOSPC || number == EDQUOT || number == EFBIG }
+
+    /// The process or the system has no descriptor, memory or thread left: that passes.
+    var isLackOfResources: Bool { number == EMFILE || number == ENFILE || number == ENOMEM || number == EAGAIN }
 }

@@ -16,6 +16,14 @@ enum Mutant: String, CaseIterable {
     case noFormatNameSync
     /// What was recovered isn't synced before it is shown (lesson 6).
     case noRecoverySync
+    /// The snapshot's file isn't synced before it is believed.
+    case noSnapshotResync
+    /// Nobody looks whether LOCK is still there before acknowledging.
+    case noLockCheck
+    /// The newest segment isn't noted in HEAD, or HEAD isn't believed.
+    case noHead
+    /// What a second engine wrote behind a segment's fixed end goes unnoticed.
+    case noOtherWriterCheck
     /// The snapshot's directory isn't synced when the store is created.
     case noSnapshotNameSync
     /// LMDB commits without syncing.

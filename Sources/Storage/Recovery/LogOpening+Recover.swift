@@ -5,8 +5,9 @@ extension LogOpening {
         var header: SegmentHeader
     }
 
-    mutating func recover(_ numbers: [SegmentNumber], store: StoreID, snapshot: any SnapshotStore) throws(StorageError)
-        -> RecoveredLog
+    /// Only looks: what follows from it is done when all of it was found sound.
+    func recover(_ numbers: [SegmentNumber], store: StoreID, snapshot: any SnapshotStore, head: LogHead?)
+        throws(StorageError) -> RecoveredLog
     {
         let row = snapshot.row
         try requireSomething(numbers, row)
@@ -16,12 +17,14 @@ extension LogOpening {
         }
         let needed = numbers.filter { $0 >= row?.position.end.segment ?? .first && isWithinLimit($0) }
         try requireContiguous(needed, row)
-        try syncNewest(numbers)
-        let segments = try readHeaders(needed, store: store)
+        try requireHead(head, in: numbers)
+        let segments = try readHeaders(needed, store: store, head: head)
         var recovered = RecoveredLog(row: .r5, condition: .unclean)
-        recovered.files = try files(numbers, settingAside: needed.count > segments.count, segments)
+        if needed.count > segments.count { recovered.unused = needed.last }
+        recovered.files = try files(numbers, settingAside: recovered.unused != nil, segments)
         recovered.end = row?.position.end ?? .empty
         try requireStart(segments, row)
+        try requireNoOtherWriter(before: segments.first, numbers)
         try replay(segments, &recovered, snapshot)
         return recovered
     }
@@ -32,7 +35,7 @@ extension LogOpening {
         return true
     }
 
-    private mutating func replay(
+    private func replay(
         _ segments: [Segment],
         _ recovered: inout RecoveredLog,
         _ snapshot: any SnapshotStore
@@ -55,7 +58,7 @@ extension LogOpening {
             } else {
                 let end = try scan.runToTail(recovered.overlay)
                 if !scan.isStopped { try requireWhole(segment, end, path: path) }
-                try settle(end, &scan, &recovered)
+                settle(end, &recovered)
             }
             recovered.batches += scan.batches
             recovered.records += scan.records
@@ -159,19 +162,10 @@ extension LogOpening {
         }
     }
 
-    /// Step 5: what was read must be on the device before it is believed.
-    private func syncNewest(_ numbers: [SegmentNumber]) throws(StorageError) {
-        guard let newest = numbers.last else { return }
-        try orOpenFailed { () throws(SystemCallError) in
-            let file = try io.open(directory.segment(newest), .update)
-            defer { io.close(file) }
-            guard !isMutant(.noRecoverySync) else { return }
-            try io.fdatasync(file)
-            try io.syncDirectory(directory.wal)
-        }
-    }
-
-    private mutating func readHeaders(_ numbers: [SegmentNumber], store: StoreID) throws(StorageError) -> [Segment] {
+    /// Without the newest one if that never began (R12).
+    private func readHeaders(_ numbers: [SegmentNumber], store: StoreID, head: LogHead?) throws(StorageError)
+        -> [Segment]
+    {
         var segments: [Segment] = []
         for number in numbers {
             let path = directory.segment(number)
@@ -182,18 +176,16 @@ extension LogOpening {
                     throw .foreign(at: spot, "it says that it is segment \(header.number)")
                 }
                 guard header.store == store else { throw .foreign(at: spot, "it is part of another store") }
+                try requireHead(head, is: header)
                 segments.append(Segment(number: number, header: header))
             case .needsVersion(let what):
                 throw .newerWriter(at: spot, what)
             case .invalid(let reason):
-                guard number == numbers.last, number != .first, try !holdsBatches(number) else {
-                    throw .acknowledgedDataDamaged(
-                        at: spot,
-                        because: "segment header: \(reason)",
-                        proof: "the segment is in use"
-                    )
+                guard number == numbers.last, number != .first, head?.segment ?? .none < number,
+                    try neverBegan(number)
+                else {
+                    throw .headerDamaged(at: spot, reason)
                 }
-                try setAside(number)
             }
         }
         return segments
@@ -216,19 +208,43 @@ extension LogOpening {
         return SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes))
     }
 
-    /// Whether any batch that was written for this segment's number stands anywhere in the file.
-    private func holdsBatches(_ number: SegmentNumber) throws(StorageError) -> Bool {
+    /// A header of zeros, and no batch that was written for this segment's number anywhere in the file. Any other header was
+    /// once whole: it was synced before its segment got a name.
+    private func neverBegan(_ number: SegmentNumber) throws(StorageError) -> Bool {
         var window = try SegmentWindow(io: io, path: directory.segment(number))
+        guard SegmentHeader.isBlank(try window.bytes(at: 0, LogLimits.blockBytes)) else { return false }
         var offset = LogLimits.firstBatchOffset
         while offset < window.size {
             let block = try window.bytes(at: offset, LogLimits.blockBytes)
-            if case .invalid = BatchHeader.read(block, at: .init(segment: number, offset: offset)) {
-                offset += UInt64(LogLimits.blockBytes)
-            } else {
-                return true
+            guard case .invalid = BatchHeader.read(block, at: .init(segment: number, offset: offset)) else {
+                return false
             }
+            offset += UInt64(LogLimits.blockBytes)
         }
-        return false
+        return true
+    }
+
+    /// The last segment that only history needs, if it is still there: a second engine may have gone on in it when the first
+    /// one had begun the next and taken a checkpoint there. What of it can't be read proves nothing.
+    private func requireNoOtherWriter(before segment: Segment?, _ numbers: [SegmentNumber]) throws(StorageError) {
+        guard let segment, let before = numbers.last(where: { $0 < segment.number }), before.next == segment.number,
+            let header = try? readValidHeader(before), header.number == before, header.store == segment.header.store,
+            var window = try? SegmentWindow(io: io, path: directory.segment(before))
+        else { return }
+        let facts = segment.header.predecessor
+        let end = LogEnd(
+            lastBatch: facts.lastBatch,
+            chain: facts.lastBatchCRC,
+            nextLSN: segment.header.firstLSN,
+            segment: before,
+            offset: facts.endOffset,
+            batchOffset: 0,
+            epoch: header.epoch
+        )
+        let cipher = try? options.encryption.cipher(for: header, path: directory.segment(before))
+        let codec = header.isEncrypted && cipher == nil ? nil : BatchCodec(cipher)
+        let found = try? OtherWriter.firstBatch(behind: end, in: &window, codec)
+        if let found { throw .twoWriters(found, behind: end, path: directory.segment(before)) }
     }
 
     /// The segment must say of its predecessor what was found there.
@@ -246,17 +262,14 @@ extension LogOpening {
         }
     }
 
-    /// Step 8's verdict and step 9: what lies beyond the end is copied, never truncated.
-    private mutating func settle(
-        _ end: SegmentScan<IO>.End,
-        _ scan: inout SegmentScan<IO>,
-        _ recovered: inout RecoveredLog
-    ) throws(StorageError) {
+    /// Step 8's verdict: what lies beyond the end will be copied, never truncated.
+    private func settle(_ end: SegmentScan<IO>.End, _ recovered: inout RecoveredLog) {
         recovered.end = end.log
-        let setAsideSegment = !quarantinedFiles.isEmpty
-        if end.usedBytes > end.log.offset { try copyTail(end, &scan) }
-        recovered.row = setAsideSegment ? .r12 : end.row
-        let isCut = end.usedBytes > end.log.offset || setAsideSegment
+        if end.usedBytes > end.log.offset {
+            recovered.tail = LogRemainder(segment: end.log.segment, offset: end.log.offset, end: end.usedBytes)
+        }
+        recovered.row = recovered.unused != nil ? .r12 : end.row
+        let isCut = recovered.tail != nil || recovered.unused != nil
         recovered.condition = isCut ? .tornTail : end.isClean ? .clean : .unclean
     }
 

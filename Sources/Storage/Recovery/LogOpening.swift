@@ -18,15 +18,19 @@ struct LogOpening<IO: StorageIO> {
     let options: StorageOptions
     /// Opens the snapshot of a store; `create`: there must be none yet.
     let openSnapshot: (_ store: StoreID, _ create: Bool) throws(StorageError) -> any SnapshotStore
+    /// The owner's lock; nil: nobody else can know of the directory.
+    var lock: IO.File?
     /// Where to stop; then `finishStopped` decides what becomes of the rest.
     var limit = RecoveryLimit.none
-    /// More changes than this become a snapshot after a segment: a restore may replay more log than memory holds.
+    /// More changes than this become a snapshot after a segment, before all is judged: for copies only. A restore may
+    /// replay more log than memory holds.
     var overlayBytesLimit = Int.max
     /// From FORMAT.
     private(set) var incarnation: UInt64 = 0
     var warnings: [String] = []
     var quarantinedFiles: [String] = []
     var quarantinedBytes: UInt64 = 0
+    var quarantineLimit = UInt64(LogLimits.quarantineBytes)
 
     init(
         io: IO,
@@ -40,25 +44,26 @@ struct LogOpening<IO: StorageIO> {
         self.options = options
     }
 
-    /// Runs everything; on an error nothing acknowledged was touched.
+    /// Runs everything. Judges first and changes afterwards: an error leaves everything as it was.
     mutating func run() throws(StorageError) -> OpenedLog<IO> {
         let start = options.clock.monotonicNanoseconds()
-        try orOpenFailed { () throws(SystemCallError) in
-            try io.createDirectory(directory.wal)
-            try io.createDirectory(directory.snapshot)
-            try io.syncDirectory(directory.root)
-        }
-        let segments = try listSegments()
-        guard let format = try FormatFile(io: io, directory: directory).read() else {
-            return try create(over: segments, openedAt: start)
-        }
+        let found = try FormatFile(io: io, directory: directory).read()
+        let listing = try listLog()
+        guard let format = found else { return try create(over: listing, openedAt: start) }
         let store = format.store
         incarnation = format.incarnation
+        try syncBeforeBelieving(newest: listing.segments.last)
         let snapshot = try openSnapshot(store, false)
         do {
-            var recovered = try recover(segments, store: store, snapshot: snapshot)
-            if limit != .none { try finishStopped(segments, &recovered, snapshot) }
-            return try startSegment(recovered, snapshot, store: store, openedAt: start)
+            let head = try readHead(store)
+            var recovered = try recover(listing.segments, store: store, snapshot: snapshot, head: head)
+            try requireLimit(recovered)
+            try remove(listing.temporaries)
+            try setAside(&recovered, snapshot)
+            let isHeadNew = try limit != .none ? finishStopped(listing.segments, &recovered, snapshot) : head == nil
+            var opened = try startSegment(recovered, snapshot, store: store, isHeadNew: isHeadNew, openedAt: start)
+            if case .place = limit { try cutBehind(recovered.end, &opened) }
+            return opened
         } catch {
             snapshot.close()
             throw error
@@ -66,10 +71,17 @@ struct LogOpening<IO: StorageIO> {
     }
 
     /// R1. The FORMAT file completes the creation: before it there is no store, and no batch was written yet.
-    private mutating func create(over segments: [SegmentNumber], openedAt start: UInt64) throws(StorageError)
+    private mutating func create(over listing: LogListing, openedAt start: UInt64) throws(StorageError)
         -> OpenedLog<IO>
     {
-        try clearUnfinishedCreation(segments)
+        try clearUnfinishedCreation(listing.segments)
+        try remove(listing.temporaries)
+        try orOpenFailed { () throws(SystemCallError) in
+            try io.createDirectory(directory.wal)
+            try io.createDirectory(directory.snapshot)
+            try io.syncDirectory(directory.root)
+            try syncParent()
+        }
         let store = StoreID(high: options.random(), low: options.random())
         let snapshot = try openSnapshot(store, true)
         do {
@@ -80,6 +92,7 @@ struct LogOpening<IO: StorageIO> {
                 RecoveredLog(row: .r1, condition: .new),
                 snapshot,
                 store: store,
+                isHeadNew: true,
                 openedAt: start
             )
             try orOpenFailed { () throws(SystemCallError) in
@@ -100,60 +113,62 @@ struct LogOpening<IO: StorageIO> {
         }
     }
 
-    /// Segment numbers in order. Stale temporary files are removed: no batch is ever written to one.
-    private mutating func listSegments() throws(StorageError) -> [SegmentNumber] {
-        let names: [String]
-        do {
-            names = try io.list(directory.wal)
-        } catch {
-            throw .deviceFailed(error)
-        }
-        var numbers: [SegmentNumber] = []
-        for name in names.sorted(by: { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }) {
-            if let number = LogDirectory.segmentNumber(ofName: name) {
-                numbers.append(number)
-            } else if LogDirectory.isTemporary(name) {
-                try orOpenFailed { () throws(SystemCallError) in try io.unlink(directory.wal + "/" + name) }
-            } else {
-                warnings.append("unknown file in the log directory, ignored: \(directory.wal)/\(name)")
-            }
-        }
-        return numbers.sorted()
-    }
-
-    /// Step 10: always a new segment; its predecessor facts fix the end of the old one for ever.
+    /// Step 10: always a new segment; its predecessor facts fix the end of the old one for ever. Where there is no room for
+    /// one a store that is there opens without: it can be read, and the first rotation that finds room begins one.
     private mutating func startSegment(
-        _ recovered: consuming RecoveredLog,
+        _ recovered: RecoveredLog,
         _ snapshot: any SnapshotStore,
         store: StoreID,
+        isHeadNew: Bool,
         openedAt start: UInt64
     ) throws(StorageError) -> OpenedLog<IO> {
-        let sizing = SegmentSizing(options, now: options.clock.monotonicNanoseconds())
+        var recovered = recovered
         let preparer = SegmentPreparer(io: io, directory: directory)
         let isDirect = try probeDirectIO()
+        let hold = try orOpenFailed { () throws(SystemCallError) in
+            try DirectoryHold(io: io, directory: directory, lock: lock)
+        }
         var writer = LogWriter(
             io: io,
             directory: directory,
             store: store,
             options: options,
             isDirect: isDirect,
-            end: recovered.end
+            end: recovered.end,
+            hold: hold,
+            head: LogHeadFile(io: io, directory: directory),
+            isHeadNew: isHeadNew
         )
-        let spare = try takeSegment(preparer, sizing, &recovered, snapshot)
-        do {
-            try writer.activate(spare)
-        } catch {
-            // Nothing was acknowledged by this owner: not a loss, only a failed start.
-            throw StorageError(.inputOutput, error.message, path: error.path, systemCall: error.systemCall)
+        let sizing = SegmentSizing(options, now: options.clock.monotonicNanoseconds())
+        if let begun = try beginSegment(&writer, preparer, sizing, &recovered, snapshot) {
+            recovered.files.append(LogFile(number: recovered.end.segment.next, bytes: UInt64(begun.bytes)))
         }
-        let report = RecoveryReport(
+        return OpenedLog(
+            overlay: recovered.overlay,
+            replayedBytes: recovered.replayedBytes,
+            snapshot: snapshot,
+            files: recovered.files,
+            writer: writer,
+            preparer: preparer,
+            sizing: sizing,
+            report: report(recovered, snapshot, store, isDirect: isDirect, openedAt: start)
+        )
+    }
+
+    private func report(
+        _ recovered: RecoveredLog,
+        _ snapshot: any SnapshotStore,
+        _ store: StoreID,
+        isDirect: Bool,
+        openedAt start: UInt64
+    ) -> RecoveryReport {
+        RecoveryReport(
             path: directory.root,
             storeID: store.text,
             incarnation: incarnation,
             condition: recovered.condition,
             row: recovered.row,
-            bytesOnDisk: recovered.files.reduce(0) { $0 + $1.bytes } + UInt64(spare.bytes)
-                + UInt64(snapshot.size.fileBytes),
+            bytesOnDisk: recovered.files.reduce(0) { $0 + $1.bytes } + UInt64(snapshot.size.fileBytes),
             checkpointLSN: snapshot.row?.position.lsn ?? .zero,
             segmentsRead: recovered.segments,
             batchesRead: recovered.batches,
@@ -166,48 +181,6 @@ struct LogOpening<IO: StorageIO> {
             isEncrypted: options.encryption.current != nil,
             warnings: warnings
         )
-        var files = recovered.files
-        files.append(LogFile(number: recovered.end.segment.next, bytes: UInt64(spare.bytes)))
-        return OpenedLog(
-            overlay: recovered.overlay,
-            replayedBytes: recovered.replayedBytes,
-            snapshot: snapshot,
-            files: files,
-            writer: writer,
-            preparer: preparer,
-            sizing: sizing,
-            report: report
-        )
-    }
-
-    /// A full disk must not keep a store from opening, or nobody could delete anything: what the snapshot covers goes, and
-    /// then a small segment has to do.
-    private func takeSegment(
-        _ preparer: SegmentPreparer<IO>,
-        _ sizing: SegmentSizing,
-        _ recovered: inout RecoveredLog,
-        _ snapshot: any SnapshotStore
-    ) throws(StorageError) -> PreparedSegment {
-        let sizes = [sizing.initialBytes, sizing.initialBytes, sizing.fullDiskBytes(toHold: 0)]
-        for (attempt, bytes) in sizes.enumerated() {
-            do {
-                return try preparer.take(atLeast: bytes, wanted: bytes)
-            } catch {
-                guard error.isLackOfSpace, attempt + 1 < sizes.count else { throw .openFailed(error) }
-            }
-            if attempt == 0 { try removeCovered(&recovered, snapshot) }
-        }
-        preconditionFailure("the last attempt returns or throws")
-    }
-
-    /// Log that is kept for history only (I6: the snapshot that covers it is durable). Oldest first: no gap after a crash.
-    private func removeCovered(_ recovered: inout RecoveredLog, _ snapshot: any SnapshotStore) throws(StorageError) {
-        guard let needed = snapshot.row?.position.end.segment else { return }
-        try orOpenFailed { () throws(SystemCallError) in
-            for file in recovered.files where file.number < needed { try io.unlink(directory.segment(file.number)) }
-            try io.syncDirectory(directory.wal)
-        }
-        recovered.files.removeAll { $0.number < needed }
     }
 
     /// One direct write into a file of its own shows whether this file system takes them.
@@ -243,9 +216,30 @@ struct RecoveredLog {
     /// All segments on disk, in order.
     var files: [LogFile] = []
     var replayedBytes = 0
+    /// Bytes behind the log's end that must be kept for people.
+    var tail: LogRemainder?
+    /// A segment that never began (R12).
+    var unused: SegmentNumber?
     /// `LogOpening.limit` was reached.
     var isStopped = false
     var segments = 0
     var batches: UInt64 = 0
     var records: UInt64 = 0
+}
+
+/// What stands behind the log's end in its newest segment.
+struct LogRemainder: Equatable {
+    var segment: SegmentNumber
+    var offset: UInt64
+    /// First byte behind it.
+    var end: UInt64
+    var bytes: UInt64 { end - offset }
+}
+
+/// Names in the log directory.
+struct LogListing {
+    /// In order.
+    var segments: [SegmentNumber] = []
+    /// Paths of files that hold nothing: no batch is ever written to one.
+    var temporaries: [String] = []
 }

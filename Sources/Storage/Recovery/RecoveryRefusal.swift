@@ -32,12 +32,42 @@ extension StorageError {
         return error
     }
 
+    /// R2: rows without FORMAT.
+    static func snapshotWithoutFormat(_ directory: LogDirectory, bytes: UInt64) -> StorageError {
+        .filesRemoved(directory.root, "there is a snapshot (\(directory.snapshotData), \(bytes) bytes) but no FORMAT file")
+    }
+
+    static func headWithoutFormat(_ directory: LogDirectory, _ head: LogHead) -> StorageError {
+        .filesRemoved(
+            directory.root,
+            "\(directory.head) says that segment \(head.segment) was begun, but there is no FORMAT file"
+        )
+    }
+
     static func acknowledgedDataDamaged(at spot: Spot, because reason: String, proof: String) -> StorageError {
         refusal(.damaged, .r7, "acknowledged data is damaged (\(reason)); \(proof). \(keepFiles)", at: spot)
     }
 
+    static func headerDamaged(at spot: Spot, _ reason: String) -> StorageError {
+        acknowledgedDataDamaged(
+            at: spot,
+            because: "segment header: \(reason)",
+            proof: "it was synced before the segment got its name"
+        )
+    }
+
     static func lostOrMisdirectedWrite(at spot: Spot, _ what: String) -> StorageError {
         refusal(.damaged, .r9, "a write was lost or went elsewhere: \(what). \(keepFiles)", at: spot)
+    }
+
+    /// R9: batches on both sides of a segment's fixed end.
+    static func twoWriters(_ batch: BatchHeader, behind end: LogEnd, path: String) -> StorageError {
+        refusal(
+            .damaged,
+            .r9,
+            "batch \(batch.number) was written after segment \(end.segment.next) had begun: two engines wrote to this store, and each has acknowledged what the other doesn't know. \(keepFiles)",
+            at: Spot(path: path, segment: end.segment, offset: end.offset, batch: batch.number)
+        )
     }
 
     static func snapshotDamaged(_ path: String, _ what: String) -> StorageError {

@@ -81,6 +81,9 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
         guard end.predecessorFacts == facts || isMutant(.noPredecessorCheck) else {
             throw .lostOrMisdirectedWrite(at: spot, "segment \(header.number.next) names another end of this one")
         }
+        if let found = try OtherWriter.firstBatch(behind: end, in: &window, codec) {
+            throw .twoWriters(found, behind: end, path: path)
+        }
         return end
     }
 
@@ -285,22 +288,6 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
                 try visit(block, offset)
             }
             offset += UInt64(LogLimits.blockBytes)
-        }
-    }
-
-    /// The bytes of the tail, block by block.
-    mutating func tail(
-        from start: UInt64,
-        upTo limit: UInt64,
-        _ take: (UnsafeRawBufferPointer, UInt64) throws(StorageError) -> Void
-    )
-        throws(StorageError)
-    {
-        var offset = start
-        while offset < limit {
-            let count = Int(min(limit - offset, UInt64(LogLimits.mebibyte)))
-            try take(try window.bytes(at: offset, count), offset - start)
-            offset += UInt64(count)
         }
     }
 }

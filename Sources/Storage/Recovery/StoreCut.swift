@@ -73,7 +73,7 @@ public struct StoreCut {
         let cut = StoreCut(directory: LogDirectory(root: root), options: options)
         let target = try StoreDirectory.absolutePath(copy)
         let (files, bytes) = try StoreFilesCopy(source: root, target: target).run(progress)
-        let (recovery, lsn) = try cut.perform(plan, note)
+        let (recovery, lsn) = try cut.perform(plan, note, lock)
         return CutReport(copy: target, copiedFiles: files, copiedBytes: bytes, recovery: recovery, note: lsn)
     }
 
@@ -83,12 +83,13 @@ public struct StoreCut {
     }
 
     /// Recovers up to the place, sets aside what stands behind it, writes the note and closes.
-    private func perform(_ plan: CutPlan, _ note: String) throws -> (RecoveryReport, LSN) {
+    private func perform(_ plan: CutPlan, _ note: String, _ lock: DirectoryLock) throws -> (RecoveryReport, LSN) {
         let (directory, options) = (directory, options)
         try beginIncarnation()
         var opening = LogOpening(io: io, root: directory.root, options: options) { store, create throws(StorageError) in
             try LMDBSnapshot.open(directory, options, store: store, create: create)
         }
+        opening.lock = lock.file
         opening.limit = .place(SegmentNumber(rawValue: plan.segment), offset: plan.offset)
         let log = LogStore(options: options, io: io, opened: try opening.run())
         let (pending, _) = try log.commit { $0.note(Bytes(note.utf8)) }

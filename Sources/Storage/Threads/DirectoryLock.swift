@@ -2,41 +2,90 @@ import CPlatform
 import Glibc
 import Synchronization
 
-/// The single owner of a store's directory (I9, R18): an open-file-description lock for other processes, a set of
-/// canonical paths for this one.
+/// The single owner of a store's directory (I9, R18): an open-file-description lock on LOCK and a lock on the directory
+/// itself for other processes, a set of directories for this one.
+///
+/// LOCK is a file that somebody can remove; then a second owner would lock a new one. The directory can't be exchanged
+/// without moving the store with it, and it is the same one under every path, bind mounts included.
 final class DirectoryLock: Sendable {
     static let attempts = 5
     static let pauseMicroseconds: UInt32 = 50_000
     static let contentLimit = 256
 
-    private static let openPaths = Mutex<Set<[UInt8]>>([])
+    private static let openDirectories = Mutex<Set<FileIdentity>>([])
 
-    private let path: [UInt8]
+    /// Facts that people should know.
+    let warnings: [String]
+    private let identity: FileIdentity
+    private let root: Int32
     private let descriptor: Int32
+    private let path: String
 
-    private init(path: [UInt8], descriptor: Int32) {
-        self.path = path
-        self.descriptor = descriptor
+    private init(_ directory: LogDirectory, identity: FileIdentity, root: Int32, warnings: inout [String])
+        throws(StorageError)
+    {
+        self.identity = identity
+        self.root = root
+        path = directory.lock
+        if let warning = try Self.lockDirectory(root, directory) { warnings.append(warning) }
+        descriptor = try Self.lockFile(directory)
+        self.warnings = warnings
     }
 
-    /// `root` must be canonical: two names of one directory are one store.
     static func take(_ directory: LogDirectory) throws(StorageError) -> DirectoryLock {
-        let key = Array(directory.root.utf8)
-        guard openPaths.withLock({ $0.insert(key).inserted }) else {
-            throw held(directory, by: "this process (pid \(getpid()))")
+        let root = iii_open(directory.root, O_RDONLY | O_DIRECTORY, 0)
+        guard root >= 0 else {
+            throw .unusable(directory.root, SystemCallError(call: "open", number: -root, path: directory.root))
         }
         do {
-            return DirectoryLock(path: key, descriptor: try lockFile(directory))
+            return try take(directory, root)
         } catch {
-            openPaths.withLock { _ = $0.remove(key) }
+            close(root)
             throw error
         }
     }
 
+    private static func take(_ directory: LogDirectory, _ root: Int32) throws(StorageError) -> DirectoryLock {
+        let identity: FileIdentity
+        do {
+            identity = try PosixIO().identity(PosixIO.File(descriptor: root, path: directory.root))
+        } catch {
+            throw .unusable(directory.root, error)
+        }
+        guard openDirectories.withLock({ $0.insert(identity).inserted }) else {
+            throw held(directory, by: "this process (pid \(getpid()))")
+        }
+        do {
+            var warnings: [String] = []
+            return try DirectoryLock(directory, identity: identity, root: root, warnings: &warnings)
+        } catch {
+            openDirectories.withLock { _ = $0.remove(identity) }
+            throw error
+        }
+    }
+
+    /// For looks at whether LOCK is still there. Valid until `release`.
+    var file: PosixIO.File { PosixIO.File(descriptor: descriptor, path: path) }
+
     /// Call once, when nothing of the store is in use any more.
     func release() {
         close(descriptor)
-        Self.openPaths.withLock { _ = $0.remove(path) }
+        close(root)
+        Self.openDirectories.withLock { _ = $0.remove(identity) }
+    }
+
+    /// Returns a warning where that isn't possible: network file systems have no such lock, or one for files only.
+    private static func lockDirectory(_ root: Int32, _ directory: LogDirectory) throws(StorageError) -> String? {
+        for attempt in 1...attempts {
+            let status = iii_try_lock_directory(root)
+            if status == 0 { return nil }
+            guard status == EWOULDBLOCK else {
+                return
+                    "the store's directory can't be locked here (\(systemErrorText(status))): only its file LOCK keeps a second engine out, so nobody may remove it [path \(directory.root)]"
+            }
+            if attempt < attempts { usleep(pauseMicroseconds) }
+        }
+        throw held(directory, by: readHolder(at: directory.lock))
     }
 
     private static func lockFile(_ directory: LogDirectory) throws(StorageError) -> Int32 {
@@ -79,6 +128,13 @@ final class DirectoryLock: Sendable {
         let text = "pid \(getpid())\nboot \(bootID())\n"
         _ = ftruncate(descriptor, 0)
         _ = Array(text.utf8).withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+    }
+
+    private static func readHolder(at path: String) -> String {
+        let descriptor = iii_open(path, O_RDONLY, 0)
+        guard descriptor >= 0 else { return "another process" }
+        defer { close(descriptor) }
+        return readHolder(descriptor)
     }
 
     private static func readHolder(_ descriptor: Int32) -> String {

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,6 +25,12 @@ const uint64_t iii_filesystem_nfs = 0x6969;
 const uint64_t iii_filesystem_smb = 0xFE534D42;
 const uint64_t iii_filesystem_cifs = 0xFF534D42;
 const uint64_t iii_filesystem_fuse = 0x65735546;
+const uint64_t iii_filesystem_9p = 0x01021997;
+const uint64_t iii_filesystem_ceph = 0x00C36400;
+const uint64_t iii_filesystem_gfs2 = 0x01161970;
+const uint64_t iii_filesystem_lustre = 0x0BD00BD3;
+const uint64_t iii_filesystem_btrfs = 0x9123683E;
+const uint64_t iii_filesystem_zfs = 0x2FC12FC1;
 
 int iii_try_lock_file(int fd) {
     struct flock lock;
@@ -30,6 +38,39 @@ int iii_try_lock_file(int fd) {
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
     return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+int iii_try_lock_directory(int fd) {
+    int result;
+    do {
+        result = flock(fd, LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+}
+
+// By link and unlink where the file system can't: a crash between the two leaves both names, of one file.
+static int rename_new_by_link(const char *path, const char *target) {
+    if (link(path, target) == 0) return unlink(path) == 0 ? 0 : errno;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return errno;
+    // No hard links either: nothing is left but to look first.
+    struct stat facts;
+    if (lstat(target, &facts) == 0) return EEXIST;
+    if (errno != ENOENT) return errno;
+    return rename(path, target) == 0 ? 0 : errno;
+}
+
+int iii_rename_new(const char *path, const char *target) {
+    if (renameat2(AT_FDCWD, path, AT_FDCWD, target, RENAME_NOREPLACE) == 0) return 0;
+    if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) return rename_new_by_link(path, target);
+    return errno;
+}
+
+int iii_leave_direct(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || !(flags & O_DIRECT)) return 0;
+    if (fcntl(fd, F_SETFL, flags & ~O_DIRECT) != 0) return 0;
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    return 1;
 }
 
 int iii_open(const char *path, int flags, unsigned mode) {

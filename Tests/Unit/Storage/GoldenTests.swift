@@ -9,13 +9,22 @@ import Testing
 /// running this suite with `III_WRITE_GOLDEN=1`, and never changed afterwards.
 @Suite struct GoldenTests {
     static let directory = String(#filePath.dropLast("GoldenTests.swift".utf8.count)) + "Golden/v1/"
+    /// Came later; a store without it opens as well.
+    static let head = String(#filePath.dropLast("GoldenTests.swift".utf8.count)) + "Golden/head/HEAD"
 
     private func golden(_ name: String) throws -> [UInt8] {
         try PosixIO().readFile(Self.directory + name, limit: 1 << 20)
     }
 
     @Test func theWriterStillWritesTheseBytes() throws {
-        let image = CrashTests.run(CrashScenario(kind: .plain, isDirect: true), crashAt: nil).disk.image
+        var image = CrashTests.run(CrashScenario(kind: .plain, isDirect: true), crashAt: nil).disk.image
+        let head = image.removeValue(forKey: "/store/wal/HEAD")
+        if getenv("III_WRITE_GOLDEN") != nil, let head {
+            let folder = String(Self.head.dropLast("/HEAD".utf8.count))
+            try PosixIO().createDirectory(folder)
+            try PosixIO().replaceFile(Self.head, in: folder, with: head)
+        }
+        #expect(try PosixIO().readFile(Self.head, limit: 1 << 20) == head, "HEAD")
         if getenv("III_WRITE_GOLDEN") != nil { try write(image) }
         let names = try PosixIO().list(Self.directory)
         #expect(names.count == image.count && image.count > 3)
@@ -25,8 +34,10 @@ import Testing
         }
     }
 
-    @Test func theseBytesAreStillRead() throws {
+    @Test(arguments: [false, true])
+    func theseBytesAreStillRead(withHead: Bool) throws {
         let disk = SimulatedDisk()
+        if withHead { disk.overwrite("/store/wal/HEAD", try PosixIO().readFile(Self.head, limit: 1 << 20)) }
         for name in try PosixIO().list(Self.directory) {
             let folder = name == "FORMAT" ? "" : name == "data.mdb" ? "snapshot/" : "wal/"
             disk.overwrite("/store/" + folder + name, try golden(name))

@@ -74,8 +74,9 @@ import Testing
         let scratch = try ScratchDirectory()
         let store = try Store.open(path: scratch.path)
         #expect(store.recovery.bytesOnDisk <= 16 << 20)
-        let names = try PosixIO().list(scratch.path + "/wal")
-        #expect(names == ["00000000000000000001.wal"])
+        // The reserve comes when the spare's thread gets to it.
+        let names = try PosixIO().list(scratch.path + "/wal").filter { !LogDirectory.isTemporary($0) }
+        #expect(names.sorted() == ["00000000000000000001.wal", "HEAD"])
         try store.close()
     }
 

@@ -17,6 +17,15 @@ int iii_crc32c_is_hardware(void);
 /// Exclusive open-file-description lock on the whole file, without waiting. 0, or an errno (EAGAIN, EACCES: held).
 int iii_try_lock_file(int fd);
 
+/// flock(2) on an open directory, exclusive, without waiting. 0, or an errno (EWOULDBLOCK: held; others: not possible here).
+int iii_try_lock_directory(int fd);
+
+/// rename(2) that never takes the place of a file: EEXIST. 0, or an errno.
+int iii_rename_new(const char *path, const char *target);
+
+/// Takes O_DIRECT from an open file and drops what the page cache has of it. 1 if it was set and is gone, 0 if not.
+int iii_leave_direct(int fd);
+
 /// open(2) with O_CLOEXEC; Swift does not import variadic functions. The descriptor, or -errno.
 int iii_open(const char *path, int flags, unsigned mode);
 
@@ -29,6 +38,12 @@ extern const uint64_t iii_filesystem_nfs;
 extern const uint64_t iii_filesystem_smb;
 extern const uint64_t iii_filesystem_cifs;
 extern const uint64_t iii_filesystem_fuse;
+extern const uint64_t iii_filesystem_9p;
+extern const uint64_t iii_filesystem_ceph;
+extern const uint64_t iii_filesystem_gfs2;
+extern const uint64_t iii_filesystem_lustre;
+extern const uint64_t iii_filesystem_btrfs;
+extern const uint64_t iii_filesystem_zfs;
 
 /// How many names an open file has. 0, or an errno.
 ///

@@ -36,6 +36,11 @@ extension SimulatedDisk: StorageIO {
             let isDirect = mode == .updateDirect
             if mode != .create {
                 guard !state.isDead else { throw SystemCallError(call: "open", number: EIO, path: path) }
+                for index in state.failures.indices where state.failures[index].call == "reopen" {
+                    let number = state.failures[index].number
+                    if !state.failures[index].repeats { state.failures.remove(at: index) }
+                    throw SystemCallError(call: "open", number: number, path: path)
+                }
                 guard let node = state.liveNames[path] else {
                     throw SystemCallError(call: "open", number: ENOENT, path: path)
                 }
@@ -148,6 +153,22 @@ extension SimulatedDisk: StorageIO {
             }
             state.nameChanges = zip(state.nameChanges, synced).filter { !$0.1 }.map(\.0)
         }
+    }
+
+    /// Directories are not modelled as files: the path stands for one.
+    func openDirectory(_ path: String) throws(SystemCallError) -> File { File(node: -1, isDirect: false, path: path) }
+
+    func sync(directory: File) throws(SystemCallError) { try syncDirectory(directory.path) }
+
+    func isLinked(_ file: File) throws(SystemCallError) -> Bool {
+        state.withLock { $0.liveNames.values.contains(file.node) }
+    }
+
+    func renameNew(_ path: String, to target: String) throws(SystemCallError) {
+        guard !state.withLock({ $0.liveNames[target] != nil && !$0.isDead }) else {
+            throw SystemCallError(call: "rename", number: EEXIST, path: target)
+        }
+        try rename(path, to: target)
     }
 
     private func changeName(_ call: String, _ path: String, _ change: NameChange) throws(SystemCallError) {

@@ -314,7 +314,7 @@ enum SimulatedFiles {
     static func strangers(_ disk: SimulatedDisk, isOpen: Bool) -> [String] {
         let directory = LogDirectory(root: SimulatedStore.root)
         return disk.paths.filter { path in
-            if path == directory.format || path == directory.snapshotData { return false }
+            if path == directory.format || path == directory.snapshotData || path == directory.head { return false }
             if isOpen, path.hasPrefix(directory.wal + "/spare-") { return false }
             let name = String(path[path.index(after: path.lastIndex(of: "/")!)...])
             switch SimulatedDisk.parent(path) {

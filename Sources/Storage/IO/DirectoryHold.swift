@@ -1,0 +1,95 @@
+/// What a store holds open of its directory for as long as it lives: syncs of `wal/` need no new descriptor, and it can be
+/// seen whether the paths still lead to the directory that was opened (I9).
+final class DirectoryHold<IO: StorageIO>: Sendable {
+    private struct Place: Sendable {
+        var path: String
+        var identity: FileIdentity
+    }
+
+    private let io: IO
+    private let directory: LogDirectory
+    private let root: IO.File
+    private let wal: IO.File
+    /// The owner's lock, whose descriptor is not ours to close. nil: the directory has another kind of owner.
+    private let lock: IO.File?
+    private let places: [Place]
+
+    init(io: IO, directory: LogDirectory, lock: IO.File?) throws(SystemCallError) {
+        self.io = io
+        self.directory = directory
+        self.lock = lock
+        root = try io.openDirectory(directory.root)
+        do throws(SystemCallError) {
+            wal = try io.openDirectory(directory.wal)
+        } catch {
+            io.close(root)
+            throw error
+        }
+        do throws(SystemCallError) {
+            var places = [
+                Place(path: directory.root, identity: try io.identity(root)),
+                Place(path: directory.wal, identity: try io.identity(wal)),
+            ]
+            if let lock { places.append(Place(path: directory.lock, identity: try io.identity(lock))) }
+            self.places = places
+        } catch {
+            io.close(wal)
+            io.close(root)
+            throw error
+        }
+    }
+
+    deinit {
+        io.close(wal)
+        io.close(root)
+    }
+
+    func syncLog() throws(SystemCallError) {
+        try io.sync(directory: wal)
+    }
+
+    /// Without LOCK another engine may own the directory by now: nothing that we write may be acknowledged.
+    func requireLock() throws(StorageError) {
+        guard let lock else { return }
+        let isThere: Bool
+        do {
+            isThere = try io.isLinked(lock)
+        } catch {
+            throw .ownershipUnknown(directory.lock, error)
+        }
+        if !isThere { throw .ownershipLost(directory.lock, "LOCK was removed") }
+    }
+
+    /// Files are created, renamed and removed by their paths: those must still lead where they led.
+    func requirePlaces() throws(StorageError) {
+        for place in places {
+            let found: FileIdentity?
+            do {
+                found = try io.identity(place.path)
+            } catch {
+                throw .ownershipUnknown(place.path, error)
+            }
+            guard found != place.identity else { continue }
+            throw .ownershipLost(place.path, found == nil ? "it was removed or renamed" : "something else stands there now")
+        }
+    }
+}
+
+extension StorageError {
+    static func ownershipLost(_ path: String, _ what: String) -> StorageError {
+        StorageError(
+            .durabilityLost,
+            "the store's directory was changed while the store was open: \(what). Another engine may write there: stop all but one, put the directory back, then restart",
+            path: path
+        )
+    }
+
+    static func ownershipUnknown(_ path: String, _ error: SystemCallError) -> StorageError {
+        StorageError(
+            .durabilityLost,
+            "could not look whether the store's directory is still ours: \(error.reason); check the device, then restart",
+            path: path,
+            systemCall: error
+        )
+    }
+}

@@ -1,0 +1,229 @@
+import CPlatform
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Storage
+
+/// I9 on the real file system: one owner, under whatever name, and an owner that notices when the directory is not its own
+/// any more.
+@Suite struct OwnershipTests {
+    private let rows = TableID(rawValue: 1)
+
+    private func options(_ failures: Counter = Counter(), _ texts: Texts = Texts()) -> StorageOptions {
+        var options = StorageOptions()
+        options.initialSegmentBytes = 256 * 1024
+        options.maximumSegmentBytes = 256 * 1024
+        options.checkpointIntervalNanoseconds = 0
+        options.onFailure = { error in
+            texts.append("\(error)")
+            failures.add()
+        }
+        return options
+    }
+
+    final class Texts: Sendable {
+        private let texts = Mutex<[String]>([])
+        var all: [String] { texts.withLock { $0 } }
+        func append(_ text: String) { texts.withLock { $0.append(text) } }
+    }
+
+    private func put(_ store: Store, _ key: UInt8, _ bytes: Int = 100) throws {
+        try store.commit { $0.put(rows, key: [key], value: noise(bytes, key)) }.wait()
+    }
+
+    private func noise(_ count: Int, _ seed: UInt8) -> Bytes {
+        var generator = SeededGenerator(seed: UInt64(seed) + 1)
+        return Bytes((0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next() >> 24) })
+    }
+
+    private func expectLocked(_ path: String, _ location: SourceLocation = #_sourceLocation) {
+        do {
+            try Store.open(path: path, options: options()).close()
+            Issue.record("opened twice", sourceLocation: location)
+        } catch {
+            #expect(error.code == .locked && error.row == .r18, "\(error)", sourceLocation: location)
+        }
+    }
+
+    /// A second engine locked the new LOCK, and the acknowledged writes of the first were lost.
+    @Test func aRemovedLockIsNoticedBeforeTheNextAcknowledgement() throws {
+        let scratch = try ScratchDirectory()
+        let failures = Counter()
+        let texts = Texts()
+        let store = try Store.open(path: scratch.path, options: options(failures, texts))
+        try put(store, 1)
+        #expect(unlink(scratch.path + "/LOCK") == 0)
+        expectLocked(scratch.path)
+        #expect(throws: StorageError.self) { try put(store, 2) }
+        #expect(failures.value == 1 && texts.all.first?.contains("LOCK was removed") == true)
+        #expect(texts.all.first?.contains("durabilityLost") == true)
+        try? store.close()
+        let again = try Store.open(path: scratch.path, options: options())
+        #expect(try again.read { $0.get(rows, key: [1]) }.wait() != nil)
+        try again.close()
+    }
+
+    /// Another process holds the directory, whatever became of LOCK.
+    @Test func aLockedDirectoryIsRefused() throws {
+        let scratch = try ScratchDirectory()
+        let descriptor = iii_open(scratch.path, O_RDONLY | O_DIRECTORY, 0)
+        #expect(iii_try_lock_directory(descriptor) == 0)
+        expectLocked(scratch.path)
+        #expect(access(scratch.path + "/LOCK", F_OK) != 0, "a refused opening makes no LOCK")
+        close(descriptor)
+        try Store.open(path: scratch.path, options: options()).close()
+    }
+
+    @Test func otherNamesOfTheDirectoryAreTheSameStore() throws {
+        let scratch = try ScratchDirectory()
+        let root = scratch.path + "/store"
+        let store = try Store.open(path: root, options: options())
+        #expect(symlink("store", scratch.path + "/link") == 0)
+        expectLocked(scratch.path + "/link")
+        let mounted = scratch.path + "/mounted"
+        #expect(mkdir(mounted, 0o700) == 0)
+        if mount(root, mounted, nil, UInt(MS_BIND), nil) == 0 {
+            expectLocked(mounted)
+            #expect(umount(mounted) == 0)
+        } else {
+            print("no bind mount: \(systemErrorText(errno))")
+        }
+        try store.close()
+    }
+
+    /// `cp -al`: the copy shares every file with the original, LOCK too.
+    @Test func aCopyOfHardLinksIsRefused() throws {
+        let scratch = try ScratchDirectory()
+        let root = scratch.path + "/store"
+        let copy = scratch.path + "/copy"
+        let store = try Store.open(path: root, options: options())
+        for folder in ["", "/wal", "/snapshot"] {
+            #expect(mkdir(copy + folder, 0o700) == 0)
+            for name in try PosixIO().list(root + folder) { link("\(root)\(folder)/\(name)", "\(copy)\(folder)/\(name)") }
+        }
+        expectLocked(copy)
+        // The other name keeps the file's link count above zero: the path tells.
+        #expect(unlink(root + "/LOCK") == 0)
+        #expect(throws: StorageError.self) { for key in 0..<8 { try put(store, UInt8(key), 100_000) } }
+        try? store.close()
+    }
+
+    /// The directory was renamed and a copy put in its place under the running store, which then removed the copy's log.
+    @Test func aRenamedDirectoryIsNoticed() throws {
+        let scratch = try ScratchDirectory()
+        let root = scratch.path + "/store"
+        let failures = Counter()
+        let texts = Texts()
+        let store = try Store.open(path: root, options: options(failures, texts))
+        for key in 0..<8 { try put(store, UInt8(key), 100_000) }
+        _ = try store.backup(to: scratch.path + "/backup")
+        _ = try StoreRestore.run(backup: scratch.path + "/backup", target: scratch.path + "/other", options: options())
+        #expect(rename(root, scratch.path + "/moved") == 0 && rename(scratch.path + "/other", root) == 0)
+        let before = Set(try PosixIO().list(root + "/wal"))
+        var acknowledged: [UInt8] = []
+        #expect(throws: StorageError.self) {
+            for key in 100..<116 as Range<UInt8> {
+                try put(store, key, 100_000)
+                acknowledged.append(key)
+            }
+        }
+        #expect(throws: StorageError.self) { try store.checkpoint() }
+        try? store.close()
+        #expect(Set(try PosixIO().list(root + "/wal")) == before, "files of the copy were changed")
+        #expect(failures.value == 1 && texts.all.first?.contains("something else stands there now") == true)
+        let moved = try Store.open(path: scratch.path + "/moved", options: options())
+        for key in acknowledged { #expect(try moved.read { $0.get(rows, key: [key]) }.wait() != nil) }
+        try moved.close()
+    }
+
+    @Test func aRenameNeverReplacesAFile() throws {
+        let scratch = try ScratchDirectory()
+        let io = PosixIO()
+        for name in ["a", "b"] { io.close(try io.open("\(scratch.path)/\(name)", .create)) }
+        #expect(throws: SystemCallError(call: "rename", number: EEXIST, path: scratch.path + "/b")) {
+            try io.renameNew(scratch.path + "/a", to: scratch.path + "/b")
+        }
+        try io.renameNew(scratch.path + "/a", to: scratch.path + "/c")
+        #expect(try io.list(scratch.path).sorted() == ["b", "c"])
+    }
+
+    /// Devices with blocks above 4 KiB refuse a direct read that is fine elsewhere; here an unaligned one stands for it.
+    @Test func aRefusedDirectReadIsRepeatedThroughTheCache() throws {
+        let scratch = try ScratchDirectory()
+        let io = PosixIO()
+        let path = scratch.path + "/file"
+        let file = try io.open(path, .create)
+        let content = Bytes((0..<10_000).map { UInt8($0 & 255) })
+        try content.withUnsafeBytes { try io.writeAll(file, $0, at: 0) }
+        try io.fdatasync(file)
+        io.close(file)
+        let direct = try io.open(path, .readDevice)
+        defer { io.close(direct) }
+        var bytes = Bytes(repeating: 0, count: 100)
+        let count = try bytes.withUnsafeMutableBytes { try io.readAll(direct, into: $0, at: 33) }
+        #expect(count == 100 && bytes == Bytes(content[33..<133]))
+    }
+
+    /// What a creation had made of the snapshot when it was killed has two pages at most.
+    @Test func anUnfinishedCreationIsDoneAnew() throws {
+        let scratch = try ScratchDirectory()
+        let directory = LogDirectory(root: scratch.path)
+        #expect(mkdir(directory.snapshot, 0o700) == 0)
+        let store = StoreID(high: 1, low: 2)
+        try LMDBSnapshot.open(directory, options(), store: store, create: true).close()
+        #expect(try FileCopy(io: PosixIO()).bytes(directory.snapshotData) <= UInt64(LogLimits.emptySnapshotBytes))
+        let opened = try Store.open(path: scratch.path, options: options())
+        #expect(opened.recovery.condition == .new)
+        try put(opened, 1)
+        try opened.checkpoint()
+        try opened.close()
+        // With a row in it, and everything else gone, it is no unfinished creation.
+        for name in try PosixIO().list(directory.wal) { unlink("\(directory.wal)/\(name)") }
+        rmdir(directory.wal)
+        unlink(directory.format)
+        let before = try PosixIO().readFile(directory.snapshotData, limit: 1 << 20)
+        do {
+            _ = try Store.open(path: scratch.path, options: options())
+            Issue.record("opened")
+        } catch {
+            #expect(error.row == .r2 && error.message.contains("data.mdb"))
+        }
+        #expect(try PosixIO().readFile(directory.snapshotData, limit: 1 << 20) == before)
+        #expect(access(directory.wal, F_OK) != 0, "a refused opening changes nothing")
+    }
+
+    /// A real process that runs out of descriptors while the log rotates.
+    @Test func aProcessWithoutDescriptorsWaits() async {
+        await #expect(processExitsWith: .success) {
+            let scratch = try ScratchDirectory()
+            var options = StorageOptions()
+            options.initialSegmentBytes = 64 * 1024
+            options.maximumSegmentBytes = 64 * 1024
+            options.onFailure = { _ in exit(3) }
+            let store = try Store.open(path: scratch.path, options: options)
+            let table = TableID(rawValue: 1)
+            var descriptors: [Int32] = []
+            while case let next = open("/dev/null", O_RDONLY), next >= 0, descriptors.count < 1 << 20 {
+                descriptors.append(next)
+                // No more than the process needs to be told.
+                if descriptors.count == 1 {
+                    var limit = rlimit(rlim_cur: rlim_t(next) + 32, rlim_max: rlim_t(next) + 32)
+                    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                }
+            }
+            let acknowledged = Counter()
+            for key in 0..<40 as Range<UInt8> {
+                let pending = try store.commit { transaction in
+                    transaction.put(table, key: [key], value: Bytes((0..<8000).map { UInt8(truncatingIfNeeded: $0 * Int(key)) }))
+                }
+                pending.whenDurable { if case .success = $0 { acknowledged.add() } }
+            }
+            while !store.metrics.isShortOfResources && acknowledged.value < 40 { usleep(1000) }
+            guard acknowledged.value < 40 else { exit(4) }
+            for descriptor in descriptors { close(descriptor) }
+            while acknowledged.value < 40 { usleep(1000) }
+            try store.close()
+        }
+    }
+}
