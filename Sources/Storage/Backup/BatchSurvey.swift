@@ -65,6 +65,7 @@ struct BatchSurvey<IO: StorageIO> {
                 }
             }
             let next = index + 1 < numbers.count ? try self.header(numbers[index + 1])?.predecessor : nil
+            found.segments.append((number, header.firstLSN))
             try walk(header, from: index == 0 ? start : LogLimits.firstBatchOffset, upTo: next?.endOffset)
             expected = number.next
         }
@@ -110,7 +111,9 @@ struct BatchSurvey<IO: StorageIO> {
 }
 
 /// What the headers of a log say.
-struct BatchSurveyFound: Equatable {
+struct BatchSurveyFound {
+    /// Those that could be followed, and the first position in each.
+    var segments: [(number: SegmentNumber, firstLSN: LSN)] = []
     /// Every batch from the first one on is there.
     var reachesBeginning = false
     /// The first batch with records among those read.

@@ -90,7 +90,9 @@ struct FileTree {
 
     private func isOwn(_ name: String, in folder: String) -> Bool {
         switch folder {
-        case directory.wal: LogDirectory.segmentNumber(ofName: name) != nil || LogDirectory.isTemporary(name)
+        case directory.wal:
+            LogDirectory.segmentNumber(ofName: name) != nil || LogDirectory.isTemporary(name)
+                || name == LogDirectory.headName
         case directory.snapshot: ["data.mdb", "lock.mdb"].contains(name)
         default: true
         }

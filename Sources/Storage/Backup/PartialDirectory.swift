@@ -112,11 +112,7 @@ private struct MarkerFile {
 
     /// nil: the directory went away meanwhile.
     static func lock(in directory: String) throws(StorageError) -> MarkerFile? {
-        do throws(SystemCallError) {
-            guard try open(directory) else { return nil }
-        } catch {
-            throw .targetUnusable(error)
-        }
+        guard try open(directory) else { return nil }
         let path = directory + "/" + PartialDirectory.marker
         let descriptor = iii_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
@@ -140,23 +136,23 @@ private struct MarkerFile {
     }
 
     /// Makes the directory, or looks whether the one that is there is ours. False: it went away.
-    private static func open(_ directory: String) throws(SystemCallError) -> Bool {
-        let io = PosixIO()
+    private static func open(_ directory: String) throws(StorageError) -> Bool {
         if mkdir(directory, 0o700) == 0 { return true }
-        guard errno == EEXIST else { throw SystemCallError(call: "mkdir", number: errno, path: directory) }
-        do throws(SystemCallError) {
-            guard try FileTree.kind(directory) == S_IFDIR else {
-                throw SystemCallError(call: "mkdir", number: ENOTDIR, path: directory)
-            }
-            let names = try io.list(directory)
-            guard names.isEmpty || names.contains(PartialDirectory.marker) else {
-                throw SystemCallError(call: "mkdir", number: EEXIST, path: directory + "/" + (names.min() ?? ""))
-            }
-            return true
-        } catch {
-            guard error.number == ENOENT else { throw error }
-            return false
+        let number = errno
+        guard number == EEXIST else {
+            throw .targetUnusable(SystemCallError(call: "mkdir", number: number, path: directory))
         }
+        let names: [String]
+        do throws(SystemCallError) {
+            names = try FileTree.kind(directory) == S_IFDIR ? try PosixIO().list(directory) : ["."]
+        } catch {
+            if error.number == ENOENT { return false }
+            throw .targetUnusable(error)
+        }
+        guard names.isEmpty || names.contains(PartialDirectory.marker) else {
+            throw .notOurPartial(directory + "/" + (names.min() ?? ""))
+        }
+        return true
     }
 
     /// Its name wasn't taken away between open and lock.
@@ -168,32 +164,36 @@ private struct MarkerFile {
 
     /// Empties the directory and writes who works there.
     func prepare(_ kind: PartialDirectory.Kind, target: String) throws(StorageError) {
+        let stranger: String?
         do throws(SystemCallError) {
-            let io = PosixIO()
-            let file = PosixIO.File(descriptor: descriptor, path: path)
-            let earlier = String(decoding: try io.readFile(path, limit: PartialDirectory.markerBytesLimit), as: UTF8.self)
+            let limit = PartialDirectory.markerBytesLimit
+            let earlier = String(decoding: try PosixIO().readFile(path, limit: limit), as: UTF8.self)
             // A power cut may leave it empty.
-            guard earlier.isEmpty || earlier.hasPrefix(PartialDirectory.heading + "\n") else {
-                throw SystemCallError(call: "mkdir", number: EEXIST, path: path)
-            }
-            let tree = FileTree(directory)
-            if let stranger = try tree.stranger() {
-                throw SystemCallError(call: "mkdir", number: EEXIST, path: stranger)
-            }
-            try tree.empty(but: PartialDirectory.marker)
-            let text = "\(PartialDirectory.heading)\nkind \(kind.rawValue)\ntarget \(target)\n"
-            let bytes = Bytes(text.utf8)
-            var failure: SystemCallError?
-            bytes.withUnsafeBytes { bytes in
-                do throws(SystemCallError) { try io.writeAll(file, bytes, at: 0) } catch { failure = error }
-            }
-            if let failure { throw failure }
-            try io.truncate(file, to: UInt64(bytes.count))
-            try io.fdatasync(file)
-            try io.syncDirectory(directory)
+            let isOurs = earlier.isEmpty || earlier.hasPrefix(PartialDirectory.heading + "\n")
+            stranger = isOurs ? try FileTree(directory).stranger() : path
         } catch {
             throw .targetUnusable(error)
         }
+        if let stranger { throw .notOurPartial(stranger) }
+        do throws(SystemCallError) {
+            try FileTree(directory).empty(but: PartialDirectory.marker)
+            try write("\(PartialDirectory.heading)\nkind \(kind.rawValue)\ntarget \(target)\n")
+        } catch {
+            throw .targetUnusable(error)
+        }
+    }
+
+    /// Durable before anything else is in the directory.
+    private func write(_ text: String) throws(SystemCallError) {
+        let io = PosixIO()
+        let file = PosixIO.File(descriptor: descriptor, path: path)
+        let bytes = AlignedBytes(count: text.utf8.count)
+        bytes.mutable.copyBytes(from: text.utf8)
+        try io.writeAll(file, bytes.readOnly, at: 0)
+        extendLifetime(bytes)
+        try io.truncate(file, to: UInt64(text.utf8.count))
+        try io.fdatasync(file)
+        try io.syncDirectory(directory)
     }
 
     func close() {
@@ -202,24 +202,39 @@ private struct MarkerFile {
 }
 
 extension StorageError {
+    /// The target, or its partial directory, can't be made or given its name.
     static func targetUnusable(_ error: SystemCallError) -> StorageError {
-        let isThere = error.number == EEXIST || error.number == ENOTEMPTY || error.number == ENOTDIR
-        let advice =
-            isThere
-            ? "something is there that is not this program's unfinished work; remove it, or name a path that does not exist yet"
-            : "\(error.reason); name a path that does not exist yet, on a disk with room"
-        return StorageError(
-            isThere ? .unusableDirectory : .inputOutput,
-            isThere ? "nothing was written: \(advice)" : "nothing was left behind: \(advice)",
-            path: error.path,
-            systemCall: error
+        switch error.number {
+        case EEXIST, ENOTEMPTY, ENOTDIR:
+            StorageError(
+                .unusableDirectory,
+                "something is there already; name a path that does not exist yet",
+                path: error.path,
+                systemCall: error
+            )
+        default:
+            StorageError(
+                .inputOutput,
+                "it can't be written there: \(error.reason); name a path that does not exist yet, on a disk with room",
+                path: error.path,
+                systemCall: error
+            )
+        }
+    }
+
+    /// A directory has the name that unfinished work has, but holds something else.
+    static func notOurPartial(_ path: String) -> StorageError {
+        StorageError(
+            .unusableDirectory,
+            "this is not what an interrupted run of this program leaves; move it away, or name another target",
+            path: path
         )
     }
 
     static func partialInUse(_ path: String) -> StorageError {
         StorageError(
             .locked,
-            "another process is writing there; wait until it has finished, or name another path",
+            "another process is writing there; wait until it has finished, or name another target",
             path: path
         )
     }

@@ -8,7 +8,7 @@ public struct RestoreRange: Equatable, Sendable {
 }
 
 /// Decides whether a position can be had, from the snapshot and the log behind it or from the log alone.
-struct RestoreReach: Equatable {
+struct RestoreReach {
     /// nil: the snapshot holds nothing.
     var checkpoint: CheckpointPosition?
     var found: BatchSurvey.Found
@@ -43,15 +43,27 @@ struct RestoreReach: Equatable {
         case .through(let lsn):
             let wanted = "LSN \(lsn)"
             guard lsn >= range.first, lsn <= range.last else { throw .positionNotHeld(wanted, range, path: path) }
-            return RestoreGoal(lsn: lsn, startsEmpty: lsn < checkpointLSN, wanted: wanted, range: range)
+            return goal(lsn, wanted)
         case .until(let moment):
             let wanted = utcText(nanoseconds: moment)
             guard let firstTime, let lastTime, moment >= firstTime, moment <= lastTime else {
                 throw .positionNotHeld(wanted, range, path: path)
             }
             let lsn = found.reachesBeginning ? found.lsnAtMoment : max(checkpointLSN, found.lsnAtMoment)
-            return RestoreGoal(lsn: lsn, startsEmpty: lsn < checkpointLSN, wanted: wanted, range: range)
+            return goal(lsn, wanted)
         }
+    }
+
+    private func goal(_ lsn: LSN, _ wanted: String) -> RestoreGoal {
+        // Recovery also looks at the segment that a snapshot ends in, or at the one after it.
+        let start = checkpoint.map { end in found.segments.first { $0.number >= end.end.segment }?.number ?? .none }
+        let last = found.segments.last { $0.firstLSN <= lsn }?.number
+        return RestoreGoal(
+            lsn: lsn,
+            startsEmpty: lsn < checkpointLSN,
+            lastSegment: max(start ?? .none, last ?? .first),
+            wanted: wanted
+        )
     }
 }
 

@@ -4,8 +4,9 @@ struct RestoreGoal: Equatable {
     var lsn: LSN
     /// The copied snapshot is later than that: the log is replayed from LSN 1.
     var startsEmpty: Bool
+    /// What comes after it isn't needed, so it may be damaged or missing.
+    var lastSegment: SegmentNumber
     var wanted: String
-    var range: RestoreRange
 }
 
 extension StoreRestore {
@@ -54,6 +55,15 @@ extension StoreRestore {
     private func addEarlierLog(from source: LogDirectory) throws(StorageError) -> Bool {
         guard let first = copiedSegments.min(), first > .first else { return false }
         return try add(from: source) { $0 < first }
+    }
+
+    /// Nobody looks at what comes after the goal.
+    func removeSegments(after last: SegmentNumber) throws(StorageError) {
+        try Self.orFail { () throws(SystemCallError) in
+            for number in try io.list(partial.wal).compactMap(LogDirectory.segmentNumber(ofName:)) where number > last {
+                try io.unlink(partial.segment(number))
+            }
+        }
     }
 
     private func add(from source: LogDirectory, _ isWanted: (SegmentNumber) -> Bool) throws(StorageError) -> Bool {

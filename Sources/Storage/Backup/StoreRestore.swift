@@ -36,7 +36,7 @@ public struct StoreRestore {
         options: StorageOptions = .init()
     ) throws(StorageError) -> BackupReport {
         let (backup, manifest) = try readManifest(backup)
-        let log = try log.map(StoreDirectory.absolutePath)
+        let log = try log.map { path throws(StorageError) in try logDirectory(path, of: manifest.store) }
         let claim = try PartialDirectory.claim(.restore, for: target)
         let restore = StoreRestore(backup, manifest, into: claim, options)
         do throws(StorageError) {
@@ -84,11 +84,11 @@ public struct StoreRestore {
     }
 
     /// Copies, brings the copy to the position, and reads every row. Returns the position reached.
-    private func fill(_ position: RestorePosition, log: String?) throws(StorageError) -> LSN {
+    private func fill(_ position: RestorePosition, log: LogDirectory?) throws(StorageError) -> LSN {
         try copyFiles()
-        let log = log.map { LogDirectory(root: $0) }
         if let log { try addLaterLog(from: log) }
         let goal = try goal(position, log)
+        if let goal { try removeSegments(after: goal.lastSegment) }
         let reached = try open(goal)
         try auditSnapshot()
         if let goal, reached == .zero { throw .nothingCommitted(by: goal.wanted, path: backup) }
@@ -183,6 +183,17 @@ extension StoreRestore {
                 path: path
             )
         }
+    }
+
+    /// The store whose log is to go on where the backup ends.
+    private static func logDirectory(_ path: String, of store: StoreID) throws(StorageError) -> LogDirectory {
+        let inspector = try LogInspector(path: path)
+        guard let id = try inspector.anyStoreID(), id != store.text else { return inspector.directory }
+        throw StorageError(
+            .unusableDirectory,
+            "the log is of another store (\(id)) than the backup (\(store.text)); name the directory of that one",
+            path: inspector.path
+        )
     }
 
     private func report(path: String) -> BackupReport {

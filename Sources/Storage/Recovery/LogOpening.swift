@@ -22,7 +22,8 @@ struct LogOpening<IO: StorageIO> {
     var lock: IO.File?
     /// Where to stop; then `finishStopped` decides what becomes of the rest.
     var limit = RecoveryLimit.none
-    /// More changes than this become a snapshot after a segment: a restore may replay more log than memory holds.
+    /// More changes than this become a snapshot after a segment, before all is judged: for copies only. A restore may
+    /// replay more log than memory holds.
     var overlayBytesLimit = Int.max
     /// From FORMAT.
     private(set) var incarnation: UInt64 = 0

@@ -80,6 +80,64 @@ import Testing
         #expect(inside.message.contains("the first transaction ends later"), "\(inside.message)")
     }
 
+    /// What comes after the position may be missing or damaged in any way.
+    @Test(arguments: ["missing", "header", "payload"])
+    func damageAfterThePosition(kind: String) throws {
+        let scratch = try ScratchDirectory(inMemory: true)
+        let options = History.options(ManualClock(), nil)
+        let (path, log) = (scratch.path + "/store", scratch.path + "/log")
+        let store = try Store.open(path: path, options: options)
+        for number in 1...5 { try History.put(store, number) }
+        _ = try store.backup(to: scratch.path + "/backup")
+        for number in 6...100 { try History.put(store, number) }
+        _ = try StoreFilesCopy(source: path, target: log).run { _ in }
+        try store.close()
+        // Each segment holds 14 transactions.
+        let segment = LogDirectory(root: log).segment(SegmentNumber(rawValue: 4))
+        if kind == "missing" { try PosixIO().unlink(segment) }
+        if kind != "missing" {
+            let file = try PosixIO().open(segment, .update)
+            let offset: UInt64 = kind == "header" ? 40 : 2 * 4096 + 90
+            _ = try withUnsafeBytes(of: UInt8(0x55)) { try PosixIO().pwrite(file, $0, at: offset) }
+            PosixIO().close(file)
+        }
+        for transaction in [1, 5, 6, 20, 42] {
+            let target = scratch.path + "/at-\(transaction)"
+            let report = try StoreRestore.run(
+                backup: scratch.path + "/backup",
+                target: target,
+                position: .through(LSN(rawValue: UInt64(2 * transaction))),
+                log: log,
+                options: options
+            )
+            #expect(report.through == LSN(rawValue: UInt64(2 * transaction)))
+            #expect(try History.rows(target, options) == History.model(transaction))
+        }
+        #expect(throws: StorageError.self) {
+            try StoreRestore.run(
+                backup: scratch.path + "/backup",
+                target: scratch.path + "/none",
+                position: .through(LSN(rawValue: 180)),
+                log: log,
+                options: options
+            )
+        }
+        #expect(try PosixIO().list(scratch.path).allSatisfy { !$0.hasPrefix("none") })
+    }
+
+    @Test func theLogOfAnotherStore() throws {
+        let history = try History(Variant(isEncrypted: false, isCopy: false, hasLog: false), checkpoint: 1)
+        let other = history.scratch.path + "/other"
+        try Store.open(path: other).close()
+        for (log, words) in [(other, "the log is of another store"), (other + "-none", "no store")] {
+            let error = #expect(throws: StorageError.self) {
+                try StoreRestore.run(backup: history.backup, target: other + "-new", log: log)
+            }
+            #expect(error?.code == .unusableDirectory && "\(error as Any)".contains(words), "\(error as Any)")
+        }
+        #expect(try !PosixIO().exists(other + "-new") && !PosixIO().exists(other + "-new.partial"))
+    }
+
     /// A log that memory can't hold is taken into the snapshot on the way, segment by segment.
     @Test(arguments: [1, 3, 7, 40, 41, 100])
     func aLongLogIsTakenInOnTheWay(upTo transaction: Int) throws {

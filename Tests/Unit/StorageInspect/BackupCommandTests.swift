@@ -45,9 +45,18 @@ import Testing
         let all = Run("restore", backup, "--to", scratch.path + "/all", "--log", crashed)
         #expect(all.status == .sound, "\(all.errors)")
         #expect(try StoreFixture.rows(scratch.path + "/all") == Array(1...60))
-        let beyond = Run("restore", backup, "--to", scratch.path + "/no", "--through", "33")
-        #expect(beyond.status == .usage && beyond.errors.contains("--log"), "\(beyond.errors)")
-        #expect(access(scratch.path + "/no", F_OK) != 0)
+        // Before the checkpoint, which closing the store took at 20: from the log alone.
+        let early = Run("restore", backup, "--to", scratch.path + "/early", "--through", "7")
+        #expect(early.status == .sound && early.text.contains("LSN 7"), "\(early.text)\(early.errors)")
+        #expect(try StoreFixture.rows(scratch.path + "/early") == Array(1...7))
+        for position in [
+            ["--through", "33"], ["--through", "0"], ["--until", "1999-12-31"], ["--until", "2500-01-01"],
+        ] {
+            let beyond = Run(["restore", backup, "--to", scratch.path + "/no"] + position)
+            #expect(beyond.status.rawValue == 1 && beyond.errors.contains("--log"), "\(beyond.errors)")
+            #expect(beyond.errors.contains(": it gives LSN 1 to 20, 20"), "\(beyond.errors)")
+        }
+        for name in ["no", "no.partial"] { #expect(access(scratch.path + "/" + name, F_OK) != 0, "\(name)") }
     }
 
     @Test func refusals() throws {

@@ -1,3 +1,4 @@
+import Glibc
 import NIOEmbedded
 import Storage
 import Synchronization
@@ -49,6 +50,53 @@ import Testing
             #expect(try streams.missed(since: last + "0") == ["unknown"])
             #expect(try streams.missed(since: "0" + last) == ["unknown"])
             #expect(try streams.missed(since: position).count == 3)
+        }
+    }
+
+    /// Before, a restored store gave the positions that it had forgotten to other events: who had seen the old ones went on
+    /// behind the new ones.
+    @Test func positionsFromBeforeARestoreAreUnknown() throws {
+        let store = try StreamStore()
+        let path = store.directory.path
+        let backup = path + ".backup"
+        defer { for path in [backup, path + ".old"] { try? removeTree(path) } }
+        let kept = try store.run { (streams: OpenStreams) throws in
+            try streams.set("a", "1")
+            return try streams.position()
+        }
+        let disk = try Store.open(path: path)
+        _ = try disk.backup(to: backup)
+        try disk.close()
+        let forgotten = try store.run { (streams: OpenStreams) throws in
+            try streams.set("a", "2")
+            #expect(try streams.missed(since: kept) == ["update a 2"])
+            return try streams.position()
+        }
+        #expect(rename(path, path + ".old") == 0)
+        _ = try StoreRestore.run(backup: backup, target: path)
+        let restored = try store.run { (streams: OpenStreams) throws in
+            try streams.set("a", "3")
+            try streams.set("a", "4")
+            for position in [kept, forgotten] { #expect(try streams.missed(since: position) == ["unknown"]) }
+            return try streams.position()
+        }
+        try store.run { (streams: OpenStreams) throws in
+            try streams.set("a", "5")
+            #expect(try streams.missed(since: restored) == ["update a 5"])
+        }
+    }
+
+    private func removeTree(_ path: String) throws {
+        for folder in ["/wal", "/snapshot", "/quarantine", ""] {
+            guard let handle = opendir(path + folder) else { continue }
+            defer { closedir(handle) }
+            while let entry = readdir(handle) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                unlink("\(path)\(folder)/\(name)")
+            }
+            rmdir(path + folder)
         }
     }
 
