@@ -96,7 +96,9 @@ extension SnapshotInspector {
         audit.counts[table.rawValue, default: 0] += 1
         do throws(StorageError) {
             let value = try cursor.value()
-            if case .valid(let envelope) = SnapshotEnvelope.read(cursor.rawValue) {
+            if let rowKey = cursor.rowKey,
+                case .valid(let envelope) = SnapshotEnvelope.read(cursor.rawValue, key: rowKey)
+            {
                 audit.digest.add(checksum: envelope.checksum, lsn: envelope.lsn)
             }
             return .row(SnapshotRow(table: table, key: key, value: Bytes(value.bytes), lsn: LSN(rawValue: value.lsn)))

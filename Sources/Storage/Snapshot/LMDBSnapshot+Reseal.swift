@@ -65,7 +65,7 @@ extension LMDBWriter {
             } catch {
                 throw .final(error)
             }
-            found.value.withUnsafeBytes { forget($0) }
+            try forget(found.key, found.value)
             try put(plain.value, lsn: plain.lsn, found.key)
             key = found.key + [0]
         }

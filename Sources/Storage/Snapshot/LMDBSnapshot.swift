@@ -49,6 +49,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         mapped = MappedMemory(budgetBytes: options.mappedBytes)
         codec = SnapshotCodec(options)
         readCodec = SnapshotCodec(options)
+        // LMDB believes whatever it maps.
+        try LMDBStructure.check(path + "/data.mdb")
         do {
             environment = try Self.open(path, options)
         } catch {
@@ -93,7 +95,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     }
 
     /// A file that ends before its last page would kill the process that reads there. LMDB may leave out free pages at the
-    /// end, so that is no damage by itself: with zeros in their place a page that is missed fails to be read (R17).
+    /// end, so that is no damage by itself: `LMDBStructure` has seen that all of them are free, and so bounds the length.
     private func coverMissingEnd(bytes: Int) throws(StorageError) {
         guard bytes < size.fileBytes else { return }
         let data = path + "/data.mdb"
@@ -136,10 +138,11 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             MappedMemory.avoidHugePages(map.address, map.bytes)
         }
         let size = SnapshotSize(
-            usedPages: Int(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages),
+            // In a large file the counts aren't counted: a wrong one must not trap.
+            usedPages: Int(clamping: stat.ms_branch_pages &+ stat.ms_leaf_pages &+ stat.ms_overflow_pages),
             filePages: Int(info.me_last_pgno) + 1,
             pageBytes: Int(stat.ms_psize),
-            leafPages: Int(stat.ms_leaf_pages)
+            leafPages: Int(clamping: stat.ms_leaf_pages)
         )
         facts.withLock { $0.size = size }
     }
@@ -156,10 +159,29 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         case .valid(let row):
             // A missing key is noticed now, not with the first read.
             if row.keyID != 0 { _ = try options.keys.key(KeyID(rawValue: row.keyID), neededFor: path) }
+            try checkEntries(row)
             facts.withLock { $0.row = row }
         case .invalid(let reason): throw .snapshotDamaged(path, "checkpoint row: \(reason)")
         case .needsVersion(let what):
             throw .newerWriter(at: StorageError.Spot(path: path, segment: .none, offset: 0), what)
+        }
+    }
+
+    /// LMDB counts its entries in every commit: the row's counts were made apart from that. It costs nothing to compare.
+    private func checkEntries(_ row: CheckpointRow) throws(StorageError) {
+        var stat = MDB_stat()
+        let status = mdb_stat(try beginRead(), Self.tree, &stat)
+        guard status == 0 else { throw LMDBError(call: "mdb_stat", status: status, path: path).refusal }
+        var expected: UInt64 = 0
+        for count in row.counts.values { expected = expected &+ count }
+        // The checkpoint row, and whatever else is in its table.
+        let others = try cursor(SnapshotKey.checkpointTable, from: nil, upTo: nil, reversed: false)
+        while others.key != nil {
+            expected = expected &+ 1
+            try others.advance()
+        }
+        guard UInt64(stat.ms_entries) == expected else {
+            throw .snapshotDamaged(path, "\(stat.ms_entries) entries in the tree, \(expected) by the checkpoint row")
         }
     }
 

@@ -90,7 +90,7 @@ final class SnapshotCodec {
         path: String
     ) throws(StorageError) -> SnapshotValue {
         let envelope: SnapshotEnvelope
-        switch SnapshotEnvelope.read(value) {
+        switch SnapshotEnvelope.read(value, key: key) {
         case .valid(let found): envelope = found
         case .invalid(let reason): throw .snapshotDamaged(path, reason)
         case .needsVersion(let what):
