@@ -10,6 +10,7 @@ extension LogStore {
             throw outOfSpaceOrFailure(error)
         }
         failpoint("rotation.beforeActivation")
+        state.log.marks.settle(snapshot.row, options.encryption)
         try state.log.activate(spare)
         state.recordActivation(spare, now: options.clock.wallNanoseconds())
         failpoint("rotation.afterActivation")

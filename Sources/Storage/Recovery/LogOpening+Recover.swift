@@ -18,12 +18,29 @@ extension LogOpening {
         try requireContiguous(needed, row)
         try syncNewest(numbers)
         let segments = try readHeaders(needed, store: store)
+        try requireTrust(row, segments)
         var recovered = RecoveredLog(row: .r5, condition: .unclean)
         recovered.files = try files(numbers, settingAside: needed.count > segments.count, segments)
         recovered.end = row?.position.end ?? .empty
         try requireStart(segments, row)
         try replay(segments, &recovered)
+        snapshot.beginsLog(at: recovered.end.segment.next)
         return recovered
+    }
+
+    /// With a key in force: whoever wrote this had a key, or the store is being encrypted (docs/encryption.md).
+    private mutating func requireTrust(_ row: CheckpointRow?, _ segments: [Segment]) throws(StorageError) {
+        let trust = ContentTrust(
+            keys: options.encryption,
+            encryptsExisting: options.encryptsExistingStore,
+            snapshotPath: directory.snapshotData
+        )
+        let verdict = try trust.judge(
+            row,
+            segments.map { .init(header: $0.header, path: directory.segment($0.number)) }
+        )
+        marks = verdict.marks
+        if let warning = verdict.warning { warnings.append(warning) }
     }
 
     /// Segments behind a place where the log is cut are not looked at.
@@ -89,8 +106,14 @@ extension LogOpening {
     }
 
     private func readValidHeader(_ number: SegmentNumber) throws(StorageError) -> SegmentHeader? {
-        guard case .valid(let header) = try readHeader(number) else { return nil }
-        return header
+        do throws(StorageError) {
+            guard case .valid(let header) = try readHeader(number) else { return nil }
+            return header
+        } catch {
+            // A forged header says nothing.
+            guard error.row == .r15 else { throw error }
+            return nil
+        }
     }
 
     /// R11. Without a snapshot the log begins with segment 1.
@@ -208,7 +231,12 @@ extension LogOpening {
 
     private func readHeader(_ number: SegmentNumber) throws(StorageError) -> SegmentHeaderReading {
         var window = try SegmentWindow(io: io, path: directory.segment(number), pieceBytes: LogLimits.blockBytes)
-        return SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes))
+        let block = try window.bytes(at: 0, LogLimits.blockBytes)
+        let reading = SegmentHeader.read(block)
+        if case .valid(let header) = reading {
+            try options.encryption.requireGenuine(header, block, path: directory.segment(number))
+        }
+        return reading
     }
 
     /// Whether any batch that was written for this segment's number stands anywhere in the file.

@@ -20,6 +20,8 @@ struct LogOpening<IO: StorageIO> {
     let openSnapshot: (_ store: StoreID, _ create: Bool) throws(StorageError) -> any SnapshotStore
     /// Where to stop; then `finishStopped` decides what becomes of the rest.
     var limit = RecoveryLimit.none
+    /// What the next segment says of the content before it.
+    var marks = TrustMarks()
     var warnings: [String] = []
     var quarantinedFiles: [String] = []
     var quarantinedBytes: UInt64 = 0
@@ -133,6 +135,7 @@ struct LogOpening<IO: StorageIO> {
             isDirect: isDirect,
             end: recovered.end
         )
+        writer.marks = marks
         let spare = try takeSegment(preparer, sizing, &recovered, snapshot)
         do {
             try writer.activate(spare)
