@@ -60,6 +60,10 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         self.systemCall = systemCall
     }
 
+    static func closed(_ directory: LogDirectory) -> StorageError {
+        StorageError(.closed, "the store is closed", path: directory.root)
+    }
+
     /// Nothing was done and the same call may succeed later.
     public var isRetryable: Bool { code == .overloaded || code == .lowSpace }
 

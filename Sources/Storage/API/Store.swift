@@ -1,4 +1,5 @@
 import CPlatform
+import Glibc
 import Synchronization
 
 /// A durable ordered key/value store with atomic multi-record transactions: one directory, one log, one sync for
@@ -19,7 +20,14 @@ public final class Store: Sendable {
     private let checkpointWakeUp: WakeUp
     private let isStopping: StopFlag
     private let threads: [WorkerThread]
-    private let closing = Mutex<Result<Void, StorageError>?>(nil)
+    private let ending = Mutex(Ending.open)
+
+    private enum Ending: Sendable {
+        case open
+        /// By a thread; others wait for it.
+        case closing(by: pthread_t, waiting: [WakeUp])
+        case closed(Result<Void, StorageError>)
+    }
 
     /// Opens or creates the store in a directory, which is created with its parents.
     ///
@@ -119,6 +127,8 @@ public final class Store: Sendable {
     }
 
     /// A consistent read; the result is released when everything it saw is durable, at once in the common case.
+    ///
+    /// After `close` the body isn't run, and the result is `.closed`.
     public func read<R: Sendable, Failure: Error>(
         _ body: (borrowing ReadView) throws(Failure) -> R
     ) throws(Failure) -> Pending<R> {
@@ -163,22 +173,60 @@ public final class Store: Sendable {
     ///
     /// Holds everything that was durable when it began. `progress` gets the bytes copied so far. Blocks the calling
     /// thread; no checkpoint removes log meanwhile. An interrupted backup leaves `path.partial`, which the next one
-    /// removes.
+    /// removes. Throws `.closed` if the store closes and it isn't done a few seconds later.
     public func backup(to path: String, progress: (UInt64) -> Void = { _ in }) throws(StorageError) -> BackupReport {
         let target = try StoreDirectory.absolutePath(path)
         return try log.backup(to: target, progress)
     }
 
-    /// Writes what is pending, takes it into the snapshot, marks the log as closed cleanly and gives the directory up. Idempotent: later calls
-    /// return or throw what the first did. Must not be called from a durability callback that runs in place.
+    /// Writes what is pending, takes it into the snapshot, marks the log as closed cleanly and gives the directory up.
+    /// Idempotent: later calls wait for the first, and return or throw what it did.
+    ///
+    /// Waits at most `BackupClaims.closeNanoseconds` for backups, then cancels them. Any thread, any callback: within a
+    /// callback that runs while the store closes it throws `.closed`, since that callback is what closing waits for.
     public func close() throws(StorageError) {
-        let result = closing.withLock { (outcome) -> Result<Void, StorageError> in
-            if let outcome { return outcome }
-            let first = stop()
-            outcome = first
-            return first
+        let wakeUp = WakeUp()
+        while true {
+            switch beginClosing(wakeUp) {
+            case .first:
+                let result = stop()
+                let waiting = ending.withLock { ending in
+                    defer { ending = .closed(result) }
+                    guard case .closing(_, let waiting) = ending else { return [] as [WakeUp] }
+                    return waiting
+                }
+                for waiter in waiting { waiter.post() }
+                return try result.get()
+            case .done(let result): return try result.get()
+            case .wait: wakeUp.wait(nanoseconds: nil)
+            case .inside: throw .closed(log.directory)
+            }
         }
-        try result.get()
+    }
+
+    private enum Turn: Sendable {
+        case first
+        case wait
+        /// A thread that closing waits for.
+        case inside
+        case done(Result<Void, StorageError>)
+    }
+
+    private func beginClosing(_ wakeUp: WakeUp) -> Turn {
+        let caller = pthread_self()
+        return ending.withLock { ending in
+            switch ending {
+            case .open:
+                ending = .closing(by: caller, waiting: [])
+                return .first
+            case .closing(let closer, let waiting):
+                let isInside = pthread_equal(closer, caller) != 0 || threads.contains { $0.isCurrent }
+                guard !isInside else { return .inside }
+                ending = .closing(by: closer, waiting: waiting + [wakeUp])
+                return .wait
+            case .closed(let result): return .done(result)
+            }
+        }
     }
 
     private func stop() -> Result<Void, StorageError> {
@@ -190,7 +238,9 @@ public final class Store: Sendable {
         for thread in threads { thread.join() }
         // Usually nothing is left; but the last reference may go away in a callback on the writer's own thread.
         while case .wrote = log.writeStep() {}
-        defer { lock.release() }
+        log.backups.close(log.options.clock)
+        // One that did not end has the files open.
+        defer { log.backups.whenOver { [lock] in lock.release() } }
         do throws(StorageError) {
             try log.closeLog()
             return .success(())

@@ -3,10 +3,13 @@ struct BackupWriter<IO: StorageIO> {
     let io: IO
     let target: String
     let partial: LogDirectory
+    /// Looked at between two blocks, and before the backup gets its name.
+    let isCancelled: @Sendable () -> Bool
 
-    init(io: IO, target: String) {
+    init(io: IO, target: String, isCancelled: @escaping @Sendable () -> Bool = { false }) {
         self.io = io
         self.target = target
+        self.isCancelled = isCancelled
         partial = LogDirectory(root: target + ".partial")
     }
 
@@ -33,7 +36,7 @@ struct BackupWriter<IO: StorageIO> {
         let file = try io.open(partial.snapshotData, .update)
         defer { io.close(file) }
         try io.fdatasync(file)
-        let (checksum, bytes) = try FileCopy(io: io).checksum(partial.snapshotData)
+        let (checksum, bytes) = try FileCopy(io: io, isCancelled: isCancelled).checksum(partial.snapshotData)
         manifest.files.append(.init(path: "snapshot/data.mdb", bytes: bytes, checksum: checksum))
     }
 
@@ -45,7 +48,7 @@ struct BackupWriter<IO: StorageIO> {
         paddedTo size: UInt64,
         _ manifest: inout BackupManifest
     ) throws(SystemCallError) {
-        let checksum = try FileCopy(io: io).copy(
+        let checksum = try FileCopy(io: io, isCancelled: isCancelled).copy(
             source.segment(number),
             to: partial.segment(number),
             bytes: bytes,
@@ -66,6 +69,7 @@ struct BackupWriter<IO: StorageIO> {
     func finish(_ manifest: BackupManifest) throws(SystemCallError) -> BackupReport {
         try io.replaceFile(partial.root + "/" + BackupManifest.name, in: partial.root, with: manifest.encoded())
         for path in [partial.wal, partial.snapshot, partial.root] { try io.syncDirectory(path) }
+        guard !isCancelled() else { throw .cancelled(target) }
         try io.rename(partial.root, to: target)
         try io.syncDirectory(parentDirectory(of: target))
         return BackupReport(
@@ -80,6 +84,13 @@ struct BackupWriter<IO: StorageIO> {
 extension StorageError {
     static func backupFailed(_ error: SystemCallError) -> StorageError {
         StorageError(.inputOutput, "the backup failed: \(error.reason)", path: error.path, systemCall: error)
+    }
+}
+
+extension SystemCallError {
+    /// Nobody wants the result any more.
+    static func cancelled(_ path: String) -> SystemCallError {
+        SystemCallError(call: "copy", number: 125, path: path)
     }
 }
 

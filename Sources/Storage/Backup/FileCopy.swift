@@ -1,6 +1,8 @@
 /// Copies files with a checksum of what was written, synced, in bounded memory.
 struct FileCopy<IO: StorageIO> {
     let io: IO
+    /// Looked at between two blocks.
+    var isCancelled: @Sendable () -> Bool = { false }
 
     /// Copies the first `bytes` bytes; the copy has `paddedTo` bytes, the rest zeros.
     func copy(_ source: String, to target: String, bytes: UInt64, paddedTo size: UInt64) throws(SystemCallError)
@@ -13,6 +15,7 @@ struct FileCopy<IO: StorageIO> {
         let place = AlignedBytes(count: LogLimits.mebibyte)
         var offset: UInt64 = 0
         while offset < bytes {
+            guard !isCancelled() else { throw .cancelled(target) }
             let wanted = Int(min(UInt64(place.count), bytes - offset))
             let block = UnsafeMutableRawBufferPointer(rebasing: place.mutable[..<LogLimits.roundedToBlock(wanted)])
             guard try io.readAll(input, into: block, at: offset) >= wanted else {
@@ -35,6 +38,7 @@ struct FileCopy<IO: StorageIO> {
         var crc: UInt32 = 0
         var offset: UInt64 = 0
         while true {
+            guard !isCancelled() else { throw .cancelled(path) }
             let count = try io.readAll(file, into: place.mutable, at: offset)
             crc = crc32c(place.readOnly.part(0, count), continuing: crc)
             offset += UInt64(count)

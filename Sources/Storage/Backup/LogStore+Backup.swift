@@ -14,14 +14,25 @@ extension LogStore {
     /// It holds everything that was durable when it began.
     func backup(to target: String, _ progress: (_ doneBytes: UInt64) -> Void) throws(StorageError) -> BackupReport {
         // No segment is retired meanwhile: what the copied snapshot rests on stays.
+        guard backups.begin() else { throw .closed(directory) }
+        defer { backups.end() }
         checkpoints.withLock { $0.pins += 1 }
         defer { checkpoints.withLock { $0.pins -= 1 } }
-        guard let store = writer.withLock({ $0.hasStopped ? nil : $0.log.store }) else {
-            throw StorageError(.closed, "the store is closed", path: directory.root)
+        guard let store = writer.withLock({ $0.hasStopped ? nil : $0.log.store }) else { throw .closed(directory) }
+        let backup = BackupWriter(io: io, target: target) { [backups] in backups.isCancelled }
+        do throws(StorageError) {
+            return try copy(store, to: backup, progress)
+        } catch {
+            guard backups.isCancelled else { throw error }
+            throw StorageError(.closed, "the store was closed before the backup was done", path: target)
         }
-        let backup = BackupWriter(io: io, target: target)
+    }
+
+    private func copy(_ store: StoreID, to backup: BackupWriter<IO>, _ progress: (_ doneBytes: UInt64) -> Void)
+        throws(StorageError) -> BackupReport
+    {
         try backup.prepare()
-        try snapshot.copy(to: backup.partial.snapshot)
+        try snapshot.copy(to: backup.partial.snapshot, isCancelled: backup.isCancelled)
         let (end, files) = writer.withLock { ($0.log.end, $0.files) }
         do throws(SystemCallError) {
             var manifest = BackupManifest(

@@ -26,7 +26,9 @@ final class CommitCore: @unchecked Sendable {
     private(set) var waitingAtRelease: Int?
 
     /// Why commits are refused, if they are.
-    var refusal: StorageError?
+    private(set) var refusal: StorageError?
+    /// The snapshot is given up: nothing is read any more.
+    private(set) var isClosed = false
     private(set) var isLowSpace = false
     /// Room left in the active segment, as the writer last said.
     var segmentRoom = 0
@@ -37,6 +39,8 @@ final class CommitCore: @unchecked Sendable {
     /// Log written since the last checkpoint began, and before that since the one that is in progress.
     private(set) var liveLogBytes = 0
     private(set) var frozenLogBytes = 0
+    /// How far an undone checkpoint is back in the live generation.
+    private var thawing: Absorption?
     /// As of the last checkpoint.
     private var snapshotSize: SnapshotSize
     /// Contiguous pages that the largest value of the latest frozen generation needed: the next ones will resemble it.
@@ -193,22 +197,41 @@ extension CommitCore {
         return closed.last
     }
 
-    /// The frozen generation is in the snapshot now. Returns whom to tell that there is room again.
-    func dropFrozen() -> [@Sendable () -> Void] {
+    /// The frozen generation is in the snapshot now. Returns it, since freeing tens of mebibytes takes tens of milliseconds
+    /// that nobody should wait for, and whom to tell that there is room again.
+    func dropFrozen() -> (gone: Overlay?, unsaturated: [@Sendable () -> Void]) {
         snapshotSize = snapshot.size
+        let gone = frozen
         frozen = nil
         frozenLogBytes = 0
-        return takeUnsaturatedCallbacks()
+        return (gone, takeUnsaturatedCallbacks())
     }
 
+    /// What one hold of the lock came to.
+    enum Thaw {
+        case more
+        /// The generation that is empty now, to be freed without the lock.
+        case done(Overlay?)
+    }
+
+    /// Entries that a piece moves: a fraction of a millisecond.
+    static let thawedEntries = 256
+
     /// The snapshot has no room for the frozen generation: it goes back below the live one, where deletes can take out
-    /// what doesn't fit.
-    func thaw() {
-        guard let older = frozen else { return }
-        live.absorb(older)
+    /// what doesn't fit. A piece at a time, because nobody may wait long for the lock; until the last one both generations
+    /// are looked at as before.
+    func thaw() -> Thaw {
+        guard let older = frozen else { return .done(nil) }
+        var progress = thawing ?? Absorption(of: older)
+        guard live.absorb(older, &progress, limit: Self.thawedEntries) else {
+            thawing = progress
+            return .more
+        }
+        thawing = nil
         frozen = nil
         liveLogBytes += frozenLogBytes
         frozenLogBytes = 0
+        return .done(older)
     }
 }
 
@@ -260,7 +283,21 @@ extension CommitCore {
         return min(largestFrozenPages, Self.usualValuePages)
     }
 
-    /// nil: there is room, nothing was registered.
+    /// Nothing is accepted any more. The first reason stays, but for lost durability, which is worse. Returns whom to tell
+    /// that waiting has ended: from here on nobody can begin to.
+    func refuse(_ error: StorageError, isFinal: Bool = false) -> (isNew: Bool, unsaturated: [@Sendable () -> Void]) {
+        let isNew = refusal == nil || isFinal && refusal?.code != .durabilityLost
+        if isNew { refusal = error }
+        return (isNew, takeAllUnsaturatedCallbacks())
+    }
+
+    /// Gives the snapshot up; reads are refused from now on.
+    func close() {
+        isClosed = true
+        snapshot.close()
+    }
+
+    /// False: there is room, or there never will be; nothing was registered.
     func callWhenUnsaturated(_ body: @escaping @Sendable () -> Void) -> Bool {
         guard isSaturated && refusal == nil else { return false }
         whenUnsaturated.append(body)
@@ -275,7 +312,7 @@ extension CommitCore {
         return takeAllUnsaturatedCallbacks()
     }
 
-    func takeAllUnsaturatedCallbacks() -> [@Sendable () -> Void] {
+    private func takeAllUnsaturatedCallbacks() -> [@Sendable () -> Void] {
         let taken = whenUnsaturated
         whenUnsaturated.removeAll()
         return taken

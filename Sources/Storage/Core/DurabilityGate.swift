@@ -106,19 +106,26 @@ final class DurabilityGate: Sendable {
     }
 
     /// Everything up to `lsn` has been synced.
+    ///
+    /// Another thread may have failed the store between that sync and this call. Then nothing is acknowledged any more,
+    /// although it is durable: somebody who was told that an earlier change may be lost must not hear that a later one
+    /// is safe.
     func publish(_ lsn: LSN) {
         startDelivery { state in
             precondition(lsn.rawValue >= durable.load(ordering: .relaxed), "the durable LSN went back")
-            precondition(state.failure == nil, "durable after a failure")
-            durable.store(lsn.rawValue, ordering: .releasing)
+            if state.failure == nil { durable.store(lsn.rawValue, ordering: .releasing) }
         }
     }
 
-    /// Nothing more will become durable.
-    func fail(_ error: StorageError) {
+    /// Nothing more will be acknowledged. True: this is the first failure, whose reason everybody is told.
+    @discardableResult
+    func fail(_ error: StorageError) -> Bool {
+        var isFirst = false
         startDelivery { state in
-            if state.failure == nil { state.failure = error }
+            isFirst = state.failure == nil
+            if isFirst { state.failure = error }
         }
+        return isFirst
     }
 
     private func startDelivery(_ change: (inout State) -> Void) {
@@ -127,7 +134,7 @@ final class DurabilityGate: Sendable {
             let durable = durable.load(ordering: .relaxed)
             state.wakeSleepers(durable)
             guard !state.isDelivering else { return false }
-            guard state.failure != nil || state.hasReleasable(durable) else {
+            guard state.hasReleasable(durable) || state.failure != nil && !state.waiters.isEmpty else {
                 delivered.store(durable, ordering: .releasing)
                 return false
             }

@@ -153,9 +153,7 @@ extension LogStore {
 
     /// Steps 2 to 6, when the frozen changes are durable in the log.
     func writeCheckpoint() -> CheckpointResult {
-        guard let plan = checkpoints.withLock({ $0.plan }), let frozen = core.withLock({ $0.frozen }),
-            let end = checkpointEnd(plan)
-        else { return .nothing }
+        guard let plan = checkpoints.withLock({ $0.plan }), let end = checkpointEnd(plan) else { return .nothing }
         precondition(plan.lsn <= gate.durableLSN, "I5: the snapshot ran ahead of the log")
         precondition(end.lastLSN == plan.lsn || isMutant(.snapshotClaimsTooMuch), "a checkpoint ends with its changes")
         guard hasItsPlace() else { return .nothing }
@@ -163,7 +161,7 @@ extension LogStore {
         if isMutant(.retireBeforeSnapshot) { retireSegments(below: end.segment) }
         let row: CheckpointRow
         do {
-            row = try apply(frozen, CheckpointPosition(end: end, createdAt: options.clock.wallNanoseconds()))
+            row = try apply(CheckpointPosition(end: end, createdAt: options.clock.wallNanoseconds()))
         } catch {
             return settle(error)
         }
@@ -181,20 +179,27 @@ extension LogStore {
         }
     }
 
-    private func apply(_ frozen: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
+    private func apply(_ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
+        guard let frozen = core.withLock({ $0.frozen }) else { preconditionFailure("a plan without its changes") }
+        // Writing it all once more would end at the same place.
+        if snapshot.waitsForGrowth { try growMap() }
         do {
             return try snapshot.apply(frozen, position)
         } catch {
             guard case .mapFull = error else { throw error }
         }
-        // Nobody reads while the map moves.
-        try core.withLock { (_) throws(SnapshotFailure) in try snapshot.growMap() }
+        try growMap()
         return try snapshot.apply(frozen, position)
+    }
+
+    /// Nobody reads while the map moves.
+    private func growMap() throws(SnapshotFailure) {
+        try core.withLock { (_) throws(SnapshotFailure) in try snapshot.growMap() }
     }
 
     /// Step 5: the frozen changes are the snapshot's from now on.
     private func publish(_ row: CheckpointRow, startedAt: UInt64) {
-        let unsaturated = core.withLock { $0.dropFrozen() }
+        let (gone, unsaturated) = core.withLock { $0.dropFrozen() }
         let spent = options.clock.monotonicNanoseconds() &- startedAt
         let told = checkpoints.withLock { state in
             state.plan = nil
@@ -205,6 +210,8 @@ extension LogStore {
         counters.withLock { $0.recordCheckpoint(row, nanoseconds: spent) }
         for callback in unsaturated { callback() }
         for callback in told { callback(nil) }
+        // Freed here, without the lock.
+        extendLifetime(gone)
     }
 
     /// The frozen changes go back below the live ones, for another attempt; or nothing is promised any more.
@@ -212,8 +219,10 @@ extension LogStore {
         counters.withLock { $0.checkpointFailures += 1 }
         switch failure {
         case .mapFull:
-            return retry(StorageError(.lowSpace, "the snapshot's map is full", path: directory.snapshot))
+            return retryWithRoom(StorageError(.lowSpace, "the snapshot's map is full", path: directory.snapshot))
         case .lowSpace(let error):
+            return retryWithRoom(error)
+        case .busy(let error):
             return retry(error)
         case .final(let error):
             writer.withLock { state in
@@ -225,11 +234,15 @@ extension LogStore {
         }
     }
 
-    private func retry(_ error: StorageError) -> CheckpointResult {
-        core.withLock { $0.thaw() }
+    private func retryWithRoom(_ error: StorageError) -> CheckpointResult {
         // The room that was kept is for this as well: without a checkpoint nothing that deletes free comes back.
         _ = preparer.releaseReserve()
         foundDiskFull()
+        return retry(error)
+    }
+
+    private func retry(_ error: StorageError) -> CheckpointResult {
+        while case .more = core.withLock({ $0.thaw() }) {}
         let now = options.clock.monotonicNanoseconds()
         let told = checkpoints.withLock { state in
             state.plan = nil
@@ -251,18 +264,20 @@ extension LogStore {
             state.waiting.append(body)
             return false
         }
-        if isRefused { body(refusal ?? StorageError(.closed, "the store is closed", path: directory.root)) }
+        if isRefused { body(refusal ?? .closed(directory)) }
+    }
+
+    /// The checkpoint that somebody waits for is not coming for now; it is written without them when it can be.
+    func tellCheckpointWaiters(_ error: StorageError) {
+        let told = checkpoints.withLock { $0.takeWaiting() }
+        for callback in told { callback(error) }
     }
 
     /// Nobody will write checkpoints any more: who waits for one is told.
     func stopCheckpoints(_ error: StorageError) {
         let told = checkpoints.withLock { state in
             state.hasStopped = true
-            defer {
-                state.waiting = []
-                state.waitingForPlan = []
-            }
-            return state.waiting + state.waitingForPlan
+            return state.takeWaiting()
         }
         for callback in told { callback(error) }
     }
@@ -279,6 +294,15 @@ extension LogStore {
 }
 
 extension CheckpointState {
+    /// Everybody who waits: each is told once.
+    mutating func takeWaiting() -> [@Sendable (StorageError?) -> Void] {
+        defer {
+            waiting = []
+            waitingForPlan = []
+        }
+        return waiting + waitingForPlan
+    }
+
     /// Pure: what comes next.
     func next(now: UInt64, durable: LSN, isDue: Bool, _ schedule: CheckpointSchedule)
         -> CheckpointAction

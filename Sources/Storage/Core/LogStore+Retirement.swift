@@ -40,6 +40,8 @@ extension LogStore {
         let isLow = core.withLock { $0.isLowSpace }
         let now = options.clock.wallNanoseconds()
         let retired: [LogFile] = writer.withLock { state in
+            // Closed by a callback of this very checkpoint: the directory is another's now.
+            guard !state.hasStopped else { return [] }
             let retired = retention.retired(state.files, below: limit, now: now, isLowSpace: isLow)
             state.files.removeAll { retired.contains($0) }
             counters.withLock { $0.recordFiles(state.files) }

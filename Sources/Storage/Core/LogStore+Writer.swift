@@ -39,6 +39,7 @@ extension LogStore {
                 gate.publish(lsn)
                 for callback in unsaturated { callback() }
             case .outOfSpace:
+                tellCheckpointWaiters(StorageError(.lowSpace, "no room for the log", path: directory.wal))
                 return .outOfSpace
             case .failed(let error):
                 stopPromising(error)
@@ -133,12 +134,8 @@ extension LogStore {
 
     /// Stops everything that promises durability (§5.8).
     func stopPromising(_ error: StorageError) {
-        let (isFirst, unsaturated) = core.withLock { core in
-            let isFirst = core.refusal?.code != .durabilityLost
-            if isFirst { core.refusal = error }
-            return (isFirst, core.takeAllUnsaturatedCallbacks())
-        }
-        gate.fail(error)
+        let unsaturated = core.withLock { $0.refuse(error, isFinal: true).unsaturated }
+        let isFirst = gate.fail(error)
         for callback in unsaturated { callback() }
         stopCheckpoints(error)
         if isFirst { options.onFailure(error) }
@@ -169,18 +166,18 @@ extension LogStore {
 
     /// Refuses new commits from now on; what is pending is still written.
     func refuseCommits() {
-        core.withLock { core in
-            if core.refusal == nil {
-                core.refusal = StorageError(.closed, "the store is closed", path: directory.root)
-            }
-        }
+        let unsaturated = core.withLock { $0.refuse(.closed(directory)).unsaturated }
+        for callback in unsaturated { callback() }
     }
 
     /// After the last step: last checkpoint, clean-shutdown mark, spare given back, file closed.
     func closeLog() throws(StorageError) {
-        defer { snapshot.close() }
+        defer {
+            core.withLock { $0.close() }
+            hold?.close()
+        }
         lastCheckpoint()
-        stopCheckpoints(StorageError(.closed, "the store is closed", path: directory.root))
+        stopCheckpoints(.closed(directory))
         let failure: StorageError? = writer.withLock { state in
             if (try? hold?.requirePlaces()) != nil || hold == nil { preparer.discard() }
             guard !state.hasStopped else { return nil }
@@ -202,8 +199,8 @@ extension LogStore {
                 return error.code == .durabilityLost ? error : nil
             }
         }
-        guard let failure else { return }
-        gate.fail(failure)
-        throw failure
+        // Everything is durable, or has failed before: whoever waits for anything else would wait for ever.
+        gate.fail(failure ?? .closed(directory))
+        if let failure { throw failure }
     }
 }

@@ -23,6 +23,7 @@ final class LogStore<IO: StorageIO>: Sendable {
     let hold: DirectoryHold<IO>?
     /// The process lacks descriptors or memory; somebody was told.
     let isShortOfResources = Mutex(false)
+    let backups = BackupRegistry()
 
     init(options: StorageOptions, io: IO, opened: OpenedLog<IO>) {
         self.options = options
@@ -59,30 +60,28 @@ final class LogStore<IO: StorageIO>: Sendable {
             reportDamage(error)
             throw error
         }
-        return (Pending(committed.result, lsn: committed.lsn, gate: gate, isRead: false), committed.wakesWriter)
+        return (Pending(.success(committed.result), lsn: committed.lsn, gate: gate, isRead: false), committed.wakesWriter)
     }
 
     func read<R: Sendable, Failure: Error>(
         _ body: (borrowing ReadView) throws(Failure) -> R
     ) throws(Failure) -> Pending<R> {
-        let (value, seen, damage) = try core.withLock { (core) throws(Failure) -> (R, UInt64, StorageError?) in
+        let (result, seen) = try core.withLock { (core) throws(Failure) -> (Result<R, StorageError>, UInt64) in
+            guard !core.isClosed else { return (.failure(.closed(directory)), 0) }
             core.readFailure = nil
             defer { core.snapshot.endRead() }
             let view = ReadView(core: core)
             let value = try body(view)
-            return (value, core.seenLSN, core.readFailure)
+            return (core.readFailure.map { .failure($0) } ?? .success(value), core.seenLSN)
         }
-        if let damage { reportDamage(damage) }
-        return Pending(value, lsn: LSN(rawValue: seen), gate: gate, isRead: true, failure: damage)
+        if case .failure(let error) = result, error.code != .closed { reportDamage(error) }
+        return Pending(result, lsn: LSN(rawValue: seen), gate: gate, isRead: true)
     }
 
     /// A row of the snapshot is damaged: nothing more is written on top of it; reads of other rows go on (§5.8).
     func reportDamage(_ error: StorageError) {
-        let isNew = core.withLock { core in
-            guard core.refusal == nil else { return false }
-            core.refusal = error
-            return true
-        }
+        let (isNew, unsaturated) = core.withLock { $0.refuse(error) }
+        for callback in unsaturated { callback() }
         guard isNew else { return }
         warn("\(error)")
         tellWarnings()

@@ -68,21 +68,6 @@ final class Overlay {
         entryCount -= 1
     }
 
-    /// Takes in an older generation, below what this one says.
-    func absorb(_ older: Overlay) {
-        for (number, from) in older.tables {
-            let table = table(TableID(rawValue: number))
-            from.entries.forEach { entry in
-                guard table.trims.covering(entry.key) == nil, table.entries.entry(entry.key) == nil else { return }
-                set(entry, in: table)
-            }
-            var trims = table.trims
-            for range in from.trims.ranges { trims.insert(from: range.from, upTo: range.upTo, lsn: range.lsn) }
-            setTrims(trims, in: table)
-            table.lastChangeLSN = max(table.lastChangeLSN, from.lastChangeLSN)
-        }
-    }
-
     /// Hides a key range of everything older, and drops this generation's own entries there, which are handed out.
     func trim(from: Bytes, upTo: Bytes, lsn: UInt64, in table: Table, _ removed: (TableEntry) -> Void) {
         table.entries.removeRange(from: from, upTo: upTo) { entry in

@@ -65,7 +65,7 @@ extension LogOpening {
         } catch {
             switch error {
             case .mapFull: throw StorageError(.lowSpace, "the snapshot's map is full", path: directory.snapshot)
-            case .lowSpace(let error), .final(let error): throw error
+            case .lowSpace(let error), .busy(let error), .final(let error): throw error
             }
         }
         recovered.overlay = Overlay()

@@ -122,7 +122,7 @@ public final class StoreBuilder {
                 return
             } catch {
                 switch error {
-                case .lowSpace(let reason), .final(let reason): throw reason
+                case .lowSpace(let reason), .busy(let reason), .final(let reason): throw reason
                 case .mapFull: try grow()
                 }
             }
@@ -134,7 +134,7 @@ public final class StoreBuilder {
             try snapshot.growMap()
         } catch {
             switch error {
-            case .lowSpace(let reason), .final(let reason): throw reason
+            case .lowSpace(let reason), .busy(let reason), .final(let reason): throw reason
             case .mapFull: throw StorageError(.lowSpace, "no room for the snapshot", path: partial.snapshot)
             }
         }

@@ -7,8 +7,8 @@ import Synchronization
 /// Opened with `MDB_NOTLS` and default sync mode: a commit is durable when it returns. Reading: see `SnapshotStore`.
 ///
 /// `@unchecked Sendable`: what reading changes (`reader`, `isReading`, `scratch`) is touched by the holder of the core's
-/// lock only; `apply`, `growMap` and `copy` by the checkpoint thread only; `row`, `size` and `map` stand behind a `Mutex`; the
-/// environment itself may be used by any thread.
+/// lock only, and so does `close`; `apply` and `growMap` are the checkpoint thread's; `row`, `size`, `map` and `life` stand
+/// behind a `Mutex`; the environment itself may be used by any thread, and lives until the last copy has ended.
 final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     /// Where LMDB has mapped its file.
     ///
@@ -33,6 +33,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     let codec: SnapshotCodec
     /// Held while pages are given back, and while the map moves.
     let map = Mutex(MemoryMap())
+    /// Held while the environment is closed, and while the map moves.
+    let life = Mutex(SnapshotLife())
 
     private var reader: OpaquePointer?
     private var isReading = false
@@ -171,6 +173,13 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         if let reader { mdb_txn_abort(reader) }
         reader = nil
         isReading = false
+        life.withLock { life in
+            if life.close() { closeEnvironment() }
+        }
+    }
+
+    /// No transaction of this process is open.
+    func closeEnvironment() {
         map.withLock { map in
             map = MemoryMap()
             mdb_env_close(environment)
@@ -185,23 +194,28 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         learnFreePages(settling: true)
     }
 
+    var waitsForGrowth: Bool { life.withLock { $0.waitsForGrowth } }
+
     func growMap() throws(SnapshotFailure) {
-        do {
+        do throws(LMDBError) {
+            if try moveMap() { return try learn() }
+        } catch {
+            throw error.failure
+        }
+        throw .busy(
+            StorageError(.overloaded, "the snapshot's map must grow, which waits for a backup to end", path: path)
+        )
+    }
+
+    /// In one hold, so that no copy begins meanwhile. False: one is in progress.
+    private func moveMap() throws(LMDBError) -> Bool {
+        try life.withLock { (life) throws(LMDBError) in
+            guard life.mayGrow() else { return false }
             try map.withLock { (map) throws(LMDBError) in
                 try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
                 map.address = nil
             }
-            try learn()
-        } catch {
-            throw error.failure
-        }
-    }
-
-    func copy(to directory: String) throws(StorageError) {
-        do {
-            try orThrow(mdb_env_copy2(environment, directory, UInt32(MDB_CP_COMPACT)), "mdb_env_copy2", directory)
-        } catch {
-            throw StorageError(.inputOutput, "copying the snapshot failed: \(error.reason)", path: directory)
+            return true
         }
     }
 }
@@ -292,6 +306,7 @@ extension LMDBSnapshot {
     static let tree: MDB_dbi = 1
 
     func beginRead() throws(StorageError) -> OpaquePointer {
+        guard !isClosed else { throw Self.closed(path) }
         do throws(LMDBError) {
             if let reader {
                 if !isReading { try orThrow(mdb_txn_renew(reader), "mdb_txn_renew", path) }
@@ -307,7 +322,7 @@ extension LMDBSnapshot {
         }
     }
 
-    private func makeReader() throws(LMDBError) -> OpaquePointer {
+    func makeReader() throws(LMDBError) -> OpaquePointer {
         var made: OpaquePointer?
         try orThrow(mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &made), "mdb_txn_begin", path)
         guard let made else { throw LMDBError(call: "mdb_txn_begin", status: ENOMEM, path: path) }

@@ -23,11 +23,21 @@ protocol SnapshotStore: AnyObject, Sendable {
 
     /// Writes a frozen generation and the row that describes the result, in one transaction, durable when it returns.
     func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow
-    /// Makes the map larger after `.mapFull`. Nobody may be reading.
+    /// Makes the map larger after `.mapFull`: under the core's lock, so that nobody reads. `.busy` while a copy is made.
     func growMap() throws(SnapshotFailure)
-    /// Copies a consistent image to a directory that exists.
-    func copy(to directory: String) throws(StorageError)
+    /// It must grow, and could not yet.
+    var waitsForGrowth: Bool { get }
+    /// Copies a consistent image to a directory that exists. Any thread, beside everything else; ends early when it is no
+    /// longer wanted, which is asked for often. Throws `.closed` after `close`.
+    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError)
+    /// Under the core's lock; a copy in progress keeps what it needs.
     func close()
+}
+
+extension SnapshotStore {
+    func copy(to directory: String) throws(StorageError) {
+        try copy(to: directory) { false }
+    }
 }
 
 /// One stored value with the record that wrote it.
@@ -63,6 +73,8 @@ struct SnapshotSize: Equatable, Sendable {
 /// Why a checkpoint was not written. The image is the one from before.
 enum SnapshotFailure: Error {
     case mapFull
+    /// Something of ours is in the way: may be tried again.
+    case busy(StorageError)
     /// No room on the disk: may be tried again.
     case lowSpace(StorageError)
     /// Failed reads or writes, damage: nothing is promised any more (§5.8).

@@ -7,6 +7,7 @@ final class WorkerThread: Sendable {
     private final class Start: Sendable {
         let name: String
         let body: @Sendable () -> Void
+        let hasEnded = Atomic(false)
 
         init(name: String, body: @escaping @Sendable () -> Void) {
             self.name = name
@@ -15,22 +16,27 @@ final class WorkerThread: Sendable {
     }
 
     private let handle: Mutex<pthread_t?>
+    private let thread: pthread_t
+    private let start: Start
 
     /// The name has at most 15 bytes, Linux' limit.
     init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
         precondition(name.utf8.count <= 15, "thread names have at most 15 bytes")
         var thread = pthread_t()
-        let start = Unmanaged.passRetained(Start(name: name, body: body))
-        var status = Self.create(&thread, start)
+        let start = Start(name: name, body: body)
+        let passed = Unmanaged.passRetained(start)
+        var status = Self.create(&thread, passed)
         // The user's threads or the system's memory are used up: that passes.
         for _ in 1..<Self.attempts where status == EAGAIN {
             usleep(Self.pauseMicroseconds)
-            status = Self.create(&thread, start)
+            status = Self.create(&thread, passed)
         }
         guard status == 0 else {
-            start.release()
+            passed.release()
             throw SystemCallError(call: "pthread_create", number: status, path: name)
         }
+        self.thread = thread
+        self.start = start
         handle = Mutex(thread)
     }
 
@@ -46,11 +52,15 @@ final class WorkerThread: Sendable {
                 let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                 iii_set_thread_name(start.name)
                 start.body()
+                start.hasEnded.store(true, ordering: .releasing)
                 return nil
             },
             start.toOpaque()
         )
     }
+
+    /// Whether the caller runs on it. The system gives an ended thread's handle out again.
+    var isCurrent: Bool { !start.hasEnded.load(ordering: .acquiring) && pthread_equal(thread, pthread_self()) != 0 }
 
     /// Waits for the thread's end. Later calls return at once.
     func join() {

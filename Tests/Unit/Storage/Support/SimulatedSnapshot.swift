@@ -155,7 +155,8 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     }
 
     func growMap() throws(SnapshotFailure) {}
-    func copy(to directory: String) throws(StorageError) {}
+    var waitsForGrowth: Bool { false }
+    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) {}
     func close() {}
 
     private func encode(_ rows: [Bytes: Row], _ row: CheckpointRow) -> Bytes {
