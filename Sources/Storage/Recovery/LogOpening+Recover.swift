@@ -6,7 +6,7 @@ extension LogOpening {
     }
 
     /// Only looks: what follows from it is done when all of it was found sound.
-    mutating func recover(_ numbers: [SegmentNumber], store: StoreID, snapshot: any SnapshotStore, head: LogHead?)
+    func recover(_ numbers: [SegmentNumber], store: StoreID, snapshot: any SnapshotStore, head: LogHead?)
         throws(StorageError) -> RecoveredLog
     {
         let row = snapshot.row
@@ -19,31 +19,30 @@ extension LogOpening {
         try requireContiguous(needed, row)
         try requireHead(head, in: numbers)
         let segments = try readHeaders(needed, store: store, head: head)
-        try requireTrust(row, segments)
         var recovered = RecoveredLog(row: .r5, condition: .unclean)
+        recovered.trust = try trust(row, segments)
         if needed.count > segments.count { recovered.unused = needed.last }
         recovered.files = try files(numbers, settingAside: recovered.unused != nil, segments)
         recovered.end = row?.position.end ?? .empty
         try requireStart(segments, row)
         try requireNoOtherWriter(before: segments.first, numbers)
+        // Not before the new segment's number; a replay may write the snapshot.
+        snapshot.beginsLog(at: (numbers.last ?? .none).next)
         try replay(segments, &recovered, snapshot)
-        snapshot.beginsLog(at: recovered.end.segment.next)
         return recovered
     }
 
     /// With a key in force: whoever wrote this had a key, or the store is being encrypted (docs/encryption.md).
-    private mutating func requireTrust(_ row: CheckpointRow?, _ segments: [Segment]) throws(StorageError) {
+    private func trust(_ row: CheckpointRow?, _ segments: [Segment]) throws(StorageError) -> ContentTrust.Verdict {
         let trust = ContentTrust(
             keys: options.encryption,
             encryptsExisting: options.encryptsExistingStore,
             snapshotPath: directory.snapshotData
         )
-        let verdict = try trust.judge(
+        return try trust.judge(
             row,
             segments.map { .init(header: $0.header, path: directory.segment($0.number)) }
         )
-        marks = verdict.marks
-        if let warning = verdict.warning { warnings.append(warning) }
     }
 
     /// Segments behind a place where the log is cut are not looked at.

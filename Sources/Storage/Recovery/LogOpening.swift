@@ -22,8 +22,6 @@ struct LogOpening<IO: StorageIO> {
     var lock: IO.File?
     /// Where to stop; then `finishStopped` decides what becomes of the rest.
     var limit = RecoveryLimit.none
-    /// What the next segment says of the content before it.
-    var marks = TrustMarks()
     /// More changes than this become a snapshot after a segment, before all is judged: for copies only. A restore may
     /// replay more log than memory holds.
     var overlayBytesLimit = Int.max
@@ -141,7 +139,8 @@ struct LogOpening<IO: StorageIO> {
             head: LogHeadFile(io: io, directory: directory),
             isHeadNew: isHeadNew
         )
-        writer.marks = marks
+        writer.marks = recovered.trust.marks
+        if let warning = recovered.trust.warning { warnings.append(warning) }
         let sizing = SegmentSizing(options, now: options.clock.monotonicNanoseconds())
         if let begun = try beginSegment(&writer, preparer, sizing, &recovered, snapshot) {
             recovered.files.append(LogFile(number: recovered.end.segment.next, bytes: UInt64(begun.bytes)))
@@ -216,6 +215,8 @@ struct RecoveredLog {
     var end = LogEnd.empty
     var row: RecoveryRow
     var condition: RecoveryReport.Condition
+    /// What the next segment says of the content before it.
+    var trust = ContentTrust.Verdict()
     /// All segments on disk, in order.
     var files: [LogFile] = []
     var replayedBytes = 0

@@ -174,6 +174,20 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         }
     }
 
+    /// A missing key is noticed now, not with the first read.
+    private func requireGenuine(_ row: CheckpointRow, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
+        guard options.needsKeys else { return }
+        try options.keys.requireAll(row.neededKeys, neededFor: path)
+        guard row.isAuthenticated else {
+            // Since rows are authenticated, none names a key without being so.
+            guard row.isOlder || row.keyID == 0 else { throw .forgedSnapshot(path) }
+            return
+        }
+        guard let key = options.keys.key(KeyID(rawValue: row.keyID)), row.isGenuine(bytes, key: key) else {
+            throw .forgedSnapshot(path)
+        }
+    }
+
     /// LMDB counts its entries in every commit: the row's counts were made apart from that. It costs nothing to compare.
     private func checkEntries(_ row: CheckpointRow) throws(StorageError) {
         var stat = MDB_stat()
@@ -189,20 +203,6 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         }
         guard UInt64(stat.ms_entries) == expected else {
             throw .snapshotDamaged(path, "\(stat.ms_entries) entries in the tree, \(expected) by the checkpoint row")
-        }
-    }
-
-    /// A missing key is noticed now, not with the first read.
-    private func requireGenuine(_ row: CheckpointRow, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
-        guard options.needsKeys else { return }
-        try options.keys.requireAll(row.neededKeys, neededFor: path)
-        guard row.isAuthenticated else {
-            // Since rows are authenticated, none names a key without being so.
-            guard row.isOlder || row.keyID == 0 else { throw .forgedSnapshot(path) }
-            return
-        }
-        guard let key = options.keys.key(KeyID(rawValue: row.keyID)), row.isGenuine(bytes, key: key) else {
-            throw .forgedSnapshot(path)
         }
     }
 
