@@ -11,6 +11,13 @@ let confined: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
+/// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, and the storage
+/// tests are the only ones (`tools/dev/mutants`, which builds in `.build-mutants`).
+let hasFaults = Context.environment["III_MUTANTS"] != nil
+let faults: [SwiftSetting] = hasFaults ? [.define("III_MUTANTS")] : []
+/// `III_TSAN=1`: a mutex that ThreadSanitizer sees (`Storage/Threads/Mutex.swift`); `./test --nightly` builds with it.
+let sanitizing: [SwiftSetting] = Context.environment["III_TSAN"] != nil ? [.define("III_TSAN")] : []
+
 let package = Package(
     name: "iii",
     products: [
@@ -34,6 +41,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: ["CPlatform", "CLMDB", "CLZ4", "CCrypto"],
+            swiftSettings: faults + sanitizing,
             linkerSettings: [
                 .linkedLibrary(":liblmdb.a"), .linkedLibrary(":liblz4.a"), .linkedLibrary(":libcrypto.a"),
                 .linkedLibrary("dl"),
@@ -113,9 +121,10 @@ let package = Package(
 
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Storage", "CPlatform"],
+            dependencies: ["Storage", "CPlatform", "CCrypto"],
             path: "Tests/Unit/Storage",
-            exclude: ["Golden"]
+            exclude: ["Golden"],
+            swiftSettings: faults + sanitizing
         ),
         .testTarget(
             name: "StorageDrillTests",
@@ -132,10 +141,13 @@ let package = Package(
             name: "StorageInspectTests",
             dependencies: [
                 "Adapters",
+                "Engine",
                 "Storage",
                 "StorageDrill",
+                "Workers",
                 "iii-storage-inspect",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/Unit/StorageInspect",
             exclude: ["Snapshots"]
@@ -156,3 +168,7 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+if hasFaults || !sanitizing.isEmpty {
+    package.targets.removeAll { $0.type == .test && $0.name != "StorageTests" }
+}

@@ -2,25 +2,50 @@
 
 A kill from outside hits a checkpoint by chance only, and nobody would know. The checkpoint that the store opens with
 next tells whether the kill came before the snapshot's commit.
+
+The product knows no failpoints: an armed process is another build of the same engine (`III_FAILPOINT_BINARY`), with
+deliberate faults compiled in and none of them chosen. It works on the store that the product wrote, and the product on
+what it leaves.
 """
 
 from __future__ import annotations
 
+import os
+import pathlib
 import random
 import signal
 import time
 from collections import Counter
 
 from openings import Opening
-from support.engine import Engine
+from support.engine import REPOSITORY, Engine
 
-# The bulk values fill 64 MiB of log, which asks for a checkpoint, long before.
-PATIENCE_SECONDS = 6
+# The bulk values fill 64 MiB of log, which asks for a checkpoint, long before; a debug build on a busy machine takes a while.
+PATIENCE_SECONDS = 15
 # From the beginning of a checkpoint until after its end, microseconds.
 DELAYS = (0, 250, 500, 1000, 2000, 4000, 8000)
 PLACES = ("checkpoint.beforeApply", "checkpoint.afterCommit", "rotation.beforeActivation", "rotation.afterActivation")
 # Half of the kills come while the snapshot is written.
 WEIGHTS = (6, 2, 1, 1)
+
+
+def binary() -> pathlib.Path:
+    """The build that has failpoints."""
+    path = pathlib.Path(os.environ.get("III_FAILPOINT_BINARY", REPOSITORY / ".build-mutants/debug/iii")).absolute()
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no engine with failpoints; tools/dev/mutants --build makes it")
+    return path
+
+
+def arm(engine: Engine, failpoint: str) -> None:
+    """The next process ends itself there."""
+    engine.binary = binary()
+    engine.env["III_FAILPOINT"] = failpoint
+
+
+def disarm(engine: Engine) -> None:
+    engine.binary = None
+    engine.env.pop("III_FAILPOINT", None)
 
 
 class Failpoints:
@@ -38,7 +63,7 @@ class Failpoints:
         """The engine's next process ends itself."""
         self.armed = self.chance.choices(PLACES, WEIGHTS)[0]
         delay = self.chance.choice(DELAYS) if self.armed.startswith("checkpoint") else 0
-        self.engine.env["III_FAILPOINT"] = f"{self.armed}:1:{delay}"
+        arm(self.engine, f"{self.armed}:1:{delay}")
 
     def wait_for_hit(self) -> bool:
         """Whether the engine ended itself; if not, it still runs."""
@@ -59,7 +84,7 @@ class Failpoints:
 
     def disarm(self) -> None:
         self.armed = None
-        self.engine.env.pop("III_FAILPOINT", None)
+        disarm(self.engine)
 
     def judge(self, openings: list[Opening]) -> None:
         """After a start: what the last kill hit, by the checkpoints that the stores opened with since then.

@@ -58,6 +58,15 @@ build_release() {
     binary=$1/.build/release/iii
 }
 
+# Where the engine, its drill and the storage tests lie with deliberate faults and failpoints compiled in.
+faulty_build=.build-mutants
+
+# build_with_faults ROOT: a debug build; the first takes minutes, later ones seconds.
+build_with_faults() {
+    step "Building with faults and failpoints (debug)"
+    III_MUTANTS=1 swift build --package-path "$1" --scratch-path "$1/$faulty_build" --build-tests 2>&1 | tail -n 1
+}
+
 # port_is_open PORT: whether something accepts connections there on loopback.
 port_is_open() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null

@@ -1,14 +1,18 @@
 import Storage
 
-/// What the process ends with (storage.md §5.12).
+/// What the process ends with: the table of docs/inspection.md, which is one for all commands of `iii`.
 enum ProcessStatus: Int32 {
     case sound = 0
-    /// Wrong arguments, no store at the path, no rights, or a question that the log can't answer.
-    case usage = 1
-    /// Sound but for a write that was cut short and never acknowledged.
-    case tornTail = 2
+    /// The answer is no: a key that isn't there, stores that differ, a moment that isn't known, a check that failed.
+    case no = 1
+    /// The command can't be carried out as it was given: wrong arguments, no store at the path, no rights, a wrong key.
+    case usage = 2
     case damage = 3
-    case newerFormat = 4
+    /// Sound but for a write that was cut short and never acknowledged.
+    case tornTail = 4
+    case newerFormat = 5
+    /// The disk failed or is full.
+    case storageFailed = 74
 
     init(_ condition: LogVerdict.Condition) {
         switch condition {
@@ -22,8 +26,12 @@ enum ProcessStatus: Int32 {
     init(_ error: StorageError) {
         switch error.code {
         case .needsVersion: self = .newerFormat
-        case .damaged, .missingFiles, .foreignFile, .writerBug, .inputOutput: self = .damage
+        case .damaged, .missingFiles, .foreignFile, .writerBug: self = .damage
+        case .inputOutput, .durabilityLost, .lowSpace: self = .storageFailed
         default: self = .usage
         }
     }
+
+    /// Something can't be read, whether its content is damaged or the device fails.
+    var isUnreadable: Bool { self == .damage || self == .storageFailed }
 }

@@ -18,7 +18,15 @@ extension CommandFailure {
             String(sentences.first ?? ""),
             path: error.path,
             remedy: sentences.count > 1 ? String(sentences[1]) : "see docs/upstream-volumes.md",
-            status: error.code == .verificationFailed ? .damage : .usage
+            status: Self.status(error.code)
         )
+    }
+
+    private static func status(_ code: UpstreamError.Code) -> ProcessStatus {
+        switch code {
+        case .verificationFailed, .damagedFiles: .damage
+        case .inputOutput, .lowSpace: .storageFailed
+        default: .usage
+        }
     }
 }

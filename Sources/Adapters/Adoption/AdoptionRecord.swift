@@ -21,6 +21,8 @@ public struct AdoptionRecord: Sendable, Hashable {
     public var files: Int
     public var groups: Int
     public var entries: Int
+    /// Names of the workers that had the volume's path; nil in records of versions that went by names alone.
+    public var owners: [String]?
     /// When it was done, begun or passed over, in milliseconds since 1970.
     public var time: Int64
 
@@ -39,11 +41,18 @@ public struct AdoptionRecord: Sendable, Hashable {
         }
         writer.key("time")
         writer.integer(time)
+        if let owners {
+            writer.key("owners")
+            writer.beginArray()
+            for owner in owners { writer.string(owner) }
+            writer.endArray()
+        }
         writer.endObject()
         return Bytes(writer.bytes)
     }
 
-    init(progress: Progress, files: Int, groups: Int, entries: Int, time: Int64) {
+    init(progress: Progress, files: Int, groups: Int, entries: Int, time: Int64, owners: [String]?) {
+        self.owners = owners
         self.progress = progress
         self.files = files
         self.groups = groups
@@ -57,6 +66,7 @@ public struct AdoptionRecord: Sendable, Hashable {
             let files = json["files"]?.int, let groups = json["groups"]?.int, let entries = json["entries"]?.int,
             let time = json["time"]?.int64
         else { return nil }
-        self.init(progress: progress, files: files, groups: groups, entries: entries, time: time)
+        self.init(progress: progress, files: files, groups: groups, entries: entries, time: time, owners: nil)
+        owners = json["owners"]?.array?.compactMap(\.string)
     }
 }

@@ -29,14 +29,20 @@ public struct UpstreamAdoption {
         case doneBefore(AdoptionRecord)
         /// The store has content of its own, so none was taken from the files beside it.
         case notEmpty(files: Int)
+        /// State took them as scopes at an earlier start, when no stream worker had the path: not taken twice.
+        case takenAsScopes(files: Int)
         case adopted(AdoptionRecord, UpstreamImportResult, UpstreamVolume)
     }
 
     private let store: Store
     private let kind: ContentKind
+    private let owners: UpstreamOwners
     private let clock: StorageClock
 
-    public init(store: Store, kind: ContentKind, clock: StorageClock = .system) {
+    /// - Parameter owners: all workers that have this store's path: they decide what is of this kind.
+    public init(store: Store, kind: ContentKind, owners: UpstreamOwners, clock: StorageClock = .system) {
+        precondition(owners.workers.contains(kind.owner), "who adopts is one of the owners")
+        self.owners = owners
         self.store = store
         self.kind = kind
         self.clock = clock
@@ -46,14 +52,14 @@ public struct UpstreamAdoption {
     ///   the next start undoes.
     /// - Throws: `UpstreamError`: damage, no room, files that change; `StorageError`.
     public func run(_ observe: (Event) throws -> Void = { _ in }) throws -> Outcome {
-        let record = try readRecord()
+        let record = try readRecord(kind)
         if let record, record.progress == .done { return .doneBefore(record) }
         if let record, record.progress == .begun {
             try observe(.undoing(record))
             try ContentRemoval(store: store, layout: kind.layout).run()
         }
         let volume = try UpstreamVolume(path: store.recovery.path)
-        let source = UpstreamImport(volume: volume, kinds: [kind], takesSalvage: false)
+        let source = try UpstreamImport(volume: volume, owners: allOwners(), kinds: [kind], takesSalvage: false)
         if try record?.progress == .passedOver || record == nil && !isEmpty() { return try passOver(source, record) }
         try requireKnownNames(volume)
         guard !source.files.isEmpty else {
@@ -61,7 +67,25 @@ public struct UpstreamAdoption {
             try write(nil)
             return .volumeGone(record)
         }
+        if try wereTakenAsScopes() {
+            if record != nil { try write(nil) }
+            return .takenAsScopes(files: source.files.count)
+        }
         return try adopt(source, observe)
+    }
+
+    /// What another worker took of this volume at an earlier start is that one's still, whether it has the path today or not.
+    private func allOwners() throws -> UpstreamOwners {
+        let earlier = try ContentKind.allCases.filter { other in
+            try other != kind && readRecord(other).map { $0.progress != .begun } ?? false
+        }
+        return owners.union(Set(earlier.map(\.owner)))
+    }
+
+    private func wereTakenAsScopes() throws -> Bool {
+        guard kind == .stream, let state = try readRecord(.state), state.progress == .done, let owners = state.owners
+        else { return false }
+        return !owners.contains(UpstreamOwner.stream.rawValue)
     }
 
     /// Content that is removed later must not be replaced by old files then. With the files the record goes.
@@ -82,9 +106,12 @@ public struct UpstreamAdoption {
         try write(record(.begun, source, found))
         let taken = try importAll(source) { try observe(.progress(.importing, done: $0, of: source.bytes)) }
         try requireUnchanged(source.volume, found.counts == taken.counts && taken.damaged.isEmpty)
-        try source.verify(store) { try observe(.progress(.comparing, done: $0, of: source.bytes)) }
+        let listed = try source.verify(store) { try observe(.progress(.comparing, done: $0, of: source.bytes)) }
         try requireUnchanged(source.volume, true)
-        let done = record(.done, source, taken)
+        var done = record(.done, source, taken)
+        // What the worker that was asked finds: nothing else is worth a line in the log.
+        done.groups = listed[kind]?.groups ?? 0
+        done.entries = listed[kind]?.entries ?? 0
         try write(done)
         return .adopted(done, taken, source.volume)
     }
@@ -125,6 +152,8 @@ public struct UpstreamAdoption {
     }
 
     private func isOfThisKind(_ fileName: String) -> Bool {
+        // Alone with the directory, a worker has to know all of it.
+        guard owners.workers.isSuperset(of: [.state, .stream]) else { return true }
         let isStream = ["stream:", "stream%3A", "stream%3a"].contains { fileName.utf8.starts(with: $0.utf8) }
         return isStream == (kind == .stream)
     }
@@ -153,11 +182,12 @@ public struct UpstreamAdoption {
             files: source.files.count,
             groups: counts.groups,
             entries: counts.entries,
-            time: Int64(clock.wallNanoseconds() / 1_000_000)
+            time: Int64(clock.wallNanoseconds() / 1_000_000),
+            owners: source.owners.names
         )
     }
 
-    private func readRecord() throws -> AdoptionRecord? {
+    private func readRecord(_ kind: ContentKind) throws -> AdoptionRecord? {
         let key = AdoptionRecord.key(kind)
         guard let row = try store.read({ $0.get(AdoptionRecord.table, key: key) }).wait() else { return nil }
         guard let record = AdoptionRecord(row) else {

@@ -42,14 +42,24 @@ struct ContentCheck {
         self.path = path
     }
 
-    /// The store has nothing else.
-    func finish() throws {
+    /// The store has nothing else, and lists all of it.
+    ///
+    /// - Returns: groups and entries as the worker's lists find them.
+    func finish() throws -> UpstreamImportResult.Counts {
         for (tables, expected) in zip(layout.names, names) {
             try requireRows(expected, in: tables.ids)
             try requireRows(expected, in: tables.names)
         }
         try requireRows(entries, in: layout.entries.keys)
         try requireRows(entries, in: layout.entries.entries)
+        let listed = try ContentCount(store: store, layout: layout).run()
+        guard listed.groups == names.last, listed.entries == entries else {
+            throw ContentDifference(
+                text: "the store lists \(listed.groups) groups with \(listed.entries) entries, expected are "
+                    + "\(names.last ?? 0) with \(entries)"
+            )
+        }
+        return listed
     }
 
     private func requireRows(_ expected: Int, in table: TableID) throws {

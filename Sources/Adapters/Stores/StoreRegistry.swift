@@ -9,6 +9,8 @@ import Storage
 public final class StoreRegistry {
     private var stores: [String: SharedStore] = [:]
     private let options: StorageOptions
+    /// Workers with the `file_path` that each has.
+    private var owners: [(path: String, owner: UpstreamOwner)] = []
 
     public init(options: StorageOptions) {
         self.options = options
@@ -38,6 +40,17 @@ public final class StoreRegistry {
         let shared = SharedStore(store, settings, openedFor: worker) { self.stores[key] = nil }
         stores[key] = shared
         return shared
+    }
+
+    /// Tells of a worker that has this path, before any store is opened: who has one decides what upstream's files in it are.
+    public func declare(_ owner: UpstreamOwner, at path: String) {
+        owners.append((path, owner))
+    }
+
+    /// All workers that were declared with the path of an open store, under whatever name.
+    public func owners(of shared: SharedStore) -> UpstreamOwners {
+        let path = shared.store.recovery.path
+        return UpstreamOwners(Set(owners.filter { Self.resolved($0.path) == path }.map(\.owner)))
     }
 
     /// The directory's one true name; nil while it doesn't exist.

@@ -29,6 +29,8 @@ public struct UpstreamError: Error, Sendable, CustomStringConvertible {
         /// Files that can't be read, or have names that upstream reads and doesn't write: taking the others only would
         /// lose them without a word.
         public static let damagedFiles = Code(description: "damagedFiles")
+        /// Files of no worker that has the path: taking the others only would lose them without a word.
+        public static let unattributed = Code(description: "unattributed")
         /// The disk has less room than the volume's content needs.
         public static let lowSpace = Code(description: "lowSpace")
         /// The volume changed while it was read.

@@ -58,8 +58,7 @@ public struct UpstreamExport {
 
     /// A name that reads as another group's, or as another worker's, would be taken for it.
     private func requireOwnName(_ path: [String], _ index: String) throws(UpstreamError) {
-        let kind = UpstreamOwner.kind(ofName: index)
-        guard kind.path(ofIndex: index) != path else { return }
+        guard UpstreamOwners.all.kind(ofName: index)?.path(ofIndex: index) != path else { return }
         let message = "upstream's files can't tell \(index.debugDescription) from another stream or group. Rename it"
         throw UpstreamError(.unreadableUpstream, message)
     }

@@ -14,21 +14,53 @@ public enum UpstreamOwner: String, Sendable, Hashable {
         }
     }
 
-    /// The kind by the name alone: `stream:{stream}:{group}` is a stream's, every other one may be a scope.
-    static func kind(ofName index: String) -> ContentKind {
-        UpstreamStreamName(index: index) == nil ? .state : .stream
+}
+
+/// The workers that have a volume's `file_path`: they decide whose an index is, its name alone doesn't.
+///
+/// Upstream's state worker takes every file of its directory for a scope, also one that is called `stream:a:b` or
+/// `cron_locks`. Only beside another worker's files such a name means that worker.
+public struct UpstreamOwners: Sendable, Hashable {
+    public let workers: Set<UpstreamOwner>
+
+    public init(_ workers: Set<UpstreamOwner>) {
+        self.workers = workers
     }
 
+    /// A directory that all of upstream's workers may have shared, as they do by default.
+    public static let all = UpstreamOwners([.state, .stream, .queue, .cron])
+
     /// By name and content: a scope may be called `cron_locks`, so only what also looks like locks is taken for them.
-    init(_ index: UpstreamIndex) {
-        if UpstreamStreamName(index: index.name) != nil {
-            self = .stream
-        } else if index.isQueue {
-            self = .queue
-        } else if index.isCronLocks {
-            self = .cron
-        } else {
-            self = .state
+    /// nil: none of these workers writes such an index.
+    public func owner(of index: UpstreamIndex) -> UpstreamOwner? {
+        if workers.contains(.stream), UpstreamStreamName(index: index.name) != nil { return .stream }
+        if workers.contains(.queue), index.isQueue { return .queue }
+        if workers.contains(.cron), index.isCronLocks { return .cron }
+        return workers.contains(.state) ? .state : nil
+    }
+
+    /// The kind of content that an index of this name may be; nil: none.
+    func kind(ofName index: String) -> ContentKind? {
+        if workers.contains(.stream), UpstreamStreamName(index: index) != nil { return .stream }
+        return workers.contains(.state) ? .state : nil
+    }
+
+    /// These and others.
+    func union(_ others: Set<UpstreamOwner>) -> UpstreamOwners {
+        UpstreamOwners(workers.union(others))
+    }
+
+    /// In the order of their declaration.
+    var names: [String] {
+        [UpstreamOwner.state, .stream, .queue, .cron].filter(workers.contains).map(\.rawValue)
+    }
+}
+
+extension ContentKind {
+    var owner: UpstreamOwner {
+        switch self {
+        case .state: .state
+        case .stream: .stream
         }
     }
 }

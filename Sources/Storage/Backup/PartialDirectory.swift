@@ -76,7 +76,7 @@ public final class PartialDirectory {
 
     func finishOrFail() throws(SystemCallError) {
         let io = PosixIO()
-        try FileTree(path).sync()
+        if !isMutant(.noBackupNameSync) { try FileTree(path).sync() }
         try io.unlink(path + "/" + Self.marker)
         try io.syncDirectory(path)
         try io.renameNewDirectory(path, to: target)

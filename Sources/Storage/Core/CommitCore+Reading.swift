@@ -47,7 +47,7 @@ extension CommitCore {
     private func inOverlay(_ table: Overlay.Table?, _ key: Bytes) -> Finding? {
         guard let table else { return nil }
         if let entry = table.entries.entry(key) {
-            saw(entry.lsn)
+            if entry.value != nil || !isMutant(.absenceNotSeen) { saw(entry.lsn) }
             return entry.value.map { .value($0) } ?? .absent
         }
         guard let lsn = table.trims.covering(key) else { return nil }
@@ -95,7 +95,8 @@ extension CommitCore {
 
     /// First record position that must be durable before anything about the table's ranges is shown.
     func lastChange(of table: TableID) -> UInt64 {
-        max(live.existing(table)?.lastChangeLSN ?? 0, frozen?.existing(table)?.lastChangeLSN ?? 0)
+        let older = isMutant(.scanIgnoresFrozen) ? nil : frozen
+        return max(live.existing(table)?.lastChangeLSN ?? 0, older?.existing(table)?.lastChangeLSN ?? 0)
     }
 }
 
@@ -150,7 +151,7 @@ private struct MergedScan {
                 if order <= 0 { return take(&liveCursor) }
             }
             frozenCursor.advance()
-            if live?.trims.covering(older.key) == nil { return older }
+            if isMutant(.scanIgnoresLiveTrims) || live?.trims.covering(older.key) == nil { return older }
         }
     }
 

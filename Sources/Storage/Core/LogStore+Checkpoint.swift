@@ -25,6 +25,8 @@ struct CheckpointState: Sendable {
     /// The thread has been woken and hasn't looked yet.
     var isAwake = false
     var hasStopped = false
+    /// The snapshot is damaged: it is not written, and the log stays.
+    var isDamaged = false
 }
 
 enum CheckpointAction: Equatable, Sendable {
@@ -90,7 +92,7 @@ extension LogStore {
     /// Step 1: everything committed so far is frozen. False: one is in progress, or the store has stopped.
     @discardableResult
     func beginCheckpoint() -> Bool {
-        guard hasItsPlace(), enterActiveSegment() else { return false }
+        guard !checkpoints.withLock({ $0.isDamaged }), hasItsPlace(), enterActiveSegment() else { return false }
         let now = options.clock.monotonicNanoseconds()
         let plan: CheckpointPlan? = writer.withLock { state in
             guard !state.hasStopped else { return nil }
@@ -98,7 +100,7 @@ extension LogStore {
                 guard core.frozen == nil else { return nil }
                 let last = core.freeze() ?? state.backlog.last
                 last?.endsCheckpoint = true
-                state.checkpointEnd = nil
+                if !isMutant(.staleCheckpointEnd) { state.checkpointEnd = nil }
                 precondition(last != nil || state.log.syncedEnd.lastLSN == core.lastLSN, "a batch got lost")
                 return CheckpointPlan(lsn: core.lastLSN, end: last == nil ? state.log.syncedEnd : nil, startedAt: now)
             }
@@ -136,7 +138,7 @@ extension LogStore {
             else { return nil }
             do throws(StorageError) {
                 try state.log.seal()
-                try state.log.sync()
+                try state.log.sync(exceptFor: .noCheckpointEndSync)
                 return nil
             } catch {
                 // The checkpoint will do without.
@@ -153,7 +155,9 @@ extension LogStore {
 
     /// Steps 2 to 6, when the frozen changes are durable in the log.
     func writeCheckpoint() -> CheckpointResult {
-        guard let plan = checkpoints.withLock({ $0.plan }), let end = checkpointEnd(plan) else { return .nothing }
+        guard let plan = checkpoints.withLock({ $0.isDamaged ? nil : $0.plan }), let end = checkpointEnd(plan) else {
+            return .nothing
+        }
         precondition(plan.lsn <= gate.durableLSN, "I5: the snapshot ran ahead of the log")
         precondition(end.lastLSN == plan.lsn || isMutant(.snapshotClaimsTooMuch), "a checkpoint ends with its changes")
         guard hasItsPlace() else { return .nothing }
@@ -224,6 +228,10 @@ extension LogStore {
             return retryWithRoom(error)
         case .busy(let error):
             return retry(error)
+        case .final(let error) where error.row == .r17 || error.row == .r14:
+            // What is frozen stays so: reads find it there, the log has it.
+            reportDamage(error)
+            return .failed(error)
         case .final(let error):
             writer.withLock { state in
                 state.hasStopped = true
@@ -286,7 +294,9 @@ extension LogStore {
     ///
     /// A store that failed, or that closes with a full disk, leaves both to the log.
     func lastCheckpoint() {
-        guard writer.withLock({ !$0.hasStopped && $0.backlog.isEmpty }) else { return }
+        guard writer.withLock({ !$0.hasStopped && $0.backlog.isEmpty }), !checkpoints.withLock({ $0.isDamaged }) else {
+            return
+        }
         if case .failed = writeCheckpoint() { return }
         guard core.withLock({ !$0.live.isEmpty }) || snapshot.needsReseal, beginCheckpoint() else { return }
         _ = writeCheckpoint()

@@ -35,7 +35,8 @@ extension LogStore {
     func retireSegments(below limit: SegmentNumber) {
         let covered = snapshot.row?.position.end.segment ?? .none
         precondition(limit <= covered || isMutant(.retireBeforeSnapshot), "I6: retired before the snapshot")
-        guard checkpoints.withLock({ $0.pins == 0 }) else { return }
+        let isHeld = checkpoints.withLock { $0.isDamaged || $0.pins > 0 && !isMutant(.noBackupPin) }
+        guard !isHeld else { return }
         let retention = Retention(nanoseconds: options.retainLogNanoseconds, bytes: options.retainLogBytes)
         let isLow = core.withLock { $0.isLowSpace }
         let now = options.clock.wallNanoseconds()
@@ -53,7 +54,7 @@ extension LogStore {
         var done = 0
         do throws(SystemCallError) {
             // Oldest first: what a crash leaves has no gap.
-            for file in retired {
+            for file in isMutant(.retireNewestFirst) ? retired.reversed() : retired {
                 try retire(file)
                 done += 1
             }

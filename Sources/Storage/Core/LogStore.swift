@@ -79,10 +79,16 @@ final class LogStore<IO: StorageIO>: Sendable {
     }
 
     /// A row of the snapshot is damaged: nothing more is written on top of it; reads of other rows go on (§5.8).
+    ///
+    /// No checkpoint follows, no segment is retired, and closing leaves the files as they are: the log may hold the only
+    /// sound copy of the row, and salvage must find it. What was committed before goes on into the log.
     func reportDamage(_ error: StorageError) {
         let (isNew, unsaturated) = core.withLock { $0.refuse(error) }
+        // Writers that wait for room would wait for a checkpoint.
         for callback in unsaturated { callback() }
         guard isNew else { return }
+        checkpoints.withLock { $0.isDamaged = true }
+        stopCheckpoints(error)
         warn("\(error)")
         tellWarnings()
     }

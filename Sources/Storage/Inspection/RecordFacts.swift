@@ -65,6 +65,20 @@ public struct RecordFilter: Sendable {
 
     public init() {}
 
+    /// For a caller that looks at other records too.
+    public func admits(_ record: RecordFacts) -> Bool {
+        guard admits(record.lsn) else { return false }
+        switch record.change {
+        case .put(let table, let key, _): return admits(.put) && admits(table) && key.withUnsafeBytes(isWanted)
+        case .delete(let table, let key): return admits(.delete) && admits(table) && key.withUnsafeBytes(isWanted)
+        case .trim(let table, let from, let upTo):
+            return admits(.trim) && admits(table)
+                && from.withUnsafeBytes { from in upTo.withUnsafeBytes { isCovered(from, $0) } }
+        case .note: return table == nil && key == nil && admits(.note)
+        case .other: return table == nil && key == nil && kinds.isEmpty
+        }
+    }
+
     func admits(_ lsn: LSN) -> Bool {
         lsn >= from ?? .zero && lsn <= to ?? LSN(rawValue: .max)
     }

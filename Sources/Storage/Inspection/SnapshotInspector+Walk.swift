@@ -5,6 +5,15 @@ public enum SnapshotItem: Sendable {
     case damaged(SnapshotReport.DamagedRow)
 }
 
+/// How a walk reads.
+public enum SnapshotWalking: Sendable {
+    /// A page at a time: nothing is kept from being freed while `visit` runs, but a running engine may go on between two
+    /// pages (`SnapshotReport.span`).
+    case inPages
+    /// In one read: for a snapshot that no engine has open, and that may end this process at the next row.
+    case inOneRead
+}
+
 extension SnapshotInspector {
     /// Every row, sound or damaged, in order of table and key, or backwards; false ends the walk. nil: all tables.
     ///
@@ -14,22 +23,70 @@ extension SnapshotInspector {
     public func walk(
         _ table: TableID? = nil,
         reversed: Bool = false,
+        _ walking: SnapshotWalking = .inPages,
         _ visit: (SnapshotItem) throws -> Bool = { _ in true }
     ) throws -> SnapshotReport {
+        var walk = SnapshotPass(table, isReversed: reversed)
+        while !walk.isOver {
+            let page = try readPage(&walk, walking, visit)
+            if let items = page { for item in items where try !visit(item) { return report(walk, isWhole: false) } }
+            if let failure = walk.failure { throw failure }
+        }
+        return report(walk, isWhole: !walk.wasEnded)
+    }
+
+    /// What is to be visited now that the read is over; nil: everything was visited.
+    private func readPage(
+        _ walk: inout SnapshotPass,
+        _ walking: SnapshotWalking,
+        _ visit: (SnapshotItem) throws -> Bool
+    ) throws -> [SnapshotItem]? {
         defer { snapshot.endRead() }
-        var audit = SnapshotAudit()
-        var omitted: UInt64 = 0
-        let cursor =
-            try table.map { try snapshot.rows(of: $0, reversed: reversed) } ?? snapshot.allRows(reversed: reversed)
+        try snapshot.coverGrowth()
+        let cursor = try walk.begin(snapshot)
+        guard walking == .inOneRead else { return items(cursor, &walk) }
         while let key = cursor.rowKey {
-            if let id = SnapshotKey.table(of: key), id != SnapshotKey.checkpointTable {
-                let item = try read(cursor, id, &audit)
-                if case .damaged(let row) = item { note(row, &audit, &omitted) }
-                guard try visit(item) else { return report(audit, omitted, of: table, isWhole: false) }
+            if let item = try read(cursor, key, &walk), try !visit(item) {
+                walk.end()
+                return nil
             }
             try cursor.advance()
         }
-        return report(audit, omitted, of: table, isWhole: true)
+        walk.isOver = true
+        return nil
+    }
+
+    /// Ends early where the tree can't be followed: what was read before is visited first.
+    private func items(_ cursor: LMDBCursor, _ walk: inout SnapshotPass) -> [SnapshotItem] {
+        var items: [SnapshotItem] = []
+        var bytes = 0
+        do throws(StorageError) {
+            while items.count < SnapshotPaging.rows, bytes < SnapshotPaging.bytes {
+                guard let key = cursor.rowKey else {
+                    walk.isOver = true
+                    return items
+                }
+                walk.pass(key)
+                if let item = try read(cursor, key, &walk) {
+                    bytes += item.bytes
+                    items.append(item)
+                }
+                try cursor.advance()
+            }
+        } catch {
+            walk.failure = error
+        }
+        return items
+    }
+
+    /// nil: no row of a table.
+    private func read(_ cursor: LMDBCursor, _ key: UnsafeRawBufferPointer, _ walk: inout SnapshotPass)
+        throws(StorageError) -> SnapshotItem?
+    {
+        guard let id = SnapshotKey.table(of: key), id != SnapshotKey.checkpointTable else { return nil }
+        let item = try read(cursor, id, &walk.audit)
+        if case .damaged(let row) = item { note(row, &walk.audit, &walk.omitted) }
+        return item
     }
 
     private func read(_ cursor: LMDBCursor, _ table: TableID, _ audit: inout SnapshotAudit) throws(StorageError)
@@ -39,7 +96,9 @@ extension SnapshotInspector {
         audit.counts[table.rawValue, default: 0] += 1
         do throws(StorageError) {
             let value = try cursor.value()
-            if case .valid(let envelope) = SnapshotEnvelope.read(cursor.rawValue) {
+            if let rowKey = cursor.rowKey,
+                case .valid(let envelope) = SnapshotEnvelope.read(cursor.rawValue, key: rowKey)
+            {
                 audit.digest.add(checksum: envelope.checksum, lsn: envelope.lsn)
             }
             return .row(SnapshotRow(table: table, key: key, value: Bytes(value.bytes), lsn: LSN(rawValue: value.lsn)))
@@ -57,26 +116,70 @@ extension SnapshotInspector {
         audit.damaged.append(.init(table: row.table, key: row.key, reason: row.reason))
     }
 
-    private func report(_ audit: SnapshotAudit, _ omitted: UInt64, of table: TableID?, isWhole: Bool) -> SnapshotReport
-    {
+    private func report(_ walk: SnapshotPass, isWhole: Bool) -> SnapshotReport {
         SnapshotReport(
-            damaged: audit.damaged.map { .init(table: $0.table, key: $0.key, reason: $0.reason) },
-            omittedDamaged: omitted,
+            damaged: walk.audit.damaged.map { .init(table: $0.table, key: $0.key, reason: $0.reason) },
+            omittedDamaged: walk.omitted,
             isWhole: isWhole,
-            matchesCheckpoint: matches(audit, table)
+            matchesCheckpoint: walk.matches,
+            span: walk.span
         )
     }
+}
 
-    private func matches(_ audit: SnapshotAudit, _ table: TableID?) -> Bool {
-        guard let row = snapshot.row else { return audit.counts.isEmpty }
+/// Where a walk is, and what it found.
+private struct SnapshotPass {
+    var audit = SnapshotAudit()
+    var omitted: UInt64 = 0
+    var isOver = false
+    /// The visitor had enough.
+    private(set) var wasEnded = false
+    var failure: StorageError?
+    private(set) var span = SnapshotSpan()
+    private let table: TableID?
+    private let isReversed: Bool
+    /// Row keys; half open.
+    private var from: Bytes
+    private var upTo: Bytes
+    private var row: CheckpointRow?
+
+    init(_ table: TableID?, isReversed: Bool) {
+        self.table = table
+        self.isReversed = isReversed
+        from = table.map { SnapshotKey.make($0, []) } ?? [0]
+        upTo = SnapshotKey.end(of: table ?? TableID(rawValue: .max))
+    }
+
+    /// Begins a read, and a page.
+    mutating func begin(_ snapshot: LMDBSnapshot) throws(StorageError) -> LMDBCursor {
+        row = try snapshot.currentRow()
+        span.add(row)
+        return try LMDBCursor(snapshot, try snapshot.beginRead(), from: from, upTo: upTo, reversed: isReversed)
+    }
+
+    /// The next page begins behind this row.
+    mutating func pass(_ key: UnsafeRawBufferPointer) {
+        if isReversed { upTo = Bytes(key) } else { from = Bytes(key) + [0] }
+    }
+
+    mutating func end() {
+        isOver = true
+        wasEnded = true
+    }
+
+    /// Counts and digest are those of the checkpoint that was read, if it was one.
+    var matches: Bool {
+        guard let row else { return audit.counts.isEmpty }
         guard let table else { return audit.digest == row.digest && audit.counts == row.counts }
         return audit.counts[table.rawValue] ?? 0 == row.counts[table.rawValue] ?? 0
     }
 }
 
-extension LMDBSnapshot {
-    func rows(of table: TableID, reversed: Bool) throws(StorageError) -> LMDBCursor {
-        let bounds = (SnapshotKey.make(table, []), SnapshotKey.end(of: table))
-        return try LMDBCursor(self, try beginRead(), from: bounds.0, upTo: bounds.1, reversed: reversed)
+extension SnapshotItem {
+    fileprivate var bytes: Int {
+        switch self {
+        case .row(let row): row.key.count + row.value.count
+        case .damaged(let row): row.key.count
+        }
     }
 }

@@ -4,6 +4,9 @@ public enum SnapshotReplay: Sendable {
     case impossible(String)
     case compared(rows: UInt64, differences: [Difference], omitted: UInt64)
 
+    /// Why it is impossible where trying again may help.
+    public static let overtaken = "a running engine took a checkpoint meanwhile"
+
     public struct Difference: Sendable, Equatable {
         public enum Kind: String, Sendable {
             case onlyInLog
@@ -38,9 +41,12 @@ extension SnapshotInspector {
         }
         if let reason = Self.obstacle(log, through: checkpoint.lsn) { return .impossible(reason) }
         var comparison = Comparison(derived)
-        try walk { item in
+        let report = try walk { item in
             comparison.meet(item)
             return true
+        }
+        guard report.span.isOneMoment, report.span.last == checkpoint.lsn else {
+            return .impossible(SnapshotReplay.overtaken)
         }
         return comparison.finish()
     }

@@ -6,57 +6,80 @@ public final class StoreReader {
     public let log: LogReport
     /// The last record that is part of the content.
     public let through: LSN
-    let core: CommitCore
+    let changes: Overlay
     let snapshot: SnapshotInspector
     let position: LSN?
+    /// Of everything that was read.
+    public internal(set) var span = SnapshotSpan()
     /// Canonical path of the store.
     public var path: String { snapshot.directory.root }
+
+    /// Beside an engine that retires the log faster than it can be read.
+    private static let attempts = 5
 
     /// The content at the end of the log, or after an earlier record.
     ///
     /// - Throws: `.missingFiles` if the position lies before the snapshot's: only a backup reaches back there.
     public init(path: String, keys: EncryptionKeys = EncryptionKeys(), at position: LSN? = nil) throws {
-        snapshot = try SnapshotInspector(path: path, keys: keys)
+        var beginning = try Beginning(path, keys, position)
+        for _ in 1..<Self.attempts where beginning.isOvertaken {
+            // LMDB must not have a file open twice.
+            beginning.snapshot.snapshot.close()
+            beginning = try Beginning(path, keys, position)
+        }
         self.position = position
-        let checkpoint = snapshot.facts.checkpoint?.lsn ?? .zero
-        if let position, position < checkpoint {
-            throw StorageError(
-                .missingFiles,
-                "the snapshot is of LSN \(checkpoint), later than \(position); restore a backup to that position",
-                path: path
-            )
+        log = beginning.log
+        changes = beginning.changes
+        snapshot = beginning.snapshot
+        through = beginning.through
+    }
+
+    /// A snapshot, and the changes that the log holds behind it.
+    private struct Beginning {
+        let snapshot: SnapshotInspector
+        let changes = Overlay()
+        let log: LogReport
+        let through: LSN
+        private let checkpoint: LSN
+
+        init(_ path: String, _ keys: EncryptionKeys, _ position: LSN?) throws {
+            snapshot = try SnapshotInspector(path: path, keys: keys)
+            checkpoint = snapshot.facts.checkpoint?.lsn ?? .zero
+            if let position, position < checkpoint {
+                throw StorageError(
+                    .missingFiles,
+                    "the snapshot is of LSN \(checkpoint), later than \(position); restore a backup to that position",
+                    path: path
+                )
+            }
+            var filter = RecordFilter()
+            filter.from = LSN(rawValue: checkpoint.rawValue + 1)
+            filter.to = position
+            var last = checkpoint
+            let changes = changes
+            log = try LogInspector(path: path, keys: keys).records(filter) { event in
+                guard case .record(let record) = event else { return }
+                changes.apply(record)
+                last = record.lsn
+            }
+            through = last
         }
-        var filter = RecordFilter()
-        filter.from = LSN(rawValue: checkpoint.rawValue + 1)
-        filter.to = position
-        let overlay = Overlay()
-        var last = checkpoint
-        log = try LogInspector(path: path, keys: keys).records(filter) { event in
-            guard case .record(let record) = event else { return }
-            overlay.apply(record)
-            last = record.lsn
+
+        /// The engine has taken another checkpoint meanwhile and retired what this one needs.
+        var isOvertaken: Bool {
+            log.verdict.condition == .inUse && log.retainedFrom.rawValue > checkpoint.rawValue + 1
         }
-        through = last
-        core = CommitCore(
-            live: overlay,
-            logBytes: 0,
-            snapshot: snapshot.store,
-            nextLSN: LSN(rawValue: last.rawValue + 1),
-            limits: CommitLimits(StorageOptions())
-        )
     }
 
     /// Tables that have or had rows, ascending.
     public var tables: [TableID] {
-        let numbers = Set(snapshot.facts.checkpoint?.tables.keys.map { $0 } ?? []).union(core.live.tables.keys)
+        let numbers = Set(snapshot.facts.checkpoint?.tables.keys.map { $0 } ?? []).union(changes.tables.keys)
         return numbers.sorted().map { TableID(rawValue: $0) }
     }
 
     /// nil: not there.
     public func get(_ table: TableID, key: Bytes) throws(StorageError) -> Bytes? {
-        let value = core.find(table, key)
-        try finishRead()
-        return value
+        try row(table, key: key)?.value
     }
 
     /// Visits a table's rows in key order until `visit` returns false. Key and value are valid during the visit only.
@@ -64,14 +87,11 @@ public final class StoreReader {
         _ table: TableID,
         _ visit: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool
     ) throws(StorageError) {
-        core.scan(table, from: nil, upTo: nil, reversed: false, visit)
-        try finishRead()
-    }
-
-    private func finishRead() throws(StorageError) {
-        core.snapshot.endRead()
-        defer { core.readFailure = nil }
-        if let failure = core.readFailure { throw failure }
+        let cursor = cursor(table)
+        while let row = try cursor.next() {
+            let goesOn = row.key.withUnsafeBytes { key in row.value.withUnsafeBytes { visit(key, $0) } }
+            guard goesOn else { return }
+        }
     }
 }
 

@@ -59,6 +59,12 @@ final class BatchBuffer: @unchecked Sendable {
         storedBytes = 0
     }
 
+    /// The first `bytes` bytes of its memory, whatever it counts.
+    func whole(_ bytes: Int) -> UnsafeRawBufferPointer {
+        precondition(bytes <= capacity, "more than it holds")
+        return UnsafeRawBufferPointer(start: memory, count: bytes)
+    }
+
     /// Zeroes the padding and returns the bytes as they go to disk.
     func padded() -> UnsafeRawBufferPointer {
         let padded = paddedBytes

@@ -24,6 +24,27 @@ struct PreparedSegment: Sendable {
     var isRecycled = false
 }
 
+/// A batch that found no room. It goes out again byte by byte as it is: sealed anew it would be a second text under one
+/// nonce (docs/encryption.md).
+private struct Unwritten: Sendable {
+    let batch: BatchBuffer
+    let epoch: UInt64
+    let header: BatchHeader
+    let crc: UInt32
+    let bytes: BatchBuffer
+    let count: Int
+
+    init(batch: BatchBuffer, epoch: UInt64, header: BatchHeader, crc: UInt32, _ encoded: UnsafeRawBufferPointer) {
+        self.batch = batch
+        self.epoch = epoch
+        self.header = header
+        self.crc = crc
+        count = encoded.count
+        bytes = BatchBuffer(capacity: encoded.count)
+        bytes.memory.copyMemory(from: encoded.baseAddress ?? UnsafeRawPointer(bytes.memory), byteCount: encoded.count)
+    }
+}
+
 /// Writes batches, one after the other (storage.md §5.6). Not thread-safe: the writer owns it.
 struct LogWriter<IO: StorageIO>: Sendable {
     let io: IO
@@ -35,6 +56,8 @@ struct LogWriter<IO: StorageIO>: Sendable {
     let isDirect: Bool
     /// Seals what is written; nil: not encrypted.
     let key: EncryptionKey?
+    /// What the headers of new segments say of the content before them; none without a key.
+    var marks = TrustMarks()
     /// nil: nobody else can know of the directory yet.
     let hold: DirectoryHold<IO>?
     /// nil: the log is part of something in the making, which an opening will look at as a whole.
@@ -50,6 +73,8 @@ struct LogWriter<IO: StorageIO>: Sendable {
     /// Behind the last batch known synced: what a snapshot may rest on (I5). A seal is not synced by itself.
     private(set) var syncedEnd: LogEnd
     private(set) var isSealed = true
+    /// Encoded and not written for lack of room.
+    private var unwritten: Unwritten?
 
     init(
         io: IO,
@@ -108,9 +133,11 @@ struct LogWriter<IO: StorageIO>: Sendable {
     }
 
     /// Makes everything written so far durable (I1).
-    mutating func sync() throws(StorageError) {
+    ///
+    /// - Parameter mutant: the one that leaves this sync out.
+    mutating func sync(exceptFor mutant: Mutant = .noLogSync) throws(StorageError) {
         guard let segment else { return }
-        if !isDirect && !isMutant(.noLogSync) {
+        if !isDirect && !isMutant(.noLogSync) && !isMutant(mutant) {
             try orFail("sync the log") { () throws(SystemCallError) in try io.fdatasync(segment.file) }
         }
         syncedEnd = end
@@ -127,7 +154,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
         guard let segment else { return }
         var isLinked = false
         try orFail("look at the log") { () throws(SystemCallError) in isLinked = try io.isLinked(segment.file) }
-        guard !isLinked else { return }
+        guard !isLinked, !isMutant(.noLinkCheck) else { return }
         try orFail("go on with the log, its file was removed") { () throws(SystemCallError) in
             throw SystemCallError(call: "statx", number: ENOENT, path: directory.segment(segment.number))
         }
@@ -149,16 +176,26 @@ struct LogWriter<IO: StorageIO>: Sendable {
             chain: end.chain,
             committedAt: clock.wallNanoseconds()
         )
-        let (bytes, crc) = segment.codec.encode(batch, &header, at: position)
+        let bytes: UnsafeRawBufferPointer
+        let crc: UInt32
+        let earlier = unwritten
+        unwritten = nil
+        if let earlier, earlier.batch === batch, earlier.epoch == segment.epoch, earlier.header.number == header.number {
+            (header, crc, bytes) = (earlier.header, earlier.crc, earlier.bytes.whole(earlier.count))
+        } else {
+            (bytes, crc) = segment.codec.encode(batch, &header, at: position)
+        }
         do {
             try io.writeAll(segment.file, bytes, at: position.offset)
         } catch {
+            guard error.isLackOfSpace else { throw failure("write the log", error) }
             // Nothing behind this place was acknowledged, and nothing here: it is written again as a whole. File systems
             // that write elsewhere than they wrote before have no room even for a file that is there.
-            guard !error.isLackOfSpace else { throw .noRoom(error) }
-            throw failure("write the log", error)
+            unwritten = Unwritten(batch: batch, epoch: segment.epoch, header: header, crc: crc, bytes)
+            throw .noRoom(error)
         }
         extendLifetime(batch)
+        extendLifetime(earlier?.bytes)
         segment.offset += UInt64(bytes.count)
         self.segment = segment
         end = LogEnd(
@@ -219,7 +256,7 @@ extension LogWriter {
         guard segment?.isFinished == false else { return }
         try sync()
         try seal(flags.union(.lastInSegment))
-        try sync()
+        try sync(exceptFor: .noSealSync)
         self.segment?.isFinished = true
     }
 
@@ -238,9 +275,7 @@ extension LogWriter {
             file: file,
             preparedBytes: header.preparedBytes,
             offset: LogLimits.firstBatchOffset,
-            codec: BatchCodec(
-                key.map { BatchCipher(key: $0, store: store, segment: header.number, epoch: header.epoch) }
-            )
+            codec: BatchCodec(key.map { BatchCipher(key: $0, of: header) })
         )
         try writeHead(header)
     }
@@ -249,13 +284,14 @@ extension LogWriter {
         SegmentHeader(
             store: store,
             number: end.segment.next,
-            epoch: random(),
+            epoch: isMutant(.sameEpoch) ? 1 : random(),
             firstBatch: lastBatch.next,
             firstLSN: nextLSN,
             preparedBytes: UInt64(prepared.bytes),
             predecessor: end.predecessorFacts,
-            requiredFeatures: key == nil ? 0 : SegmentHeader.encryptedFeature,
-            ignorableFeatures: prepared.isRecycled ? SegmentHeader.recycledFeature : 0,
+            requiredFeatures: key == nil ? 0 : SegmentHeader.sealedFeatures,
+            ignorableFeatures: (prepared.isRecycled ? SegmentHeader.recycledFeature : 0)
+                | (key == nil ? 0 : marks.features),
             createdAt: clock.wallNanoseconds(),
             keyID: key?.id.rawValue ?? 0
         )
@@ -270,7 +306,7 @@ extension LogWriter {
             let file = try io.open(prepared.path, isDirect && !isMutant(.noDirectSync) ? .updateDirect : .update)
             opened = file
             let block = AlignedBytes(count: SegmentHeader.encodedBytes)
-            header.encode(into: block.mutable)
+            header.encode(into: block.mutable, key: key)
             try io.writeAll(file, block.readOnly, at: 0)
             extendLifetime(block)
             if !isMutant(.noHeaderSync) { try io.fdatasync(file) }

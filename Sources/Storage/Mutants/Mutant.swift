@@ -48,8 +48,56 @@ enum Mutant: String, CaseIterable {
     case noCheckpointInLogCheck
     /// Recovery goes on in the old segment's successor without fixing the old one's end.
     case noPredecessorCheck
+    /// The authentication code of a segment's header isn't checked.
+    case noHeaderAuthentication
+    /// With a key in force, plain content is believed whatever the store says.
+    case plainContentIsBelieved
+    /// A rotation names the new key only when it is complete.
+    case rotationNamesOneKey
     /// A checkpoint forgets the trimmed ranges.
     case checkpointSkipsTrims
+    /// An undone checkpoint forgets the trimmed ranges.
+    case thawForgetsTrims
+    /// A scan shows rows of the frozen generation that a later trim covers.
+    case scanIgnoresLiveTrims
+    /// A scan doesn't wait for what it saw in the frozen generation (I4).
+    case scanIgnoresFrozen
+    /// A read that found a row deleted doesn't wait for the delete (I4).
+    case absenceNotSeen
+    /// A row that is replaced stays in the snapshot's digest.
+    case digestKeepsOldRows
+    /// A checkpoint takes the end of the one before it for its own.
+    case staleCheckpointEnd
+    /// The batch that a checkpoint ends with isn't synced before the snapshot rests on it (I5).
+    case noCheckpointEndSync
+    /// A segment's last batch isn't synced before the next segment begins.
+    case noSealSync
+    /// Every segment has the same epoch: what a recycled file holds passes for its content.
+    case sameEpoch
+    /// The engine doesn't notice that the active segment was removed.
+    case noLinkCheck
+    /// Retired segments go newest first: a crash leaves a gap.
+    case retireNewestFirst
+    /// Checkpoints retire log that a backup is copying.
+    case noBackupPin
+    /// A backup's directories aren't synced before it gets its name.
+    case noBackupNameSync
+    /// The store's directory isn't synced when `wal/` and `snapshot/` are created.
+    case noRootSync
+    /// An opening doesn't sync the newest segment before it shows what it holds.
+    case noRecoveryFileSync
+    /// An opening doesn't sync the log's names before it shows what they hold.
+    case noRecoveryNameSync
+    /// An opening on a full disk doesn't sync the removal of covered segments.
+    case noCoveredRemovalSync
+    /// An opening on a full disk removes the segment that the checkpoint ends in, too.
+    case removeCoveredTooMuch
+    /// A segment file that was cut short is taken for whole.
+    case noWholeFileCheck
+    /// Bytes beyond the end of the log are dropped without a copy.
+    case noTailCopy
+    /// A batch in another's place is taken for a torn write.
+    case noStrayCheck
 }
 
 @inline(__always)

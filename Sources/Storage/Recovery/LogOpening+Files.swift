@@ -29,8 +29,8 @@ extension LogOpening {
     func syncBeforeBelieving(newest: SegmentNumber?) throws(StorageError) {
         try orOpenFailed { () throws(SystemCallError) in
             if !isMutant(.noRecoverySync) {
-                if let newest { try sync(file: directory.segment(newest)) }
-                try syncFolder(directory.wal)
+                if let newest, !isMutant(.noRecoveryFileSync) { try sync(file: directory.segment(newest)) }
+                if !isMutant(.noRecoveryNameSync) { try syncFolder(directory.wal) }
             }
             if !isMutant(.noSnapshotResync) {
                 try sync(file: directory.snapshotData)
@@ -116,8 +116,9 @@ extension LogOpening {
         guard let needed = snapshot.row?.position.end.segment, recovered.files.contains(where: { $0.number < needed })
         else { return }
         try orOpenFailed { () throws(SystemCallError) in
-            for file in recovered.files where file.number < needed { try io.unlink(directory.segment(file.number)) }
-            try io.syncDirectory(directory.wal)
+            let first = isMutant(.removeCoveredTooMuch) ? needed.next : needed
+            for file in recovered.files where file.number < first { try io.unlink(directory.segment(file.number)) }
+            if !isMutant(.noCoveredRemovalSync) { try io.syncDirectory(directory.wal) }
         }
         recovered.files.removeAll { $0.number < needed }
     }

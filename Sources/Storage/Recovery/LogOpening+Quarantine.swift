@@ -1,7 +1,7 @@
 /// What was never acknowledged is set aside for people, not thrown away (storage.md §5.10 steps 9, R12), within a bound.
 extension LogOpening {
     mutating func setAside(_ recovered: inout RecoveredLog, _ snapshot: any SnapshotStore) throws(StorageError) {
-        if let tail = recovered.tail { try setAside(tail, &recovered, snapshot) }
+        if let tail = recovered.tail, !isMutant(.noTailCopy) { try setAside(tail, &recovered, snapshot) }
         if let unused = recovered.unused { try moveAside(unused, suffix: "unused") }
     }
 

@@ -245,7 +245,7 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
             case .invalid:
                 // It may be the missing one, or have hit it (R9).
                 let stray = BatchHeader.misdirected(block, at: position, epoch: header.epoch, fileBytes: fileBytes)
-                if let stray { throw .lostOrMisdirectedWrite(at: spot, stray) }
+                if let stray, !isMutant(.noStrayCheck) { throw .lostOrMisdirectedWrite(at: spot, stray) }
             case .needsVersion(let what): throw .newerWriter(at: spot, what)
             case .valid(let later, _):
                 guard later.epoch == header.epoch else { return }
@@ -297,6 +297,6 @@ extension EncryptionKeys {
     func cipher(for header: SegmentHeader, path: String) throws(StorageError) -> BatchCipher? {
         guard header.isEncrypted else { return nil }
         let key = try key(KeyID(rawValue: header.keyID), neededFor: path)
-        return BatchCipher(key: key, store: header.store, segment: header.number, epoch: header.epoch)
+        return BatchCipher(key: key, of: header)
     }
 }

@@ -26,7 +26,7 @@ public struct DirectSnapshotSource: SnapshotSource {
         do {
             let snapshot = try SnapshotInspector(path: path, keys: keys)
             guard try visit(.facts(snapshot.facts, storeID: snapshot.storeID)) else { return nil }
-            try snapshot.walk(reversed: reversed) { try visit(.item($0)) }
+            try snapshot.walk(reversed: reversed, .inOneRead) { try visit(.item($0)) }
             return nil
         } catch let error as StorageError where error.code == .damaged || error.code == .inputOutput {
             return error.message

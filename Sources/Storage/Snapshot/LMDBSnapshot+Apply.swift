@@ -76,7 +76,9 @@ struct LMDBWriter: ~Copyable {
             digest: last?.digest ?? SnapshotDigest(),
             // Rows that an older key sealed are sealed anew before (`reseal`).
             keyID: snapshot.options.keys.current?.id.rawValue ?? 0,
-            counts: last?.counts ?? [:]
+            counts: last?.counts ?? [:],
+            authenticatedFrom: snapshot.authenticatedFrom(after: last),
+            isAuthenticated: snapshot.options.keys.current != nil
         )
     }
 
@@ -100,19 +102,22 @@ struct LMDBWriter: ~Copyable {
     }
 
     func putRow() throws(SnapshotFailure) {
-        try put(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow), row.encoded())
+        let key = row.isAuthenticated ? snapshot.options.keys.current : nil
+        try put(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow), row.encoded(key: key))
     }
 
     private mutating func trim(_ table: TableID, _ range: RangeTombstones.Range) throws(SnapshotFailure) {
         let from = SnapshotKey.make(table, range.from)
         let upTo = SnapshotKey.make(table, range.upTo)
         var value = MDB_val()
+        var found = Bytes()
         while true {
             let isInside = try seek(from, &value, MDB_SET_RANGE) { key in
-                upTo.withUnsafeBytes { compare(key, $0) < 0 }
+                found = Bytes(key)
+                return upTo.withUnsafeBytes { compare(key, $0) < 0 }
             }
             guard isInside else { return }
-            try remove(table, UnsafeRawBufferPointer(value))
+            try remove(table, found, UnsafeRawBufferPointer(value))
         }
     }
 
@@ -121,10 +126,10 @@ struct LMDBWriter: ~Copyable {
         var old = MDB_val()
         let isThere = try seek(key, &old, MDB_SET_KEY) { _ in true }
         guard let value = entry.value else {
-            if isThere { try remove(table, UnsafeRawBufferPointer(old)) }
+            if isThere { try remove(table, key, UnsafeRawBufferPointer(old)) }
             return
         }
-        if isThere { forget(UnsafeRawBufferPointer(old)) } else { row.counts[table.rawValue, default: 0] += 1 }
+        if isThere { try forget(key, UnsafeRawBufferPointer(old)) } else { row.counts[table.rawValue, default: 0] += 1 }
         try put(value, lsn: entry.lsn, key)
     }
 
@@ -152,15 +157,33 @@ struct LMDBWriter: ~Copyable {
     }
 
     /// The row under the cursor leaves the digest and the tree.
-    private mutating func remove(_ table: TableID, _ old: UnsafeRawBufferPointer) throws(SnapshotFailure) {
-        forget(old)
-        row.counts[table.rawValue, default: 1] -= 1
+    private mutating func remove(_ table: TableID, _ key: Bytes, _ old: UnsafeRawBufferPointer) throws(SnapshotFailure) {
+        try forget(key, old)
+        // More rows in the tree than were ever written.
+        guard let count = row.counts[table.rawValue], count > 0 else {
+            throw .final(.snapshotDamaged(snapshot.path, "table \(table) has more rows than the checkpoint row counts"))
+        }
+        row.counts[table.rawValue] = count - 1
         try orFail(mdb_cursor_del(cursor, 0), "mdb_cursor_del")
     }
 
-    mutating func forget(_ old: UnsafeRawBufferPointer) {
-        guard case .valid(let envelope) = SnapshotEnvelope.read(old) else { return }
-        row.digest.remove(checksum: envelope.checksum, lsn: envelope.lsn)
+    /// A row leaves the digest. One whose envelope can't be read is damage: nothing is written on top of it.
+    mutating func forget(_ key: Bytes, _ old: UnsafeRawBufferPointer) throws(SnapshotFailure) {
+        switch key.withUnsafeBytes({ SnapshotEnvelope.read(old, key: $0) }) {
+        case .valid(let envelope):
+            if !isMutant(.digestKeepsOldRows) { row.digest.remove(checksum: envelope.checksum, lsn: envelope.lsn) }
+        case .invalid(let reason): throw .final(.snapshotDamaged(snapshot.path, reason))
+        case .needsVersion(let what):
+            throw .final(.newerWriter(at: StorageError.Spot(path: snapshot.path, segment: .none, offset: 0), what))
+        }
+    }
+
+    mutating func forget(_ key: Bytes, _ old: Bytes) throws(SnapshotFailure) {
+        var failure: SnapshotFailure?
+        old.withUnsafeBytes { old in
+            do throws(SnapshotFailure) { try forget(key, old) } catch { failure = error }
+        }
+        if let failure { throw failure }
     }
 
     mutating func put(_ value: Bytes, lsn: UInt64, _ key: Bytes) throws(SnapshotFailure) {
@@ -174,7 +197,7 @@ struct LMDBWriter: ~Copyable {
         row.digest.add(checksum: envelope.checksum, lsn: lsn)
     }
 
-    private func put(_ key: Bytes, _ content: Bytes) throws(SnapshotFailure) {
+    func put(_ key: Bytes, _ content: Bytes) throws(SnapshotFailure) {
         let status = key.withUnsafeBytes { key in
             content.withUnsafeBytes { content in
                 withLMDBValue(key) { key in withLMDBValue(content) { mdb_cursor_put(cursor, &key, &$0, 0) } }

@@ -31,7 +31,7 @@ extension LMDBSnapshot {
                 let plainKey = key.part(SnapshotKey.tableBytes, key.count - SnapshotKey.tableBytes)
                 do throws(StorageError) {
                     let value = try rows.value()
-                    if case .valid(let envelope) = SnapshotEnvelope.read(rows.rawValue) {
+                    if case .valid(let envelope) = SnapshotEnvelope.read(rows.rawValue, key: key) {
                         audit.digest.add(checksum: envelope.checksum, lsn: envelope.lsn)
                     }
                     try visit(table, plainKey, value)

@@ -34,6 +34,12 @@ struct SnapshotEnvelope: Equatable {
     }
 
     private func computedChecksum(key: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) -> UInt32 {
+        Self.checksum(kinds: kinds, key: key, lsn: lsn, payload: payload)
+    }
+
+    private static func checksum(kinds: UInt32, key: UnsafeRawBufferPointer, lsn: UInt64, payload: UnsafeRawBufferPointer)
+        -> UInt32
+    {
         var words = (kinds.littleEndian, UInt32(truncatingIfNeeded: lsn).littleEndian, UInt32(lsn >> 32).littleEndian)
         let start = withUnsafeBytes(of: &words) { crc32c($0, continuing: crc32c(key)) }
         return crc32c(payload, continuing: start)
@@ -49,8 +55,10 @@ struct SnapshotEnvelope: Equatable {
         case needsVersion(String)
     }
 
-    /// Only the fields; `isSound` looks at the checksum.
-    static func read(_ value: UnsafeRawBufferPointer) -> Reading {
+    /// Only the fields; `isSound` looks at the checksum of those that are known.
+    ///
+    /// Unknown ones are a newer version's only if the checksum around them is right: else a bit has turned.
+    static func read(_ value: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> Reading {
         guard value.count >= encodedBytes else { return .invalid("shorter than its envelope") }
         let version = value.loadLittle(UInt8.self, at: 0)
         let compression = value.loadLittle(UInt8.self, at: 1)
@@ -63,6 +71,15 @@ struct SnapshotEnvelope: Equatable {
             lsn: value.loadLittle(UInt64.self, at: 8)
         )
         guard version == Self.version, compression <= 1, encryption <= 1, reserved == 0 else {
+            let stored = checksum(
+                kinds: value.loadLittle(UInt32.self, at: 0),
+                key: key,
+                lsn: envelope.lsn,
+                payload: value.part(encodedBytes, value.count - encodedBytes)
+            )
+            guard stored == envelope.checksum else {
+                return .invalid("the checksum of a row does not match (LSN \(envelope.lsn))")
+            }
             return .needsVersion("row version \(version), compression \(compression), encryption \(encryption)")
         }
         return .valid(envelope)

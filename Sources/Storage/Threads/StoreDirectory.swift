@@ -38,20 +38,34 @@ enum StoreDirectory {
     }
 
     static func judge(type: UInt64, root: String, allowNetwork: Bool) throws(StorageError) -> [String] {
-        switch type {
-        case iii_filesystem_nfs, iii_filesystem_smb, iii_filesystem_cifs:
+        if let name = networkName(type) {
             guard allowNetwork else {
                 throw StorageError(
                     .networkFilesystem,
-                    "a network file system keeps neither locks nor syncs reliably; use a local disk, or set allow_network_filesystem: true",
+                    "a network file system (\(name)) keeps neither locks nor syncs reliably; use a local disk, or set allow_network_filesystem: true",
                     path: root
                 )
             }
-            return ["the store is on a network file system: durability is only what the server gives [path \(root)]"]
-        case iii_filesystem_fuse:
-            return ["the store is on a FUSE file system: durability is only what its program gives [path \(root)]"]
-        default:
-            return []
+            return [
+                "the store is on a network file system (\(name)): durability is only what the server gives [path \(root)]"
+            ]
+        }
+        guard type == iii_filesystem_fuse else { return [] }
+        return ["the store is on a FUSE file system: durability is only what its program gives [path \(root)]"]
+    }
+
+    /// What other machines may write to as well, or what confirms a sync before the device has it. Local file systems that
+    /// copy on write (btrfs, ZFS, bcachefs) are judged like others: they keep locks and syncs, and that a write to a file
+    /// that is there may find no room is no failure (`LogWriter`).
+    private static func networkName(_ type: UInt64) -> String? {
+        switch type {
+        case iii_filesystem_nfs: "NFS"
+        case iii_filesystem_smb, iii_filesystem_cifs: "SMB"
+        case iii_filesystem_9p: "9p"
+        case iii_filesystem_ceph: "Ceph"
+        case iii_filesystem_gfs2: "GFS2"
+        case iii_filesystem_lustre: "Lustre"
+        default: nil
         }
     }
 

@@ -25,7 +25,26 @@ final class WorkerThread: Sendable {
         var thread = pthread_t()
         let start = Start(name: name, body: body)
         let passed = Unmanaged.passRetained(start)
-        let status = pthread_create(
+        var status = Self.create(&thread, passed)
+        // The user's threads or the system's memory are used up: that passes.
+        for _ in 1..<Self.attempts where status == EAGAIN {
+            usleep(Self.pauseMicroseconds)
+            status = Self.create(&thread, passed)
+        }
+        guard status == 0 else {
+            passed.release()
+            throw SystemCallError(call: "pthread_create", number: status, path: name)
+        }
+        self.thread = thread
+        self.start = start
+        handle = Mutex(thread)
+    }
+
+    private static let attempts = 5
+    private static let pauseMicroseconds: UInt32 = 50_000
+
+    private static func create(_ thread: inout pthread_t, _ start: Unmanaged<Start>) -> Int32 {
+        pthread_create(
             &thread,
             nil,
             { argument in
@@ -36,15 +55,8 @@ final class WorkerThread: Sendable {
                 start.hasEnded.store(true, ordering: .releasing)
                 return nil
             },
-            passed.toOpaque()
+            start.toOpaque()
         )
-        guard status == 0 else {
-            passed.release()
-            throw SystemCallError(call: "pthread_create", number: status, path: name)
-        }
-        self.thread = thread
-        self.start = start
-        handle = Mutex(thread)
     }
 
     /// Whether the caller runs on it. The system gives an ended thread's handle out again.

@@ -21,6 +21,7 @@ struct EngineAssembly {
     /// see a half-started engine.
     func assemble(_ configuration: EngineConfiguration, stores: StoreRegistry) throws -> Lifecycle {
         logger.info("Building engine with \(configuration.listedCount) workers")
+        try declareOwners(configuration, stores)
         let engine = Engine(loop: loop)
         var entries: [Lifecycle.Entry] = []
         for entry in configuration.startOrder {
@@ -30,6 +31,21 @@ struct EngineAssembly {
             )
         }
         return Lifecycle(engine: engine, entries: entries)
+    }
+
+    /// What upstream's files in a directory are depends on all workers that have it, also on those that start later. Queues and
+    /// cron aren't served by this version: an entry for one is refused before this.
+    private func declareOwners(_ configuration: EngineConfiguration, _ stores: StoreRegistry) throws {
+        for entry in configuration.entries(ofType: "iii-state") {
+            declare(.state, try entry.decode(StateConfiguration.init).storage, stores)
+        }
+        for entry in configuration.entries(ofType: "iii-stream") {
+            declare(.stream, try entry.decode(StreamConfiguration.init).storage, stores)
+        }
+    }
+
+    private func declare(_ owner: UpstreamOwner, _ storage: KeyValueStorageConfiguration, _ stores: StoreRegistry) {
+        if case .fileBased(let configuration) = storage.method { stores.declare(owner, at: configuration.path) }
     }
 
     /// nil for workers that have no part of their own in this version.
@@ -94,7 +110,7 @@ struct EngineAssembly {
         stores: StoreRegistry
     ) throws -> any StateAdapter {
         guard let store = try open(storage, for: worker, stores: stores) else { return InMemoryStateAdapter() }
-        try store.adoptUpstreamVolume(.state, for: worker)
+        try store.adoptUpstreamVolume(.state, owners: stores.owners(of: store), for: worker)
         return DurableStateAdapter(store: store, loop: loop)
     }
 
@@ -140,7 +156,7 @@ struct EngineAssembly {
             let name = String(UInt64.random(in: .min ... .max), radix: 16)
             return InMemoryStreamAdapter(configuration: configuration, loop: loop, clock: .system, store: name)
         }
-        try store.adoptUpstreamVolume(.stream, for: worker)
+        try store.adoptUpstreamVolume(.stream, owners: stores.owners(of: store), for: worker)
         return try DurableStreamAdapter(store: store, loop: loop, configuration: configuration, clock: .system)
     }
 

@@ -5,9 +5,11 @@ import Storage
 extension SharedStore {
     /// Takes the upstream volume in the store's directory into it, if there is one and nothing was taken yet, and says in
     /// the log what came of it (docs/operations.md, "Moving from upstream"). Blocks until it is on disk and compared.
-    func adoptUpstreamVolume(_ kind: ContentKind, for worker: String) throws {
+    ///
+    /// - Parameter owners: all workers that have the store's path.
+    func adoptUpstreamVolume(_ kind: ContentKind, owners: UpstreamOwners, for worker: String) throws {
         var log = AdoptionLog(path: store.recovery.path, worker: worker)
-        let outcome = try UpstreamAdoption(store: store, kind: kind).run { event in
+        let outcome = try UpstreamAdoption(store: store, kind: kind, owners: owners).run { event in
             guard !Process.hasSignalPending else { throw AdoptionStopped() }
             log.note(event)
         }
@@ -78,6 +80,13 @@ private struct AdoptionLog {
                 .warning,
                 "the store has content of its own: the upstream files beside it are not imported. "
                     + "iii-storage-inspect import-upstream takes them into another store; else move them away",
+                ["files": "\(files)"]
+            )
+        case .takenAsScopes(let files):
+            write(
+                .warning,
+                "the upstream files of streams were imported as scopes of state at an earlier start, when no stream worker "
+                    + "had this path: not imported again. iii-storage-inspect import-upstream takes them into another store",
                 ["files": "\(files)"]
             )
         case .adopted(let record, let result, let volume): note(record, result, volume)

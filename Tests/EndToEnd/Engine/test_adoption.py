@@ -133,7 +133,8 @@ def test_killed_at_random_moments(engine_factory, directory):
 
 
 def test_everything_that_upstream_writes(engine_factory):
-    """The volume of the second implementation: odd names, every padding, deep values, and other workers' files."""
+    """The volume of the second implementation: odd names, every padding, deep values, and names like other workers' files:
+    only state has the path, so they are its scopes."""
     engine = engine_factory(extra=JSON_LOG)
     manifest = upstream.make(engine.store, count=20, seed=3)
     for name in manifest["damaged"]:
@@ -144,19 +145,42 @@ def test_everything_that_upstream_writes(engine_factory):
     engine.start()
     facts = lines(engine, ADOPTED)[0]
     others = [index for index in manifest["sound"] if index.startswith(("stream:", "queue:"))]
-    assert len(others) == 2 and facts["not_imported"] == "1"
+    filled = {scope for scope, entries in manifest["sound"].items() if entries}
+    assert len(others) == 2 and facts["not_imported"] == "0" and int(facts["groups"]) == len(filled)
     worker = RawWorker(engine.worker_port)
+    assert set(worker.call("state::list_groups", {})["groups"]) == filled
     for scope, entries in manifest["sound"].items():
         listed = worker.call("state::list", {"scope": scope})
-        expected = [] if scope in others else [json.loads(value) for _, value in entries]
-        assert listed == expected, scope
-        for key, value in entries if scope not in others else []:
+        assert listed == [json.loads(value) for _, value in entries], scope
+        for key, value in entries:
             assert worker.call("state::get", {"scope": scope, "key": key}) == json.loads(value)
     worker.close()
     engine.stop()
     ignored = lines(engine, "ignored beside the upstream files")[0]
     assert all(name in ignored["names"] for name in [*manifest["leftovers"], "lost+found", "notes.txt"])
     assert "wal" not in ignored["names"].split(", ")
+
+
+def test_owner_of_the_path_decides(engine_factory, directory):
+    """Beside a stream worker with the same path `stream:…` is a group; where no worker has a file, the boot is refused."""
+    indexes = {"stream:chat:1": [("m", 1)], "users": [("u", 2)]}
+    shared = engine_factory("shared", extra=JSON_LOG, stream="", stream_kv=f"store_method: file_based\nfile_path: {directory}/shared/data/store")
+    write_volume(shared.store, indexes)
+    shared.start()
+    check(shared, {"users": [("u", 2)], "stream:chat:1": []})
+    worker = RawWorker(shared.worker_port)
+    assert worker.call("stream::list", {"stream_name": "chat", "group_id": "1"}) == [1]
+    worker.close()
+    shared.stop()
+    apart = engine_factory("apart", extra=JSON_LOG, stream="", stream_kv="store_method: file_based\nfile_path: ./data/streams")
+    write_volume(apart.directory / "data" / "streams", indexes)
+    refused(apart, "failed to create worker 'iii-stream'", "users.bin can't be attributed", "nothing was imported")
+    (apart.directory / "data" / "streams" / "users.bin").unlink()
+    apart.start()
+    worker = RawWorker(apart.worker_port)
+    assert worker.call("stream::list", {"stream_name": "chat", "group_id": "1"}) == [1]
+    worker.close()
+    apart.stop()
 
 
 def refused(engine: Engine, *texts: str) -> None:

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -25,6 +26,25 @@ def refused(engine: Engine, *texts: str, code: int | tuple[int, ...] = 1) -> str
     for text in texts:
         assert text in log, f"{text!r} isn't in:\n{log}"
     return log
+
+
+# The product itself
+
+
+def test_the_product_has_no_failpoints(engine_factory):
+    """A variable that somebody left in the environment must not end a production engine."""
+    engine = engine_factory(env={"III_FAILPOINT": "checkpoint.beforeApply:1", "III_MUTANT": "noLogSync"}).start()
+    worker = RawWorker(engine.worker_port)
+    worker.call("state::set", {"scope": "s", "key": "k", "value": 1})
+    worker.close()
+    # With a checkpoint, which passes the place.
+    engine.signal(signal.SIGTERM)
+    assert engine.wait() == 0, engine.log()
+    engine.start()
+    worker = RawWorker(engine.worker_port)
+    assert worker.call("state::get", {"scope": "s", "key": "k"}) == 1
+    worker.close()
+    engine.stop()
 
 
 # Ports

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import pathlib
 import secrets
+import shutil
 import socket
 import uuid
 
 import pytest
 
 from support.engine import JSON_LOG, Engine
-from support.rawsocket import TEXT, RawWorker, encode_frame
+from support.rawsocket import TEXT, CallFailed, Dropped, RawWorker, encode_frame
 from support.volume import MEBIBYTE, volume  # noqa: F401
+
+DURABILITY_LOST = 74
 
 
 def write(engine: Engine, count: int, text: str = "v") -> None:
@@ -117,6 +120,59 @@ def test_missing_segment(engine_factory):
     engine.kill()
     log_files(engine)[0].unlink()
     refused(engine, str(engine.store), "the store has a FORMAT file but no log segments", "[R2]")
+
+
+def test_missing_newest_segment(engine_factory):
+    """HEAD names it: the loss of the file isn't taken for a log that ended earlier."""
+    engine = engine_factory().start()
+    write(engine, 3)
+    engine.kill()
+    engine.start()
+    write(engine, 5)
+    engine.kill()
+    newest = log_files(engine)[-1]
+    content = newest.read_bytes()
+    newest.unlink()
+    refused(engine, str(newest), "is missing: HEAD says that it was begun", "[R11]")
+    newest.write_bytes(content)
+    engine.start()
+    check(engine, 5)
+    engine.stop()
+
+
+def test_snapshot_without_format_and_log(engine_factory):
+    """A snapshot with rows is never deleted, whatever else is missing."""
+    engine = engine_factory().start()
+    write(engine, 100)
+    engine.stop()
+    data = engine.store / "snapshot" / "data.mdb"
+    content = data.read_bytes()
+    shutil.rmtree(engine.store / "wal")
+    (engine.store / "FORMAT").unlink()
+    refused(engine, str(data), f"{len(content)} bytes", "but no FORMAT file", "[R2]")
+    assert data.read_bytes() == content and not (engine.store / "wal").exists()
+
+
+# One owner
+
+
+def test_lock_removed_under_the_running_engine(engine_factory):
+    """A second engine is refused all the same, and the first one acknowledges nothing more: exit 74."""
+    first = engine_factory().start()
+    write(first, 5)
+    (first.store / "LOCK").unlink()
+    second = engine_factory("second", store=first.store)
+    refused(second, str(first.store), "the store is already open in", "[R18]")
+    worker = RawWorker(first.worker_port)
+    with pytest.raises((Dropped, CallFailed, OSError)):
+        worker.call("state::set", {"scope": "s", "key": "5", "value": "v5"})
+    assert first.wait() == DURABILITY_LOST
+    assert "LOCK was removed" in first.log() and str(first.store / "LOCK") in first.log()
+    first.start()
+    listed = RawWorker(first.worker_port).call("state::list", {"scope": "s"})
+    # What was written and not acknowledged may be there.
+    assert listed[:5] == [f"v{n}" for n in range(5)] and len(listed) <= 6
+    first.stop()
 
 
 # Encryption

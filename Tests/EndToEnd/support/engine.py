@@ -103,6 +103,8 @@ class Engine:
         self.config = directory / "config.yaml"
         self.log_file = directory / "engine.log"
         self.env = env or {}
+        # None: the one under test.
+        self.binary: pathlib.Path | None = None
         self.user = user
         self.process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
@@ -124,7 +126,7 @@ class Engine:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [str(binary()), "--config", str(self.config)],
+                [str(self.binary or binary()), "--config", str(self.config)],
                 cwd=self.directory,
                 env={**os.environ, **self.env},
                 stdin=subprocess.DEVNULL,

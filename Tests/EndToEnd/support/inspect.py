@@ -10,7 +10,7 @@ from typing import Any
 
 from .engine import PATIENCE_SECONDS, REPOSITORY
 
-SOUND, TORN_TAIL, DAMAGED = 0, 2, 3
+SOUND, TORN_TAIL, DAMAGED = 0, 4, 3
 
 
 def inspect_binary() -> pathlib.Path:

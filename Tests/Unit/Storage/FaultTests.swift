@@ -42,10 +42,12 @@ import Testing
 
     /// File systems that write elsewhere than they wrote before may have no room for a file that is there: what was not
     /// written was not acknowledged, and is written again. It counted as lost durability.
-    @Test(arguments: [true, false])
-    func aWriteWithoutRoomIsTriedAgain(direct: Bool) throws {
+    /// Sealed a second time under its nonce an encrypted one would be no batch any more.
+    @Test(arguments: [true, false], [false, true])
+    func aWriteWithoutRoomIsTriedAgain(direct: Bool, isEncrypted: Bool) throws {
         let disk = SimulatedDisk()
         var options = SimulatedStore.options(direct: direct)
+        if isEncrypted { options.encryption = EncryptionKeys(current: Simulation.key) }
         options.onFailure = { Issue.record("\($0)") }
         options.initialSegmentBytes = 16 * LogLimits.blockBytes
         let store = try SimulatedStore(disk, options: options)
@@ -59,11 +61,12 @@ import Testing
         #expect(acknowledged.value == (direct ? 0 : 1) && store.log.metrics.isLowSpace)
         #expect(throws: StorageError.self) { try store.put("d", "2") }
         #expect(store.log.sealStep() == .idle)
+        for _ in 0..<3 { #expect(store.log.writeStep() == .outOfSpace) }
         disk.healAll()
         _ = store.log.writeStep()
         #expect(acknowledged.value == 3)
         try store.putDurably("d", "2")
-        #expect(try SimulatedStore(disk.copy()).content == store.content)
+        #expect(try SimulatedStore(disk.copy(), options: options).content == store.content)
     }
 
     /// Descriptors and memory come back: the log waits for them as for room on the disk. It ended the engine.

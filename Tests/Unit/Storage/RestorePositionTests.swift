@@ -83,7 +83,7 @@ import Testing
     /// What comes after the position may be missing or damaged in any way.
     @Test(arguments: ["missing", "header", "payload"])
     func damageAfterThePosition(kind: String) throws {
-        let scratch = try ScratchDirectory(inMemory: true)
+        let scratch = try ScratchDirectory(in: "/dev/shm")
         let options = History.options(ManualClock(), nil)
         let (path, log) = (scratch.path + "/store", scratch.path + "/log")
         let store = try Store.open(path: path, options: options)
@@ -183,7 +183,7 @@ private final class History {
 
     init(_ variant: RestorePositionTests.Variant, checkpoint: Int) throws {
         let (transactions, later) = (RestorePositionTests.transactions, RestorePositionTests.later)
-        scratch = try ScratchDirectory(inMemory: true)
+        scratch = try ScratchDirectory(in: "/dev/shm")
         backup = scratch.path + "/backup"
         let clock = ManualClock()
         options = Self.options(clock, variant.isEncrypted ? Self.key : nil)

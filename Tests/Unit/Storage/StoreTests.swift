@@ -132,14 +132,20 @@ import Testing
     }
 
     @Test func networkFilesystemsNeedPermission() throws {
-        for type in [iii_filesystem_nfs, iii_filesystem_smb, iii_filesystem_cifs] {
+        let network = [
+            iii_filesystem_nfs, iii_filesystem_smb, iii_filesystem_cifs, iii_filesystem_9p, iii_filesystem_ceph,
+            iii_filesystem_gfs2, iii_filesystem_lustre,
+        ]
+        for type in network {
             #expect(throws: StorageError.self) {
                 try StoreDirectory.judge(type: type, root: "/x", allowNetwork: false)
             }
             #expect(try StoreDirectory.judge(type: type, root: "/x", allowNetwork: true).count == 1)
         }
         #expect(try StoreDirectory.judge(type: iii_filesystem_fuse, root: "/x", allowNetwork: false).count == 1)
-        #expect(try StoreDirectory.judge(type: 0xEF53, root: "/x", allowNetwork: false).isEmpty)
+        for type in [0xEF53, iii_filesystem_btrfs, iii_filesystem_zfs] {
+            #expect(try StoreDirectory.judge(type: type, root: "/x", allowNetwork: false).isEmpty)
+        }
     }
 
     @Test func aClosedStoreRefuses() throws {

@@ -34,7 +34,7 @@ import Testing
                 ([lines[1], lines[0]] + lines.dropFirst(2)).joined(separator: "\n") + "\n",
                 "line 2: the row does not follow"
             ),
-            ("{\"table\":1}\n", "line 1: \"key\""), ("nonsense\n", "line 1: this is not"),
+            ("{\"table\":101}\n", "line 1: \"key\""), ("nonsense\n", "line 1: this is not"),
             ((lines + ["{}"]).joined(separator: "\n"), "something follows"),
         ]
         for (text, message) in bad {
@@ -49,7 +49,7 @@ import Testing
         let first = try await CheckpointedStore.make()
         let second = try await CheckpointedStore.make(rows: 19, changes: 5)
         let run = Run("diff", first.path, second.path, "--ignore-lsn")
-        #expect(run.status == .damage)
+        #expect(run.status == .no)
         #expect(run.text.contains("only in the first") && run.text.contains("key 19"))
         #expect(run.lines.last == "-- 1 only in the first, 0 only in the other, 1 different, 18 equal", "\(run.text)")
     }
@@ -64,13 +64,13 @@ import Testing
     /// Log and snapshot decide together; what neither knows is said.
     @Test func valuesComeFromLogOrSnapshot() async throws {
         let store = try await CheckpointedStore.make(retained: 0)
-        let now = Run("get", store.path, "key 3", "--table", "1", "--json")
+        let now = Run("get", store.path, "key 3", "--table", "101", "--json")
         #expect(now.text.contains("\"value\":\"first 3\"") && now.text.contains("\"source\":\"snapshot\""))
-        let changed = Run("get", store.path, "key 2", "--table", "1", "--json")
+        let changed = Run("get", store.path, "key 2", "--table", "101", "--json")
         #expect(changed.text.contains("\"value\":\"second 1\"") && changed.text.contains("\"source\":\"log\""))
-        let then = Run("get", store.path, "key 3", "--table", "1", "--at", "10", "--json")
+        let then = Run("get", store.path, "key 3", "--table", "101", "--at", "10", "--json")
         #expect(then.text.contains("\"value\":\"first 3\""), "set by LSN 4 and unchanged up to the snapshot")
-        let history = Run("history", store.path, "key 3", "--table", "1")
+        let history = Run("history", store.path, "key 3", "--table", "101")
         #expect(history.text.contains("the snapshot of LSN 20 holds it as set by LSN 4: first 3"), "\(history.text)")
     }
 
@@ -93,7 +93,7 @@ import Testing
 
     @Test func theSnapshotSaysWhatItIs() async throws {
         let store = try await CheckpointedStore.make()
-        let run = Run("snapshot", store.path, "--rows", "--table", "1", "--limit", "2")
+        let run = Run("snapshot", store.path, "--rows", "--table", "101", "--limit", "2")
         #expect(run.status == .sound && run.text.contains("LSN              20"), "\(run.text)")
         #expect(run.lines.last?.contains("key 1") == true, "\(run.text)")
         let deep = Run("verify", store.path, "--deep")

@@ -67,9 +67,19 @@ import Testing
         let scratch = try Scratch(LogFixture.sample())
         expectError(
             Run("get", scratch.path, "k", "--table", "1", "--at", "99"),
-            .usage,
+            .no,
             contains: "the log ends before LSN 99: its last record is LSN 10"
         )
+    }
+
+    /// The answer "it isn't there" is complete, and still no success: scripts see it without reading the text.
+    @Test func aKeyThatIsNotThere() throws {
+        let scratch = try Scratch(LogFixture.sample())
+        for words in [["nobody"], ["greeting", "--at", "4"], ["nobody", "--json"], ["nobody", "--raw"]] {
+            let run = Run(["get", scratch.path] + words + ["--table", "1"])
+            #expect(run.status == .no && run.errors.isEmpty, "\(words): \(run.errors)")
+        }
+        #expect(Run("history", scratch.path, "nobody", "--table", "1").status == .no)
     }
 
     @Test func everyConditionHasItsStatus() throws {
@@ -90,6 +100,7 @@ import Testing
             #expect(Run("history", store.path, "greeting", "--table", "1").status == status)
             #expect(Run("get", store.path, "greeting", "--table", "1").status == status)
         }
-        #expect([ProcessStatus.sound, .usage, .tornTail, .damage, .newerFormat].map(\.rawValue) == [0, 1, 2, 3, 4])
+        let all: [ProcessStatus] = [.sound, .no, .usage, .damage, .tornTail, .newerFormat, .storageFailed]
+        #expect(all.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 74])
     }
 }

@@ -16,6 +16,16 @@ import Testing
         }
     }
 
+    /// Imperative and short: they stand below each other in the tool's own help.
+    @Test func everyCommandBeginsWithAShortLine() {
+        for command in StorageInspect.configuration.subcommands where command.configuration.shouldDisplay {
+            let line = command.configuration.abstract
+            let isLong = ["backup", "cut"].contains(command.configuration.commandName)
+            #expect(isLong || line.count < 60, "\(line)")
+            #expect(!line.hasPrefix("The ") && !line.hasPrefix("What "), "\(line)")
+        }
+    }
+
     @Test(arguments: [["--help"], ["-h"], ["help"], [], ["help", "get"], ["get", "--help"], ["--version"]])
     func helpIsNoError(arguments: [String]) {
         let run = Run(arguments)

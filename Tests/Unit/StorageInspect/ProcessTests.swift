@@ -17,7 +17,7 @@ import Testing
         try damaged.change(damaged.segment(1)) { $0[2 * LogFixture.block] ^= 1 }
         #expect(Executable.shell("$TOOL verify \(sound.path)").status == 0)
         #expect(Executable.shell("$TOOL verify \(damaged.path)").status == 3)
-        #expect(Executable.shell("$TOOL verify").status == 1)
+        #expect(Executable.shell("$TOOL verify").status == 2)
         #expect(Executable.shell("$TOOL --help").status == 0)
     }
 

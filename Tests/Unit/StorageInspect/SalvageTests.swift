@@ -35,7 +35,7 @@ import Testing
         try CheckpointedStore.damageRow(store, value: "first 3")
         #expect(Run("verify", store.path, "--deep").status == .damage)
         let (run, content) = try await salvage(store, .sound)
-        #expect(content == expected() && run.text.contains("table 1 key key 3 (LSN 4) from the log"), "\(run.text)")
+        #expect(content == expected() && run.text.contains("table 101 key key 3 (LSN 4) from the log"), "\(run.text)")
     }
 
     @Test func aDamagedRowIsLostByKey() async throws {
@@ -45,7 +45,7 @@ import Testing
         try CheckpointedStore.rewrite(store.segment(1)) { $0[4 * 4096 + 100] ^= 1 }
         let (run, content) = try await salvage(store, .damage)
         #expect(content == expected { $0[3] = nil }, "\(run.text)")
-        #expect(run.text.contains("lost row      table 1 key key 3"), "\(run.text)")
+        #expect(run.text.contains("lost row      table 101 key key 3"), "\(run.text)")
     }
 
     @Test func noSnapshotButTheWholeLog() async throws {
@@ -79,7 +79,7 @@ import Testing
         let (run, content) = try await salvage(store, .damage)
         #expect(content == expected { $0[4] = "first 4" }, "\(run.text)")
         #expect(
-            run.text.contains("lost          LSN 23") && run.text.contains("likely lost: table 1 key key 4"),
+            run.text.contains("lost          LSN 23") && run.text.contains("likely lost: table 101 key key 4"),
             "\(run.text)"
         )
         #expect(run.text.contains("last certain  LSN 22"), "\(run.text)")

@@ -75,6 +75,22 @@ import Testing
         #expect(groups == [["chat", "1"], ["chat", "2"], ["chat", "room:1"], ["chat2", "1"]])
     }
 
+    /// `--for` says who had the directory.
+    @Test func theOwnerDecides() throws {
+        let scratch = try Scratch()
+        let volume = try volume(scratch)
+        #expect(Run("import-upstream", volume, "--for", "state", "--to", scratch.path + "/s").status == .sound)
+        let scopes = Run("state", scratch.path + "/s").text
+        for name in ["stream:chat:1", "stream:chat2:1", "users", "a/b"] { #expect(scopes.contains(name), "\(scopes)") }
+        #expect(Run("streams", scratch.path + "/s").lines.count == 1, "only the headline")
+        let run = Run("import-upstream", volume, "--for", "stream", "--to", scratch.path + "/t")
+        #expect(
+            run.status == .usage && run.errors.contains("a%2Fb.bin and 3 more can't be attributed"),
+            "\(run.errors)"
+        )
+        #expect(access(scratch.path + "/t", F_OK) != 0 && access(scratch.path + "/t.partial", F_OK) != 0)
+    }
+
     @Test func refusals() throws {
         let scratch = try Scratch()
         let volume = try volume(scratch)
@@ -106,7 +122,7 @@ import Testing
         try streams.finish()
         #expect(throws: StorageError.self) { try ContentImport(store: store, .state) }
         try store.close()
-        try check("export-refused", ["export-upstream", "/STORE/s", "--to", "/STORE/v"], .usage, scratch)
+        try check("export-refused", ["export-upstream", "/STORE/s", "--to", "/STORE/v"], .no, scratch)
         #expect(
             try PosixIO().list(scratch.path + "/v").sorted()
                 == ["fine.bin", "stream%3Aa%3Ab%3Ac.bin", "stream%3Aa%3Ab.bin"]

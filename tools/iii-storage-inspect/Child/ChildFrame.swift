@@ -25,9 +25,12 @@ struct ChildFrame {
         case replay
         /// The value is JSON: why the walk ended early.
         case failure
-        /// The walk ended; the number is 1 if digest and counts are right.
+        /// The walk ended; the number is 1 if digest and counts are right, 0 if not, or `overtaken`.
         case end
     }
+
+    /// At each attempt an engine took a checkpoint meanwhile: digest and counts are of no moment.
+    static let overtaken: UInt64 = 2
 
     static let headerBytes = 20
     /// A row and its key.

@@ -29,7 +29,7 @@ struct ChildSnapshotSource: SnapshotSource {
             return nil
         }
         if let failure {
-            guard ProcessStatus(failure) == .damage else { throw failure }
+            guard ProcessStatus(failure).isUnreadable else { throw failure }
             return failure.message
         }
         if case .broken(let reason) = ending { return reason }

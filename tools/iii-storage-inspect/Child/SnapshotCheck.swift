@@ -14,6 +14,8 @@ struct SnapshotCheck {
     var matchesCheckpoint: Bool?
     var replay: ReplayReport?
     var isDeep = false
+    /// Every row was read, but never all of one moment.
+    var isOvertaken = false
 
     var isDamaged: Bool {
         failure != nil || refusal != nil || !damaged.isEmpty || matchesCheckpoint == false || replay?.isEqual == false
@@ -24,6 +26,7 @@ struct SnapshotCheck {
 
     func status(with log: LogReport) -> ProcessStatus {
         let status = ProcessStatus(log.verdict.condition)
+        if status == .sound, !isDamaged, isOvertaken { return .no }
         guard isDamaged, status != .newerFormat else { return status }
         return failure.map { ProcessStatus($0) == .newerFormat } == true ? .newerFormat : .damage
     }
@@ -54,7 +57,7 @@ extension SnapshotCheck {
     private mutating func take(_ frame: ChildFrame, _ console: Console) {
         func json() -> JSON? { JSON(parsing: frame.value) }
         switch frame.kind {
-        case .facts: facts = json().flatMap { SnapshotFactsReport.facts($0) }
+        case .facts: begin(json().flatMap { SnapshotFactsReport.facts($0) })
         case .row: break
         case .damaged:
             add(.init(table: frame.table, key: frame.key, reason: String(decoding: frame.value, as: UTF8.self)))
@@ -62,8 +65,18 @@ extension SnapshotCheck {
         case .refusal: refusal = ErrorJSON.error(json())
         case .replay: replay = json().map { ReplayReport($0) }
         case .failure: failure = ErrorJSON.error(json())
-        case .end: matchesCheckpoint = isDeep ? frame.number == 1 : nil
+        case .end:
+            isOvertaken = frame.number == ChildFrame.overtaken
+            matchesCheckpoint = isDeep && !isOvertaken ? frame.number == 1 : nil
         }
+    }
+
+    /// What was told before is of another moment.
+    private mutating func begin(_ facts: SnapshotFacts?) {
+        self.facts = facts
+        refusal = nil
+        damaged = []
+        omittedDamaged = 0
     }
 
     private mutating func add(_ row: SnapshotReport.DamagedRow) {

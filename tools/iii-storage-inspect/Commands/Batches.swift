@@ -4,7 +4,7 @@ import Storage
 struct Batches: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "batches",
-        abstract: "The units of writing and checksumming, with a verdict on each.",
+        abstract: "List the log's batches with a verdict on each.",
         discussion: """
             A verdict is: sound; payload damaged; number gap, chain mismatch, LSN mismatch (sound in itself, but not \
             what belongs there); misplaced; malformed; needs version; unsynced (beyond the end, dropped by recovery). \

@@ -45,7 +45,8 @@ struct Cut: InspectCommand {
         guard let plan = try StoreCut.plan(root, keys: options.encryption) else {
             throw CommandFailure("the log is sound", path: root, remedy: "there is nothing to cut")
         }
-        let report = CutListing(plan: plan, path: root)
+        let naming = RowNaming(CutListing.rows(plan), of: root, keys, console)
+        let report = CutListing(plan: plan, path: root, naming: naming)
         guard plan.isAt(segment: place.segment, offset: place.offset) else { throw report.elsewhere }
         try NewPath.require(copy)
         if json { try console.line(report.json) } else { try report.write(to: console) }

@@ -7,7 +7,7 @@ struct Diff: InspectCommand {
         abstract: "Compare the content of two stores, row by row.",
         discussion: """
             Content is snapshot and log together, as an engine would show it. A row is different if its value or its LSN \
-            is; --ignore-lsn compares values only. Ends with 0 if the contents are equal, with 3 if not. A damaged store \
+            is; --ignore-lsn compares values only. Ends with 0 if the contents are equal, with 1 if not. A damaged store \
             has no content to compare: salvage it first.
 
             With --json: one object per line, "type" being difference, or at the end totals.
@@ -35,12 +35,14 @@ struct Diff: InspectCommand {
         let second = try StoreContent.read(path, keys)
         var merge = DiffMerge(first.cursor(table), second.cursor(table), ignoresLSN: ignoresLSN)
         var list = Table(DiffReport.columns, on: console)
+        let naming = (first: RowNaming(first), second: RowNaming(second))
         while let difference = try merge.next() {
             console.showProgress("comparing", done: merge.totals.rows, of: first.snapshotFacts.rows)
+            let owner = difference.first == nil ? naming.second : naming.first
             if store.json {
-                try console.line(DiffReport.json(difference))
+                try console.line(DiffReport.json(difference, owner))
             } else {
-                try list.row(DiffReport.row(difference))
+                try list.row(DiffReport.row(difference, owner))
             }
         }
         if store.json {
@@ -49,6 +51,9 @@ struct Diff: InspectCommand {
             if !merge.totals.areEqual { try list.finish() }
             try console.write(DiffReport.phrase(merge.totals) + "\n")
         }
-        return merge.totals.areEqual ? .sound : .damage
+        for reader in [first, second] where !reader.isOneMoment {
+            console.warn("\(StoreContent.changedPhrase(reader)) [path \(reader.path)]")
+        }
+        return merge.totals.areEqual ? .sound : .no
     }
 }

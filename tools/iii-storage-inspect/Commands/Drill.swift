@@ -11,7 +11,7 @@ struct Drill: InspectCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "drill",
-        abstract: "Find out whether this disk keeps what it confirms: kill, cut the power on paper, measure.",
+        abstract: "Find out whether a disk keeps what it confirms.",
         discussion: """
             Works in a directory of its own below DIR, which it removes at the end, or keeps if anything was lost.
 
@@ -24,7 +24,8 @@ struct Drill: InspectCommand {
             proven without cutting the real power: the rate and the mount's options only show when it can't be so.
 
               0  nothing was lost, and nothing speaks against the disk
-              1  nothing was lost, but the disk or its mount can't be trusted; or the drill could not be carried out
+              1  nothing was lost, but the disk or its mount can't be trusted
+              2  the drill could not be carried out
               3  something acknowledged was lost, or a store was wrong
 
             With --json: one object.

@@ -4,11 +4,16 @@ import Storage
 struct Export: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "The whole content as lines of JSON.",
+        abstract: "Write the whole content as lines of JSON.",
         discussion: """
             One line per row in order of table and key, then a trailer with counts and the CRC32C of all bytes before \
             it, so that a truncated export is noticed. Keys and values are text if they are UTF-8 ("keyEncoding":"utf8"), \
             else base64. A store whose content is not certain is not exported: salvage it first.
+
+            The rows are those after the last LSN that the log had at the beginning ("throughLSN"). Nothing is kept from \
+            being freed while the output waits for its reader, so an engine whose checkpoints get past that LSN meanwhile \
+            makes later rows newer: the trailer then has "fromLSN" too, a warning says so, and --consistent refuses \
+            instead, with 1. A backup is always of one moment.
             """
     )
 
@@ -19,6 +24,9 @@ struct Export: InspectCommand {
 
     @Option(help: "The content after this LSN; default: the end of the log.")
     var at: LSN?
+
+    @Flag(help: "Refuse rows of more than one moment, beside a running engine.")
+    var consistent = false
 
     @Option(help: ArgumentHelp("Write to this file, which appears when it is complete.", valueName: "file"))
     var output: String?
@@ -31,17 +39,20 @@ struct Export: InspectCommand {
         do {
             let cursor = reader.cursor(table)
             while let row = try cursor.next() {
+                if consistent, !reader.isOneMoment { throw StoreContent.changed(reader) }
                 let line = Bytes((RowLine.json(row).line + "\n").utf8)
                 trailer.add(line, of: row.table)
                 try write(line, target, console)
                 console.showProgress("exporting", done: trailer.rows, of: reader.snapshotFacts.rows)
             }
+            if !reader.isOneMoment { trailer.isMixed(from: reader.through, to: reader.readThrough) }
             try write(Bytes((trailer.json.line + "\n").utf8), target, console)
             try target?.finish()
         } catch {
             target?.discard()
             throw error
         }
+        if !reader.isOneMoment { console.warn(StoreContent.changedPhrase(reader)) }
         return .sound
     }
 

@@ -6,7 +6,7 @@ import Storage
 struct ExportUpstream: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "export-upstream",
-        abstract: "Write a store's state and streams as a volume that an upstream engine reads.",
+        abstract: "Write state and streams as an upstream volume.",
         discussion: """
             One .bin file per scope and per group of a stream, entries in their order, each file read back and compared. \
             The store is only read; an engine may have it open, then what it writes meanwhile may be missing. What upstream \
@@ -33,7 +33,7 @@ struct ExportUpstream: InspectCommand {
         let inspector = try LogInspector(path: path, keys: keys)
         let reader = try StoreReader(path: inspector.path, keys: keys)
         let (result, volume) = try StoreInTheMaking.make(.volume, to) { partial in
-            try UpstreamFailure.translating {
+            try translating(reader) {
                 let contents = try ContentKind.allCases.map { try StoredContent(reader, $0) }
                 let total = UInt64(contents.reduce(0) { $0 + $1.groupCount })
                 return try UpstreamExport(directory: partial).run(contents) {
@@ -49,7 +49,17 @@ struct ExportUpstream: InspectCommand {
             nanoseconds: console.nanoseconds() - start
         )
         if json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
+        if !reader.isOneMoment { console.warn(StoreContent.changedPhrase(reader)) }
         let status = ConditionReport.finish(reader.log, inspector, console)
-        return result.refused.isEmpty || status != .sound ? status : .usage
+        return result.refused.isEmpty || status != .sound ? status : .no
+    }
+
+    /// A row whose names came or went meanwhile is no damage.
+    private func translating<R>(_ reader: StoreReader, _ body: () throws -> R) throws -> R {
+        do {
+            return try UpstreamFailure.translating(body)
+        } catch let error as StorageError where error.code == .writerBug && !reader.isOneMoment {
+            throw StoreContent.changed(reader)
+        }
     }
 }

@@ -1,25 +1,28 @@
+import Adapters
 import ArgumentParser
 import Storage
 
 struct History: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "history",
-        abstract: "Every change of one key that the log still holds.",
+        abstract: "List every change of one value in the log.",
         discussion: """
-            Puts and deletes of the key, and trims whose range covers it; behind them the snapshot's row, the base of \
-            what the log says. The last line says from which LSN on the log is retained.
+            Names a value of state by --scope and --key, an item of a stream by --stream, --group and --item. \
+            For experts, --table and a row's key name any row.
+
+            Puts and deletes of the value, and trims whose range covers it; behind them the snapshot's row, the base of \
+            what the log says. The last line says from which LSN on the log is retained. Ends with 1 if there is neither a \
+            change nor a row.
 
             With --json: one object per line, "type" being record, gap, or at the end snapshotRow and retention.
+
+            Example: iii-storage-inspect history /data/state --stream chat --group room-1 --item m1
             """
     )
 
     @OptionGroup var store: StoreArguments
 
-    @Argument(help: "The key: text, or 0x and hexadecimal digits.")
-    var key: KeyArgument
-
-    @Option(help: "The key's table.")
-    var table: TableID
+    @OptionGroup var address: AddressArguments
 
     @Flag(help: "In the table: long keys and values whole.")
     var full = false
@@ -32,12 +35,11 @@ struct History: InspectCommand {
 
     func run(on console: Console) throws -> ProcessStatus {
         let inspector = try store.open(console)
-        var filter = RecordFilter()
-        filter.table = table
-        filter.key = key.bytes
+        let target = try address.target()
         let style = RecordReport.Style(isJSON: store.json, isFull: full, isRaw: encoding.raw)
-        let report = try RecordReport.print(inspector, filter, style, console)
-        let base = try BaseReport(inspector.path, try store.key.keys(), table, key.bytes)
+        let selection = try selection(target, inspector, console)
+        let (report, records) = try RecordReport.print(inspector, selection, style, console)
+        let base = try BaseReport(inspector.path, try store.key.keys(), target)
         if store.json {
             try console.line(base.json(isRaw: encoding.raw))
             try console.line(["type": "retention", "retainedFrom": .number(report.retainedFrom.rawValue)])
@@ -45,6 +47,41 @@ struct History: InspectCommand {
             try console.write("-- \(base.phrase)\n")
             try console.write("-- the log is retained from LSN \(report.retainedFrom) on\n")
         }
-        return ConditionReport.finish(report, inspector, console)
+        let status = ConditionReport.finish(report, inspector, console)
+        return status == .sound && records == 0 && !base.isThere ? .no : status
+    }
+
+    private func selection(_ target: AddressArguments.Target, _ inspector: LogInspector, _ console: Console) throws
+        -> RecordReport.Selection
+    {
+        var selection = RecordReport.Selection()
+        switch target {
+        case .row(let row):
+            selection.filter.table = row.table
+            selection.filter.key = row.key
+        case .entry(let entry):
+            selection.naming = RowNaming(snapshotOf: inspector.path, store.key, console)
+            var last = try BaseReport.row(inspector.path, try store.key.keys(), entry)
+            selection.isWanted = { Self.isOf(entry, $0, $1, &last) }
+        }
+        return selection
+    }
+
+    /// - Parameter last: the row that the entry was at last: a trim may cover it.
+    private static func isOf(_ entry: EntryAddress, _ record: RecordFacts, _ naming: RowNaming, _ last: inout RowID?)
+        -> Bool
+    {
+        switch record.change {
+        case .put(let table, let key, let value):
+            guard naming.address(table, key, value.bytes, of: record) == entry.names else { return false }
+            last = RowID(table: table, key: key)
+            return true
+        case .delete(let table, let key):
+            return naming.address(table, key, nil, of: record) == entry.names
+        case .trim(let table, let from, let upTo):
+            guard let last, last.table == table else { return false }
+            return !last.key.lexicographicallyPrecedes(from) && last.key.lexicographicallyPrecedes(upTo)
+        case .note, .other: return false
+        }
     }
 }

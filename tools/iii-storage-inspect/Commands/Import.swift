@@ -49,7 +49,11 @@ struct Import: InspectCommand {
         while let line = try lines.next() {
             guard let json = JSON(parsing: line) else { throw failure(lines, "this is not a JSON object of an export") }
             if json["type"]?.text == "trailer" {
-                return (asPut, try checkTrailer(json, asRead, asPut, lines))
+                let through = try checkTrailer(json, asRead, asPut, lines)
+                if let from = json["fromLSN"]?.integer {
+                    console.warn("the rows of this export are from LSN \(from) to \(through), not of one moment")
+                }
+                return (asPut, through)
             }
             let row = try parse(json, behind: last, lines)
             asRead.add(line, of: row.table)

@@ -5,17 +5,24 @@ import Storage
 struct ImportUpstream: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "import-upstream",
-        abstract: "Take the content of an upstream engine's file-based volume into a new store.",
+        abstract: "Make a new store from an upstream engine's volume.",
         discussion: """
             VOLUME is the file_path of the upstream engine's state or streams, with one .bin file per scope or group; stop \
             that engine first. It is only read. Scopes, streams, groups, keys, values and their order are taken as they \
             are; afterwards all files are read again and compared with the store, entry by entry, before DIR gets its name.
 
-            A file stream:NAME:GROUP becomes a group of that stream; the first colon separates, and names with more are \
-            listed. Files of queues and cron are counted and not taken. Damaged files are named and skipped; with \
+            --for says which workers had VOLUME as their file_path, which decides what a file is. state: every file is a \
+            scope, whatever its name. stream: every file must be a group. both, for a directory that upstream's workers \
+            shared: a file stream:NAME:GROUP becomes a group of that stream (the first colon separates, names with more \
+            are listed), files of queues and cron are counted and not taken, all others are scopes. A file that is none of \
+            these stops the import.
+
+            Damaged files are named and skipped; with \
             --salvage, what can be read of them is taken. If any file is damaged, the command ends with 3.
 
             With --json: one object.
+
+            Example: iii-storage-inspect import-upstream ./data/state_store.db --for state --to ./data/state
             """
     )
 
@@ -24,6 +31,24 @@ struct ImportUpstream: InspectCommand {
 
     @Option(help: ArgumentHelp("Where the store goes; must not exist.", valueName: "dir"))
     var to: String
+
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("Who had VOLUME: state, stream or both. Default: both.", valueName: "worker")
+    )
+    var owner = Owner.both
+
+    enum Owner: String, ExpressibleByArgument, CaseIterable {
+        case state, stream, both
+
+        var owners: UpstreamOwners {
+            switch self {
+            case .state: UpstreamOwners([.state])
+            case .stream: UpstreamOwners([.stream])
+            case .both: .all
+            }
+        }
+    }
 
     @Flag(help: "Take what can be read of damaged files.")
     var salvage = false
@@ -36,7 +61,8 @@ struct ImportUpstream: InspectCommand {
     func run(on console: Console) throws -> ProcessStatus {
         let start = console.nanoseconds()
         let options = try keys.options()
-        let source = UpstreamImport(volume: try openVolume(), takesSalvage: salvage)
+        let source = UpstreamImport(volume: try openVolume(), owners: owner.owners, takesSalvage: salvage)
+        try UpstreamFailure.translating { try source.requireOwners() }
         let (result, path) = try StoreInTheMaking.make(.store, to) { partial in
             let result = try withStore(partial, options) { store in
                 try source.run(into: store) {

@@ -4,13 +4,19 @@ import Storage
 struct Records: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "records",
-        abstract: "The changes that the log holds, in order.",
+        abstract: "List the changes that the log holds, in order.",
         discussion: """
-            Only records of sound batches are listed; lines between them tell which LSNs are lost. Keys and values are \
+            A row of state is shown as "state SCOPE/KEY", one of a stream as "stream NAME/GROUP/ITEM"; each has rows \
+            beside it, for its place, its scope and others, which say so. A name that is not known any more is #NUMBER. \
+            With --table, rows are shown by table and key.
+
+            Only records of sound batches are listed; lines between them tell which LSNs are lost. Values are \
             shown as text if it is printable, else in hexadecimal behind 0x; the table cuts long ones.
 
             With --json: one object per line, "type" being record or gap, keys and values whole: as text if they are \
-            UTF-8 ("keyEncoding":"utf8"), else in base64.
+            UTF-8 ("keyEncoding":"utf8"), else in base64, and "row": what it is, or null.
+
+            Example: iii-storage-inspect records /data/state --kind put --from 1000
             """
     )
 
@@ -43,14 +49,15 @@ struct Records: InspectCommand {
 
     func run(on console: Console) throws -> ProcessStatus {
         let inspector = try store.open(console)
-        var filter = RecordFilter()
-        filter.from = from
-        filter.to = to
-        filter.kinds = Set(kind)
-        filter.table = table
-        filter.key = key?.bytes
+        var selection = RecordReport.Selection()
+        selection.filter.from = from
+        selection.filter.to = to
+        selection.filter.kinds = Set(kind)
+        selection.filter.table = table
+        selection.filter.key = key?.bytes
+        if table == nil { selection.naming = RowNaming(snapshotOf: inspector.path, store.key, console) }
         let style = RecordReport.Style(isJSON: store.json, isFull: full, isRaw: encoding.raw)
-        let report = try RecordReport.print(inspector, filter, style, console)
+        let (report, _) = try RecordReport.print(inspector, selection, style, console)
         return ConditionReport.finish(report, inspector, console)
     }
 }

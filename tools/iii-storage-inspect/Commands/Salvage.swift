@@ -4,7 +4,7 @@ import Storage
 struct Salvage: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "salvage",
-        abstract: "Save everything that is certain of a damaged store into a new one.",
+        abstract: "Save what is certain of a damaged store.",
         discussion: """
             The damaged store is only read. The new one keeps its id, its keys and all LSNs; it appears at DIR when it \
             has been opened and every row has been read back. Rows that the snapshot can't tell any more take their last \
@@ -38,10 +38,12 @@ struct Salvage: InspectCommand {
             observe: { if case .segmentEnd(let segment) = $0 { progress.pass(segment) } },
             announce: { if !store.json { try console.write(SalvageText.phrase($0) + "\n") } }
         )
+        // The new store can be read, and has the names of whatever was saved.
+        let naming = RowNaming(SalvageText.rows(report), in: try StoreReader(path: to, keys: try store.key.keys()))
         if store.json {
-            try console.line(SalvageText.json(report, to))
+            try console.line(SalvageText.json(report, to, naming))
         } else {
-            try SalvageText.listing(report).write(to: console)
+            try SalvageText.listing(report, naming).write(to: console)
         }
         return report.isComplete ? .sound : .damage
     }

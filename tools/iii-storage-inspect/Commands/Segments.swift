@@ -4,7 +4,7 @@ import Storage
 struct Segments: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "segments",
-        abstract: "The files of the log, with their extent and state.",
+        abstract: "List the log's files with their extent and state.",
         discussion: "With --json: one object per line, in the order of their numbers."
     )
 

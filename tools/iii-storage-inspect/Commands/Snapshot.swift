@@ -4,7 +4,7 @@ import Storage
 struct Snapshot: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "snapshot",
-        abstract: "What the snapshot says of itself, and its rows.",
+        abstract: "Show what the snapshot says of itself, and its rows.",
         discussion: """
             The snapshot holds every change up to its LSN; the log goes on where it ends. --rows lists its rows in key \
             order as they were at that LSN: later changes are in the log. Damaged rows are listed by key.

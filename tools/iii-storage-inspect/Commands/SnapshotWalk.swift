@@ -13,6 +13,9 @@ struct SnapshotWalk: InspectCommand {
     /// Rows between two signs of progress.
     private static let progressRows: UInt64 = 10_000
 
+    /// Beside an engine whose checkpoints follow each other faster than the rows can be read.
+    private static let attempts = 5
+
     @Argument(help: "The store's directory.")
     var path: String
 
@@ -27,6 +30,9 @@ struct SnapshotWalk: InspectCommand {
     @Flag(help: "Tell every row.")
     var rows = false
 
+    @Option(help: "Only rows of these tables.")
+    var table: [TableID] = []
+
     @Flag(help: "From the last row to the first.")
     var reversed = false
 
@@ -40,16 +46,30 @@ struct SnapshotWalk: InspectCommand {
     }
 
     private func tell(_ console: Console) throws {
+        for _ in 0..<Self.attempts where try look(console) { return }
+        try ChildFrame(kind: .end, number: ChildFrame.overtaken).write(to: console)
+    }
+
+    /// False: an engine took a checkpoint meanwhile, so that what was read is of several moments. Everything is told anew
+    /// then, from the facts on.
+    private func look(_ console: Console) throws -> Bool {
         let (snapshot, refusal) = try open()
         try ChildFrame(.facts, facts(snapshot)).write(to: console)
         if let refusal { try ChildFrame(.refusal, ErrorJSON.json(refusal)).write(to: console) }
-        guard deep || rows else { return try ChildFrame(kind: .end, number: 1).write(to: console) }
-        let report = try walk(snapshot, console)
+        guard deep || rows else {
+            try ChildFrame(kind: .end, number: 1).write(to: console)
+            return true
+        }
+        for table in table { _ = try walk(snapshot, table, console) }
+        let report = table.isEmpty ? try walk(snapshot, nil, console) : SnapshotReport.nothing
+        guard report.span.isOneMoment else { return false }
         if replay {
-            try ChildFrame(.replay, ReplayReport.json(try snapshot.compareWithReplay(keys: try key.keys())))
-                .write(to: console)
+            let replayed = try snapshot.compareWithReplay(keys: try key.keys())
+            if case .impossible(SnapshotReplay.overtaken) = replayed { return false }
+            try ChildFrame(.replay, ReplayReport.json(replayed)).write(to: console)
         }
         try ChildFrame(kind: .end, number: report.matchesCheckpoint ? 1 : 0).write(to: console)
+        return true
     }
 
     private func facts(_ snapshot: SnapshotInspector) -> JSON {
@@ -69,9 +89,10 @@ struct SnapshotWalk: InspectCommand {
         return (snapshot, try snapshot.logRefusal())
     }
 
-    private func walk(_ snapshot: SnapshotInspector, _ console: Console) throws -> SnapshotReport {
+    private func walk(_ snapshot: SnapshotInspector, _ table: TableID?, _ console: Console) throws -> SnapshotReport {
         var count: UInt64 = 0
-        return try snapshot.walk(reversed: reversed) { item in
+        // Whatever ends this process at a damaged page, all rows before it must have been told. Only then.
+        return try snapshot.walk(table, reversed: reversed, rows ? .inOneRead : .inPages) { item in
             count += 1
             switch item {
             case .damaged(let row):
@@ -93,4 +114,8 @@ struct SnapshotWalk: InspectCommand {
             return true
         }
     }
+}
+
+extension SnapshotReport {
+    fileprivate static let nothing = SnapshotReport(damaged: [], isWhole: true, matchesCheckpoint: true)
 }

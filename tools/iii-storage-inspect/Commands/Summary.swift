@@ -4,7 +4,7 @@ import Storage
 struct Summary: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "summary",
-        abstract: "The store at a glance: identity, size, extent, condition, who has it open.",
+        abstract: "Show a store's identity, size, extent and condition.",
         discussion: "With --json: one object."
     )
 

@@ -4,7 +4,7 @@ import Storage
 struct Verify: InspectCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check log and snapshot by every rule; on damage, tell what is certain and what is lost.",
+        abstract: "Check log and snapshot; name what is lost.",
         discussion: """
             The first problem is the one that recovery would refuse with. Behind damage, reading goes on at the next \
             sound batch: what is listed as certain has been verified, what is listed as lost lies in between. The \
@@ -29,7 +29,8 @@ struct Verify: InspectCommand {
         var progress = ReadingProgress(facts, console)
         let log = try inspector.walk { progress.pass($0) }
         let snapshot = try SnapshotCheck.run(inspector.path, store.key, log, isDeep: deep, console)
-        let report = VerifyReport(log: log, snapshot: snapshot, path: inspector.path)
+        let naming = RowNaming(VerifyReport.rows(log, snapshot), of: inspector.path, store.key, console)
+        let report = VerifyReport(log: log, snapshot: snapshot, path: inspector.path, naming: naming)
         if store.json {
             try console.line(report.json)
         } else {

@@ -3,12 +3,19 @@ import Storage
 /// The last line of an export.
 struct ExportTrailer {
     var through: LSN
+    /// The rows are of several moments, from this one on; nil: they are all of `through`.
+    private(set) var from: LSN?
     private(set) var rows: UInt64 = 0
     private(set) var checksum: UInt32 = 0
     private(set) var tables: [UInt16: UInt64] = [:]
 
     init(through: LSN) {
         self.through = through
+    }
+
+    mutating func isMixed(from first: LSN, to last: LSN) {
+        from = first
+        through = last
     }
 
     /// A row's line, its line end included.
@@ -20,11 +27,12 @@ struct ExportTrailer {
 
     var json: JSON {
         let tables = tables.sorted { $0.key < $1.key }
-        return [
+        let facts: JSON = [
             "type": "trailer", "rows": .number(rows),
             "tables": .array(tables.map { ["table": .number(UInt64($0.key)), "rows": .number($0.value)] }),
             "throughLSN": .number(through.rawValue), "crc32c": .number(UInt64(checksum)),
         ]
+        return facts.adding(from.map { [("fromLSN", .number($0.rawValue))] } ?? [])
     }
 
     /// What a trailer has against the lines before it; nil: nothing.

@@ -1,3 +1,4 @@
+import Adapters
 import Storage
 
 /// What a snapshot says of one key: the base of the key's history.
@@ -9,16 +10,48 @@ struct BaseReport {
     private var failure: StorageError?
 
     /// - Throws: only what is no damage, a missing key above all.
-    init(_ path: String, _ keys: EncryptionKeys, _ table: TableID, _ key: Bytes) throws(StorageError) {
+    init(_ path: String, _ keys: EncryptionKeys, _ target: AddressArguments.Target) throws(StorageError) {
         do throws(StorageError) {
             let snapshot = try SnapshotInspector(path: path, keys: keys)
             checkpoint = snapshot.facts.checkpoint?.lsn
-            row = try snapshot.row(table, key: key)
+            guard let id = try Self.row(snapshot, target) else { return }
+            row = try snapshot.row(id.table, key: id.key)
+            if case .entry = target, let stored = row {
+                row?.value = EngineRow.entry(stored.value)?.json ?? stored.value
+            }
         } catch {
-            guard ProcessStatus(error) == .damage else { throw error }
+            guard ProcessStatus(error).isUnreadable else { throw error }
             failure = error
         }
     }
+
+    /// Where the snapshot has an entry; nil: it has none, or can't be read.
+    static func row(_ path: String, _ keys: EncryptionKeys, _ entry: EntryAddress) throws -> RowID? {
+        do {
+            return try row(SnapshotInspector(path: path, keys: keys), .entry(entry))
+        } catch let error as StorageError where ProcessStatus(error).isUnreadable {
+            return nil
+        }
+    }
+
+    private static func row(_ snapshot: SnapshotInspector, _ target: AddressArguments.Target) throws(StorageError)
+        -> RowID?
+    {
+        guard case .entry(let entry) = target else {
+            if case .row(let row) = target { return row }
+            return nil
+        }
+        let place = Result { try entry.locate { try snapshot.row($0, key: $1)?.value } }
+        do {
+            return try place.get().map { RowID(table: $0.table, key: $0.key) }
+        } catch let error as StorageError {
+            throw error
+        } catch {
+            throw StorageError(.damaged, "\(error)")
+        }
+    }
+
+    var isThere: Bool { row != nil }
 
     var phrase: String {
         if let failure { return "the snapshot can't tell: \(ProblemReport.phrase(failure))" }

@@ -7,6 +7,9 @@ struct CutListing {
 
     var plan: CutPlan
     var path: String
+    var naming = RowNaming()
+
+    static func rows(_ plan: CutPlan) -> [RowID] { plan.keys.map { RowID(table: $0.table, key: $0.key) } }
 
     var elsewhere: CommandFailure {
         CommandFailure(
@@ -37,7 +40,7 @@ struct CutListing {
             listing.add("", String(GapReport.phrase(gap).dropFirst("lost: ".count)))
         }
         for key in plan.keys.prefix(Self.shownKeys) {
-            listing.add("lost change", "table \(key.table.rawValue) key \(ByteText.key(key.key))")
+            listing.add("lost change", naming.text(key.table, key.key))
         }
         let more = UInt64(max(0, plan.keys.count - Self.shownKeys)) + plan.omittedKeys
         if more > 0 { listing.add("", "and \(more) more that can be read; --json lists up to \(StoreCut.listedKeys)") }
@@ -70,6 +73,7 @@ struct CutListing {
                 plan.keys.map { key in
                     JSON.object([("table", .number(UInt64(key.table.rawValue)))])
                         .adding(ByteText.members("key", key.key, isRaw: false))
+                        .adding([naming.member(key.table, key.key)])
                 }
             ),
             "omittedKeys": .number(plan.omittedKeys),

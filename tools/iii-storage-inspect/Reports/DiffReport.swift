@@ -3,8 +3,7 @@ import Storage
 /// A difference between two stores as a row and as JSON.
 enum DiffReport {
     static let columns: [Table.Column] = [
-        .left("DIFFERENCE"), .right("TABLE"), .left("KEY"), .right("BYTES"), .right("LSN"), .right("OTHER BYTES"),
-        .right("OTHER LSN"),
+        .left("DIFFERENCE"), .left("ROW"), .right("BYTES"), .right("LSN"), .right("OTHER BYTES"), .right("OTHER LSN"),
     ]
 
     private static func name(_ difference: DiffMerge.Difference) -> (words: String, code: String) {
@@ -12,18 +11,21 @@ enum DiffReport {
         return difference.first == nil ? ("only in the other", "onlyInSecond") : ("different", "different")
     }
 
-    static func row(_ difference: DiffMerge.Difference) -> [String] {
+    /// - Parameter naming: of the store that has the row.
+    static func row(_ difference: DiffMerge.Difference, _ naming: RowNaming) -> [String] {
         let row = difference.first ?? difference.second
         return [
-            name(difference).words, String(row?.table.rawValue ?? 0), ByteText.key(row?.key ?? []),
+            name(difference).words,
+            row.map { naming.text($0.table, $0.key, $0.value) } ?? "-",
         ] + cells(difference.first) + cells(difference.second)
     }
 
     private static func cells(_ row: SnapshotRow?) -> [String] {
-        row.map { [String($0.value.count), $0.lsn.description] } ?? ["-", "-"]
+        guard let row else { return ["-", "-"] }
+        return [String(RowNaming.shown(row.table, row.key, .init(row.value)).count), row.lsn.description]
     }
 
-    static func json(_ difference: DiffMerge.Difference) -> JSON {
+    static func json(_ difference: DiffMerge.Difference, _ naming: RowNaming) -> JSON {
         let row = difference.first ?? difference.second
         let start: JSON = [
             "type": "difference", "kind": .string(name(difference).code),
@@ -31,6 +33,7 @@ enum DiffReport {
         ]
         return start.adding(ByteText.members("key", row?.key ?? [], isRaw: false))
             .adding([("first", side(difference.first)), ("second", side(difference.second))])
+            .adding(row.map { [naming.member($0.table, $0.key, $0.value)] } ?? [])
     }
 
     private static func side(_ row: SnapshotRow?) -> JSON {

@@ -13,7 +13,7 @@ struct DrillListing {
     var truth: DiskTruth
 
     var isSound: Bool { rounds.isSound && images?.isSound ?? true }
-    var status: ProcessStatus { !isSound ? .damage : truth.warnings.isEmpty ? .sound : .usage }
+    var status: ProcessStatus { !isSound ? .damage : truth.warnings.isEmpty ? .sound : .no }
 
     /// One word and the reasons.
     var verdict: (isTrusted: Bool, reasons: [String]) {

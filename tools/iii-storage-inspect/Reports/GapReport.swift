@@ -20,19 +20,27 @@ enum GapReport {
     }
 
     /// Keys of a damaged batch that can still be read.
-    static func mentions(_ gap: LogGap) -> [String] {
+    static func mentions(_ gap: LogGap, _ naming: RowNaming) -> [String] {
         gap.mentions.map { mention in
-            let table = "table \(mention.table.rawValue)"
-            guard let upTo = mention.upTo else { return "\(table) key \(ByteText.key(mention.key))" }
-            return "\(table) trim from \(ByteText.key(mention.key)) up to \(ByteText.key(upTo))"
+            guard let upTo = mention.upTo else { return naming.text(mention.table, mention.key) }
+            return "trim of \(RowNaming.range(mention.table, mention.key, upTo))"
         }
     }
 
-    static func json(_ gap: LogGap) -> JSON {
+    /// The rows that are mentioned.
+    static func rows(_ gaps: [LogGap]) -> [RowID] {
+        gaps.flatMap { gap in
+            gap.mentions.filter { $0.upTo == nil }.map { RowID(table: $0.table, key: $0.key) }
+        }
+    }
+
+    /// - Parameter naming: nil: rows by table and key only.
+    static func json(_ gap: LogGap, _ naming: RowNaming?) -> JSON {
         let mentions = gap.mentions.map { mention in
             JSON.object([("table", .number(UInt64(mention.table.rawValue)))])
                 .adding(ByteText.members("key", mention.key, isRaw: false))
                 .adding(mention.upTo.map { ByteText.members("upTo", $0, isRaw: false) } ?? [])
+                .adding(naming.map { [$0.member(mention.table, mention.key)] } ?? [])
         }
         return [
             "type": "gap", "cause": .string(gap.cause.rawValue), "found": .string(gap.found),
@@ -42,6 +50,10 @@ enum GapReport {
             "losesRecords": .bool(!gap.losesNothing), "keys": .array(mentions),
         ]
     }
+}
+
+extension GapReport {
+    static func json(_ gap: LogGap) -> JSON { json(gap, nil) }
 }
 
 /// How the log ends, in words and as JSON.

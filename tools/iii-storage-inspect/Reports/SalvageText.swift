@@ -25,16 +25,16 @@ enum SalvageText {
         }
     }
 
-    static func listing(_ report: SalvageReport) -> Listing {
+    static func listing(_ report: SalvageReport, _ naming: RowNaming) -> Listing {
         var listing = Listing()
         listing.add("result", report.isComplete ? "complete: nothing is lost" : "incomplete: what is lost is listed")
         listing.add("last LSN", "\(report.lastLSN)")
         listing.add("last certain", report.lastCertainLSN.map { "LSN \($0)" } ?? "none: the beginning is missing")
-        if report.snapshot != .whole { listing.add("lost", unread(report)) }
-        for gap in report.gaps { addGap(gap, to: &listing) }
-        for row in report.lost { listing.add("lost row", phrase(row)) }
+        if report.snapshot != .whole { listing.add("lost", unread(report, naming)) }
+        for gap in report.gaps { addGap(gap, naming, to: &listing) }
+        for row in report.lost { listing.add("lost row", phrase(row, naming)) }
         if report.omittedRows > 0 { listing.add("lost row", "and \(report.omittedRows) more") }
-        for row in report.recovered { listing.add("recovered", phrase(row) + " from the log") }
+        for row in report.recovered { listing.add("recovered", phrase(row, naming) + " from the log") }
         if report.uncertainCount > 0 {
             let count = Amounts.count(report.uncertainCount, "row", "rows")
             listing.add(
@@ -42,30 +42,39 @@ enum SalvageText {
                 "\(count): last certain change before a gap, maybe older than the last acknowledged"
             )
         }
-        for row in report.uncertain { listing.add("", phrase(row)) }
+        for row in report.uncertain { listing.add("", phrase(row, naming)) }
         if report.omittedUncertain > 0 { listing.add("", "and \(report.omittedUncertain) more") }
         return listing
     }
 
-    private static func addGap(_ gap: LogGap, to listing: inout Listing) {
+    private static func addGap(_ gap: LogGap, _ naming: RowNaming, to listing: inout Listing) {
         listing.add("lost", String(GapReport.phrase(gap).dropFirst("lost: ".count)))
-        for mention in GapReport.mentions(gap) { listing.add("", "likely lost: \(mention)") }
+        for mention in GapReport.mentions(gap, naming) { listing.add("", "likely lost: \(mention)") }
     }
 
-    private static func unread(_ report: SalvageReport) -> String {
+    private static func unread(_ report: SalvageReport, _ naming: RowNaming) -> String {
         guard case .partial = report.snapshot else { return "the snapshot's rows, but for those in the log" }
-        let after = report.lastRowBefore.map { "behind \(phrase($0))" } ?? "from the first row on"
-        let before = report.firstRowBehind.map { "before \(phrase($0))" } ?? "to the last row"
+        let after = report.lastRowBefore.map { "behind \(phrase($0, naming))" } ?? "from the first row on"
+        let before = report.firstRowBehind.map { "before \(phrase($0, naming))" } ?? "to the last row"
         return "the snapshot's rows \(after), \(before), but for those in the log"
     }
 
-    private static func phrase(_ row: SalvageReport.Row) -> String {
-        let place = "table \(row.table.rawValue) key \(ByteText.key(row.key))"
+    /// Rows that are named though only their keys are known.
+    static func rows(_ report: SalvageReport) -> [RowID] {
+        let rows =
+            report.lost + report.recovered + report.uncertain
+            + [report.lastRowBefore, report.firstRowBehind].compactMap { $0 }
+        return GapReport.rows(report.gaps) + rows.map { RowID(table: $0.table, key: $0.key) }
+    }
+
+    private static func phrase(_ row: SalvageReport.Row, _ naming: RowNaming) -> String {
+        let place = naming.text(row.table, row.key)
         return row.lsn.map { "\(place) (LSN \($0))" } ?? place
     }
 
-    static func json(_ report: SalvageReport, _ target: String) -> JSON {
+    static func json(_ report: SalvageReport, _ target: String, _ naming: RowNaming) -> JSON {
         let (condition, reason) = name(report.snapshot)
+        func json(_ row: SalvageReport.Row) -> JSON { Self.json(row, naming) }
         let start: JSON = [
             "target": .string(target), "complete": .bool(report.isComplete), "rows": .number(report.rows),
             "lastLSN": .number(report.lastLSN.rawValue), "lastCertainLSN": JSON(report.lastCertainLSN?.rawValue),
@@ -76,7 +85,8 @@ enum SalvageText {
             "firstRowBehind": report.firstRowBehind.map(json) ?? .null,
         ]
         return start.adding([
-            ("gaps", .array(report.gaps.map(GapReport.json))), ("lostRows", .array(report.lost.map(json))),
+            ("gaps", .array(report.gaps.map { GapReport.json($0, naming) })),
+            ("lostRows", .array(report.lost.map(json))),
             ("omittedLostRows", .number(report.omittedRows)), ("recoveredRows", .array(report.recovered.map(json))),
             ("uncertainRows", .array(report.uncertain.map(json))),
             ("uncertainCount", .number(report.uncertainCount)),
@@ -91,9 +101,9 @@ enum SalvageText {
         }
     }
 
-    private static func json(_ row: SalvageReport.Row) -> JSON {
+    private static func json(_ row: SalvageReport.Row, _ naming: RowNaming) -> JSON {
         JSON.object([("table", .number(UInt64(row.table.rawValue)))])
             .adding(ByteText.members("key", row.key, isRaw: false))
-            .adding([("lsn", JSON(row.lsn?.rawValue))])
+            .adding([("lsn", JSON(row.lsn?.rawValue)), naming.member(row.table, row.key)])
     }
 }

@@ -3,6 +3,7 @@ import Storage
 /// A checked snapshot in words and as JSON.
 struct SnapshotCheckReport {
     var check: SnapshotCheck
+    var naming = RowNaming()
 
     func add(to listing: inout Listing) {
         listing.add("snapshot", words)
@@ -12,9 +13,10 @@ struct SnapshotCheckReport {
         if check.matchesCheckpoint == false {
             listing.add("problem", "R17: digest or counts of the rows are not what the checkpoint row says")
         }
-        for row in check.damaged { listing.add("lost row", Self.phrase(row)) }
+        if check.isOvertaken { listing.add("not checked", Self.overtaken) }
+        for row in check.damaged { listing.add("lost row", phrase(row)) }
         if check.omittedDamaged > 0 { listing.add("lost row", "and \(check.omittedDamaged) more") }
-        check.replay?.add(to: &listing)
+        check.replay?.add(to: &listing, naming)
     }
 
     private var words: String {
@@ -23,23 +25,27 @@ struct SnapshotCheckReport {
         return SnapshotFactsReport.phrase(facts) + depth
     }
 
-    static func phrase(_ row: SnapshotReport.DamagedRow) -> String {
-        "table \(row.table.rawValue) key \(ByteText.key(row.key)): its checksum does not match"
+    static let overtaken =
+        "digest and counts: an engine took a checkpoint each time the rows were read. Verify a backup, or try again"
+
+    private func phrase(_ row: SnapshotReport.DamagedRow) -> String {
+        "\(naming.text(row.table, row.key)): its checksum does not match"
     }
 
     var json: JSON {
         [
             "facts": check.facts.map(SnapshotFactsReport.json) ?? .null,
             "problems": .array([check.failure, check.refusal].compactMap { $0 }.map(ProblemReport.json)),
-            "everyRowRead": .bool(check.matchesCheckpoint != nil),
+            "everyRowRead": .bool(check.matchesCheckpoint != nil), "overtaken": .bool(check.isOvertaken),
             "matchesCheckpoint": check.matchesCheckpoint.map(JSON.bool) ?? .null,
-            "damagedRows": .array(check.damaged.map(Self.json)), "omittedDamagedRows": .number(check.omittedDamaged),
-            "replay": check.replay.map { ReplayReport.json($0.replay) } ?? .null,
+            "damagedRows": .array(check.damaged.map(json)), "omittedDamagedRows": .number(check.omittedDamaged),
+            "replay": check.replay.map { ReplayReport.json($0.replay, naming) } ?? .null,
         ]
     }
 
-    static func json(_ row: SnapshotReport.DamagedRow) -> JSON {
+    private func json(_ row: SnapshotReport.DamagedRow) -> JSON {
         JSON.object([("table", .number(UInt64(row.table.rawValue)))])
             .adding(ByteText.members("key", row.key, isRaw: false))
+            .adding([naming.member(row.table, row.key)])
     }
 }

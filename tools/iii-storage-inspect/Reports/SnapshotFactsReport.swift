@@ -1,3 +1,4 @@
+import Adapters
 import Storage
 
 /// What a snapshot says of itself, as a listing and as JSON.
@@ -13,7 +14,9 @@ enum SnapshotFactsReport {
             listing.add("digest", ByteText.hexadecimal(withUnsafeBytes(of: checkpoint.digest.bigEndian) { Bytes($0) }))
             listing.add("key id", checkpoint.keyID.map { "\($0)" } ?? "none: not encrypted")
             listing.add("rows", String(facts.rows))
-            for (table, rows) in tables(checkpoint) { listing.add("  table \(table)", String(rows)) }
+            for (table, rows) in tables(checkpoint) {
+                listing.add("  \(title(table))", String(rows))
+            }
         } else {
             listing.add("checkpoint", "none yet: everything is in the log")
         }
@@ -21,6 +24,10 @@ enum SnapshotFactsReport {
         listing.add("used", Amounts.bytes(UInt64(facts.usedBytes)))
         listing.add("free", Amounts.bytes(UInt64(facts.freeBytes)))
         return listing
+    }
+
+    private static func title(_ table: UInt16) -> String {
+        EngineTable(TableID(rawValue: table)).map { "\($0.title) (table \(table))" } ?? "table \(table)"
     }
 
     /// In one line.

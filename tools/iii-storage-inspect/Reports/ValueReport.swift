@@ -1,13 +1,19 @@
+import Adapters
 import Storage
 
 /// The value of a key at a moment.
 struct ValueReport {
-    var key: Bytes
-    var table: TableID
+    var target: AddressArguments.Target
     var at: PositionArgument?
     var found: ValueAtPosition
 
+    /// Of a value of state or a stream's item: the JSON.
     private var value: RecordFacts.Excerpt? {
+        guard case .entry = target, let stored else { return stored }
+        return EngineRow.entry(stored.bytes).map { .init($0.json) } ?? stored
+    }
+
+    private var stored: RecordFacts.Excerpt? {
         if case .snapshot(let row?) = found.answer { return .init(row.value) }
         guard case .value(let record) = found.answer, case .put(_, _, let value) = record.change else { return nil }
         return value
@@ -31,12 +37,17 @@ struct ValueReport {
         if case .snapshot(let row) = found.answer { row } else { nil }
     }
 
+    var isThere: Bool { value != nil }
+
     /// Empty if there is no value.
     var bytes: Bytes { value?.bytes ?? [] }
 
     var listing: Listing {
         var listing = Listing()
-        listing.add("key", ByteText.key(key, isFull: true) + " (table \(table.rawValue))")
+        switch target {
+        case .row(let row): listing.add("key", ByteText.key(row.key, isFull: true) + " (table \(row.table.rawValue))")
+        case .entry(let entry): listing.add("row", entry.text(isFull: true))
+        }
         listing.add("as of", "LSN \(found.lsn)" + (at.map { " (asked for \($0.phrase))" } ?? ", the end of the log"))
         if let value {
             listing.add("value", ByteText.value(value, isFull: true))
@@ -58,8 +69,7 @@ struct ValueReport {
     }
 
     func json(isRaw: Bool) -> JSON {
-        let start = JSON.object([("table", .number(UInt64(table.rawValue)))])
-            .adding(ByteText.members("key", key, isRaw: isRaw))
+        let start = JSON.object(members(isRaw))
             .adding([
                 ("asOf", .number(found.lsn.rawValue)), ("retainedFrom", .number(found.retainedFrom.rawValue)),
                 ("found", .bool(value != nil)),
@@ -74,10 +84,25 @@ struct ValueReport {
         ])
     }
 
+    private func members(_ isRaw: Bool) -> [(String, JSON)] {
+        switch target {
+        case .row(let row):
+            [("table", .number(UInt64(row.table.rawValue)))] + ByteText.members("key", row.key, isRaw: isRaw)
+        case .entry(let entry): entry.members
+        }
+    }
+
+    private var subject: String {
+        switch target {
+        case .row(let row): "\(ByteText.key(row.key)) in table \(row.table.rawValue)"
+        case .entry(let entry): entry.text()
+        }
+    }
+
     /// Why there is no answer.
     func failure(_ reason: ValueAtPosition.Reason, path: String) -> CommandFailure {
         let moment = at?.phrase ?? "the end of the log"
-        let question = "the value of \(ByteText.key(key)) in table \(table.rawValue) at \(moment)"
+        let question = "the value of \(subject) at \(moment)"
         switch reason {
         case .beforeRetention:
             let why =
@@ -85,19 +110,22 @@ struct ValueReport {
             return CommandFailure(
                 "not known: \(question): \(why)",
                 path: path,
-                remedy: "ask for a later moment, or restore a backup with --through"
+                remedy: "ask for a later moment, or restore a backup with --through",
+                status: .no
             )
         case .gap(let gap):
             return CommandFailure(
                 "the log can't tell \(question): \(GapReport.phrase(gap))",
                 path: path,
-                remedy: "ask for a moment before that, or look into a backup"
+                remedy: "ask for a moment before that, or look into a backup",
+                status: .no
             )
         case .beyondEnd:
             return CommandFailure(
                 "the log ends before \(moment): its last record is LSN \(found.lsn)",
                 path: path,
-                remedy: "ask for an earlier one"
+                remedy: "ask for an earlier one",
+                status: .no
             )
         }
     }

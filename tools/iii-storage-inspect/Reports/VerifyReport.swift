@@ -5,6 +5,13 @@ struct VerifyReport {
     var log: LogReport
     var snapshot: SnapshotCheck
     var path: String
+    var naming = RowNaming()
+
+    /// Rows that are named though only their keys are known.
+    static func rows(_ log: LogReport, _ snapshot: SnapshotCheck) -> [RowID] {
+        GapReport.rows(log.gaps) + snapshot.damaged.map { RowID(table: $0.table, key: $0.key) }
+            + (snapshot.replay?.rows ?? [])
+    }
 
     var status: ProcessStatus { snapshot.status(with: log) }
 
@@ -15,7 +22,7 @@ struct VerifyReport {
         listing.add("read", read)
         listing.add("certain", certain.isEmpty ? "nothing" : "LSN " + certain.joined(separator: ", "))
         if let tail = log.tail { listing.add("tail", TailReport.phrase(tail)) }
-        SnapshotCheckReport(check: snapshot).add(to: &listing)
+        SnapshotCheckReport(check: snapshot, naming: naming).add(to: &listing)
         CertaintyReport(log: log, snapshot: snapshot).add(to: &listing)
         for problem in log.problems { listing.add("problem", ProblemReport.phrase(problem)) }
         if log.omittedProblems > 0 { listing.add("problem", "and \(log.omittedProblems) more") }
@@ -34,7 +41,7 @@ struct VerifyReport {
     private func addGap(_ gap: LogGap, to listing: inout Listing) {
         let phrase = GapReport.phrase(gap)
         listing.add("lost", String(phrase.dropFirst("lost: ".count)))
-        for mention in GapReport.mentions(gap) { listing.add("", "likely lost: \(mention)") }
+        for mention in GapReport.mentions(gap, naming) { listing.add("", "likely lost: \(mention)") }
     }
 
     private var read: String {
@@ -80,9 +87,10 @@ struct VerifyReport {
                 ("tail", log.tail.map(TailReport.json) ?? .null),
                 ("problems", .array(log.problems.map(ProblemReport.json))),
                 ("omittedProblems", .number(UInt64(log.omittedProblems))),
-                ("gaps", .array(log.gaps.map(GapReport.json))), ("omittedGaps", .number(UInt64(log.omittedGaps))),
+                ("gaps", .array(log.gaps.map { GapReport.json($0, naming) })),
+                ("omittedGaps", .number(UInt64(log.omittedGaps))),
                 ("sawRetirement", .bool(log.sawRetirement)),
-                ("snapshot", SnapshotCheckReport(check: snapshot).json),
+                ("snapshot", SnapshotCheckReport(check: snapshot, naming: naming).json),
                 ("lastCertainLSN", JSON(CertaintyReport(log: log, snapshot: snapshot).last?.rawValue)),
             ])
     }

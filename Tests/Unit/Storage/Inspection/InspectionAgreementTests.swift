@@ -102,6 +102,44 @@ import Testing
         }
     }
 
+    /// HEAD, rows without FORMAT, a second engine's batches.
+    @Test func everythingThatHeadAndNeighboursProve() throws {
+        let sound = try SampleLog.rotated(isClosed: false)
+        let head = "/store/wal/HEAD"
+        for missing in sound.segments {
+            for hasHead in [true, false] {
+                let disk = sound.copy()
+                disk.remove(SimulatedStore.path(missing))
+                if !hasHead { disk.remove(head) }
+                try compare(disk, "segment \(missing) missing, HEAD \(hasHead)")
+            }
+        }
+        let epoch = sound.copy()
+        epoch.change(head) { bytes in
+            for start in stride(from: 0, to: bytes.count, by: LogHead.slotBytes) {
+                bytes.withUnsafeMutableBytes { place in
+                    let slot = UnsafeMutableRawBufferPointer(rebasing: place[start..<start + LogHead.slotBytes])
+                    guard case .valid(var head) = LogHead.read(UnsafeRawBufferPointer(slot)) else { return }
+                    head.epoch ^= 1
+                    head.encode(into: slot)
+                }
+            }
+        }
+        #expect(try compare(epoch, "another epoch"))
+        let bare = sound.copy()
+        for path in bare.paths where path != head { bare.remove(path) }
+        bare.overwrite("/store/wal/00000000000000000001.wal.tmp", [])
+        #expect(try compare(bare, "HEAD alone"))
+
+        let disk = SimulatedDisk()
+        let first = try SimulatedStore(disk)
+        try first.putDurably("a", "1")
+        let second = try SimulatedStore(disk)
+        try second.putDurably("b", "2")
+        try first.putDurably("c", "3")
+        #expect(try compare(disk.copy(), "two engines"))
+    }
+
     /// Header fields that are wrong under right checksums.
     @Test func everyRewrittenHeader() throws {
         let changes: [(String, (inout BatchHeader) -> Void)] = [

@@ -35,6 +35,23 @@ import Testing
         try again.close()
     }
 
+    /// Who has a path decides what upstream's files in it are: also a worker that starts later, or writes the path otherwise.
+    @Test func theOwnersOfAPathAreKnown() throws {
+        let directory = try TemporaryDirectory()
+        let registry = StoreRegistry(options: StorageOptions())
+        registry.declare(.state, at: directory.path + "/a")
+        registry.declare(.stream, at: directory.path + "/a/../a/")
+        registry.declare(.stream, at: directory.path + "/b")
+        let (first, second) = try (
+            registry.open(directory.path + "/a", for: "iii-state"),
+            registry.open(directory.path + "/b", for: "iii-stream")
+        )
+        #expect(registry.owners(of: first) == UpstreamOwners([.state, .stream]))
+        #expect(registry.owners(of: second) == UpstreamOwners([.stream]))
+        try first.release()
+        try second.release()
+    }
+
     private static let key = String(repeating: "5a", count: 32)
     private static let otherKey = String(repeating: "a5", count: 32)
 

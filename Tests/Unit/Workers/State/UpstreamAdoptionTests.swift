@@ -68,11 +68,12 @@ import Testing
     private func adopt(
         _ path: String,
         _ kind: ContentKind = .state,
+        owners: Set<UpstreamOwner> = [.state, .stream],
         _ observe: (UpstreamAdoption.Event) throws -> Void = { _ in }
     ) throws -> UpstreamAdoption.Outcome {
         let store = try Store.open(path: path)
         defer { try? store.close() }
-        return try UpstreamAdoption(store: store, kind: kind).run(observe)
+        return try UpstreamAdoption(store: store, kind: kind, owners: UpstreamOwners(owners)).run(observe)
     }
 
     private func put(_ name: String, _ bytes: [UInt8], in path: String) throws {
@@ -201,7 +202,13 @@ import Testing
         try makeVolume(directory.path, Self.scopes + Self.groups)
         let store = try Store.open(path: directory.path)
         for kind in ContentKind.allCases {
-            guard case .adopted = try UpstreamAdoption(store: store, kind: kind).run() else {
+            guard
+                case .adopted = try UpstreamAdoption(
+                    store: store,
+                    kind: kind,
+                    owners: UpstreamOwners([.state, .stream])
+                ).run()
+            else {
                 Issue.record("\(kind) isn't adopted")
                 return
             }
@@ -322,7 +329,8 @@ import Testing
                 ("queue:jobs", [(key: "", value: Array("{}".utf8))]), ("s", [(key: "k", value: Array("1".utf8))]),
             ]
         )
-        guard case .adopted(_, let result, _) = try adopt(directory.path) else {
+        let sharing: Set<UpstreamOwner> = [.state, .queue, .cron]
+        guard case .adopted(_, let result, _) = try adopt(directory.path, owners: sharing) else {
             Issue.record("not adopted")
             return
         }
@@ -337,8 +345,81 @@ import Testing
                 ("queue:a:jobs:1", [(key: "k", value: Array("{}".utf8))]),
             ]
         )
-        try adopt(named.path)
+        try adopt(named.path, owners: sharing)
         #expect(try content(named.path, .state).count == 3)
+    }
+
+    private static let looksLikeOthers: [(index: String, entries: [(key: String, value: [UInt8])])] = [
+        ("_queue_lists", [(key: "queue:default:waiting", value: Array("[\"1\"]".utf8))]),
+        ("cron_locks", [(key: "job", value: Array(#"{"expires_at_ms":1,"owner":"x"}"#.utf8))]),
+        ("queue:default:jobs:1", [(key: "", value: Array("{\"id\":\"1\"}".utf8))]),
+        ("stream:chat:1", [(key: "m2", value: Array("2".utf8)), (key: "m1", value: Array("1".utf8))]),
+        ("stream:notes", [(key: "k", value: Array("3".utf8))]), ("users", [(key: "u", value: Array("4".utf8))]),
+    ]
+
+    /// Scopes of state with the names of streams, queues or locks were put where `iii-state` doesn't read, and the log said
+    /// that everything was compared. Where only state has the path, all files are its scopes, and it reads all of them.
+    @Test func stateAloneHasEveryIndex() throws {
+        let directory = try TemporaryDirectory()
+        try makeVolume(directory.path, Self.looksLikeOthers)
+        guard case .adopted(let record, let result, _) = try adopt(directory.path, owners: [.state]) else {
+            Issue.record("not adopted")
+            return
+        }
+        #expect((record.files, record.groups, record.entries) == (6, 6, 7) && record.owners == ["state"])
+        #expect(result.otherCount == 0)
+        try DurableState.run(in: directory.path) { (state: DurableState) throws in
+            let names = Self.looksLikeOthers.map { "\"\($0.index)\"" }.joined(separator: ",")
+            #expect(try state.call("state::list_groups", "{}") == #"{"groups":[\#(names)]}"#)
+            #expect(try state.call("state::list", #"{"scope":"stream:chat:1"}"#) == "[2,1]")
+            #expect(try state.call("state::get", #"{"scope":"queue:default:jobs:1","key":""}"#) == #"{"id":"1"}"#)
+        }
+        // A stream worker that gets the path later doesn't take them once more.
+        for _ in 0..<2 {
+            guard case .takenAsScopes(files: 1) = try adopt(directory.path, .stream) else {
+                Issue.record("taken twice")
+                return
+            }
+        }
+        #expect(try content(directory.path, .stream).isEmpty)
+    }
+
+    /// What none of the path's workers writes stops the import: the message names the file and what to do.
+    @Test func aStrangersFileStopsTheImport() throws {
+        let directory = try TemporaryDirectory()
+        try makeVolume(directory.path, Self.looksLikeOthers)
+        for owners: Set<UpstreamOwner> in [[.stream], [.stream, .queue, .cron]] {
+            let error = #expect(throws: UpstreamError.self) { try adopt(directory.path, .stream, owners: owners) }
+            let first = owners == [.stream] ? "_queue_lists.bin and 4 more" : "stream%3Anotes.bin and 1 more"
+            for part in [first, "can't be attributed", "nothing was imported", "Name the worker", directory.path] {
+                #expect(error?.description.contains(part) == true, "\(part): \(error?.description ?? "")")
+            }
+            #expect(error?.code == .unattributed)
+        }
+        #expect(try content(directory.path, .stream).isEmpty)
+        for name in ["stream%3Anotes.bin", "users.bin"] { unlink(directory.path + "/" + name) }
+        guard case .adopted(let record, _, _) = try adopt(directory.path, .stream, owners: [.stream, .queue, .cron])
+        else {
+            Issue.record("not adopted")
+            return
+        }
+        #expect((record.groups, record.entries) == (1, 2))
+        // State that gets the path later, and even alone, leaves to streams what they took.
+        guard case .adopted(let later, _, _) = try adopt(directory.path, owners: [.state]) else {
+            Issue.record("not adopted")
+            return
+        }
+        #expect((later.files, later.groups) == (3, 3))
+    }
+
+    /// A record of a version that went by names alone says nothing of owners, and is read.
+    @Test func recordsWithoutOwners() throws {
+        let old = #"{"progress":"done","files":1,"groups":1,"entries":2,"time":3}"#
+        let record = try #require(AdoptionRecord(Bytes(old.utf8)))
+        #expect(record.owners == nil && record.entries == 2 && String(decoding: record.encoded, as: UTF8.self) == old)
+        var new = record
+        new.owners = ["state", "stream"]
+        #expect(AdoptionRecord(new.encoded) == new)
     }
 
     /// A volume that an engine still writes to isn't taken.
