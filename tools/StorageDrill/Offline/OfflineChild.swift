@@ -8,8 +8,8 @@ struct OfflineChild {
     /// Transactions before the checkpoint, and in each of the three parts behind it.
     private static let early: UInt64 = 40
     private static let part: UInt64 = 12
-    /// A segment with less in it is not worth damaging.
-    private static let damagedBytes = 40_000
+    /// Where damage is tried.
+    private static let places = 40
 
     private let plan: OfflinePlan
     private let workload: Workload
@@ -37,8 +37,15 @@ struct OfflineChild {
         facts.backupCount = try commit(store, Self.part)
         if plan.writer != .backup { _ = try store.backup(to: plan.backup) }
         facts.sourceCount = try commit(store, Self.part)
+        // Closing makes a checkpoint of what is to be damaged: a copy from before is as after a SIGKILL.
+        let killed = plan.directory + "/killed"
+        if plan.writer == .cut { try TreeComparison(plan.source, killed).copy() }
         try store.close()
-        if plan.writer == .cut { try damage() }
+        if plan.writer == .cut {
+            try DrillFiles.removeTree(plan.source)
+            guard rename(killed, plan.source) == 0 else { throw DrillError.failed("rename", killed) }
+            try damage()
+        }
         let file = try OpenFile(plan.facts, O_WRONLY | O_CREAT | O_TRUNC)
         try Self.write(facts.text, file)
     }
@@ -57,23 +64,30 @@ struct OfflineChild {
         return last
     }
 
-    /// A byte in the middle of the log behind the checkpoint.
+    /// One bit, at the first place of the newest segment that recovery refuses and a cut helps with.
     private func damage() throws {
         let wal = plan.source + "/wal"
-        for name in try DrillFiles.list(wal).reversed() where name.hasSuffix(".wal") {
-            let file = try OpenFile(wal + "/" + name, O_RDWR)
-            var bytes = [UInt8](repeating: 0, count: Int(file.size))
-            guard pread(file.descriptor, &bytes, bytes.count, 0) == bytes.count else {
-                throw DrillError.failed("pread", name)
-            }
-            guard let last = bytes.lastIndex(where: { $0 != 0 }), last > Self.damagedBytes else { continue }
-            bytes[last / 2] ^= 0x10
-            guard pwrite(file.descriptor, bytes, bytes.count, 0) == bytes.count else {
+        guard let name = try DrillFiles.list(wal).last(where: { $0.hasSuffix(".wal") }) else {
+            throw DrillError("there is no segment", path: wal)
+        }
+        let file = try OpenFile(wal + "/" + name, O_RDWR)
+        var bytes = [UInt8](repeating: 0, count: Int(file.size))
+        guard pread(file.descriptor, &bytes, bytes.count, 0) == bytes.count else {
+            throw DrillError.failed("pread", name)
+        }
+        let last = bytes.lastIndex { $0 != 0 } ?? 0
+        for part in 1..<Self.places {
+            let place = last * part / Self.places
+            var damaged = bytes[place] ^ 0x10
+            guard pwrite(file.descriptor, &damaged, 1, off_t(place)) == 1 else {
                 throw DrillError.failed("pwrite", name)
             }
-            return
+            if (try? StoreCut.plan(plan.source)) != nil { return }
+            guard pwrite(file.descriptor, &bytes[place], 1, off_t(place)) == 1 else {
+                throw DrillError.failed("pwrite", name)
+            }
         }
-        throw DrillError("no segment is long enough to be damaged", path: wal)
+        throw DrillError("no damage that can be cut away", path: wal)
     }
 
     private func write() throws {
