@@ -13,11 +13,16 @@ struct Options {
     var forget = ""
     var journal = ""
     var isEncrypted = false
+    var isStrict = false
     var everySeconds: UInt64?
 
     init(_ arguments: [String]) throws(DrillError) {
         var rest = arguments[...]
         while let name = rest.popFirst() {
+            if name == "--strict" {
+                isStrict = true
+                continue
+            }
             if name == "--encrypted" {
                 isEncrypted = true
                 continue

@@ -3,7 +3,7 @@
 //     storage-drill kill     [--dir D] [--rounds N] [--seed S] [--encrypted] [--failpoint NAME:COUNT]...
 //     storage-drill powercut [--dir D] [--scratch D] [--images N] [--seed S] [--journal-bytes N] [--forget LIST]
 //                            [--encrypted] [--every-seconds N]
-//     storage-drill snapshot-states [--dir D] [--scratch D] [--images N] [--seed S]
+//     storage-drill snapshot-states [--dir D] [--scratch D] [--images N] [--seed S] [--strict]
 //     storage-drill offline  [--dir D] [--scratch D] [--images N] [--seed S] [--forget LIST]
 //     storage-drill check     --dir D  [--seed S] [--acknowledged N]
 //     storage-drill audit     --dir D   --journal J
@@ -106,6 +106,7 @@ func tearSnapshots(_ options: Options) throws(DrillError) -> RoundsResult {
     rounds.scratch = options.scratch
     rounds.images = options.images
     rounds.seed = options.seed ?? 1
+    if options.isStrict { rounds.isStrict = true }
     return try SnapshotRounds(rounds).run { say($0) }
 }
 

@@ -27,7 +27,8 @@ public struct SnapshotRounds: Sendable {
         }
     }
 
-    /// False until an opening checks LMDB's meta pages, its free list and its pages (issue 10, 13): they are counted only.
+    /// False: an opening checks LMDB's meta pages and free list, but trusts the pages of its rows; impossible states in which
+    /// one of these was never written end the process still (one in sixty). They are counted and printed only.
     static let isStrict = false
 
     /// A recording, and all images of one.
