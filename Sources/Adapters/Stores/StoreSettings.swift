@@ -5,6 +5,7 @@ import Workers
 /// What workers that share a store must agree on.
 public struct StoreSettings: Sendable {
     var keys = EncryptionKeys()
+    var encryptsExisting = false
     var retainLogNanoseconds: UInt64 = 0
     var retainLogBytes: UInt64 = 0
     var scrubsRetiredLog = false
@@ -29,6 +30,7 @@ public struct StoreSettings: Sendable {
         for path in configuration.previousEncryptionKeyFiles {
             keys.previous.append(try Self.key(inFile: path, "previous_encryption_key_files", configuration))
         }
+        encryptsExisting = configuration.encryptsExisting
         retainLogNanoseconds = UInt64(configuration.retainLogHours * Self.nanosecondsPerHour)
         retainLogBytes = configuration.retainLogBytes
         scrubsRetiredLog = configuration.scrubsRetiredLog
@@ -61,6 +63,7 @@ public struct StoreSettings: Sendable {
 
     func apply(to options: inout StorageOptions) {
         options.encryption = keys
+        options.encryptsExistingStore = encryptsExisting
         options.retainLogNanoseconds = retainLogNanoseconds
         options.retainLogBytes = retainLogBytes
         options.scrubsRetiredLog = scrubsRetiredLog
@@ -72,6 +75,7 @@ public struct StoreSettings: Sendable {
         let isEqual: [(String, Bool)] = [
             ("encryption_key", keys.current?.id == other.keys.current?.id),
             ("previous_encryption_key_files", Set(keys.previous.map(\.id)) == Set(other.keys.previous.map(\.id))),
+            ("encrypt_existing", encryptsExisting == other.encryptsExisting),
             ("retain_log_hours", retainLogNanoseconds == other.retainLogNanoseconds),
             ("retain_log_bytes", retainLogBytes == other.retainLogBytes),
             ("scrub_retired_log", scrubsRetiredLog == other.scrubsRetiredLog),

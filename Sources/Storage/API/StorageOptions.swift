@@ -41,6 +41,9 @@ public struct StorageOptions: Sendable {
     public var retainLogBytes: UInt64 = 0
     /// Encryption at rest; without a current key what is written is not encrypted.
     public var encryption = EncryptionKeys()
+    /// With a current key: a store that holds plain content is opened, and encrypted from then on. Without this it is
+    /// refused, because whoever can write its files could have put that content there. Needed for one opening.
+    public var encryptsExistingStore = false
     /// Retired log is overwritten with zeros before its file is used again or removed.
     public var scrubsRetiredLog = false
     /// OFD locks and fsync mean little on NFS and SMB: refused unless allowed.

@@ -15,6 +15,7 @@ extension LogStore {
             throw outOfSpaceOrFailure(error)
         }
         failpoint("rotation.beforeActivation")
+        state.log.marks.settle(snapshot.row, options.encryption)
         do {
             try state.log.activate(spare)
         } catch {

@@ -172,7 +172,10 @@ extension LogStore {
 
     /// After the last step: last checkpoint, clean-shutdown mark, spare given back, file closed.
     func closeLog() throws(StorageError) {
-        defer { core.withLock { $0.close() } }
+        defer {
+            core.withLock { $0.close() }
+            hold?.close()
+        }
         lastCheckpoint()
         stopCheckpoints(.closed(directory))
         let failure: StorageError? = writer.withLock { state in

@@ -76,6 +76,28 @@ struct AESGCM: ~Copyable {
         CryptoLibrary.require(hasTag, "make the tag")
     }
 
+    /// The tag over two pieces that are only authenticated, with one nonce for all: a universal hash, whose results differ
+    /// for different pieces but are no secret-keeping codes. They must not leave the process, and the key must serve
+    /// nothing else.
+    ///
+    /// - Parameter tag: 16 bytes.
+    func hash(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, into tag: UnsafeMutableRawPointer) {
+        precondition(first.count <= Self.maximumBytes && second.count <= Self.maximumBytes)
+        var written: Int32 = 0
+        let isStarted = GCMNonce(low: 0, high: 0).withBytes { EVP_EncryptInit_ex2(sealing, nil, nil, $0, nil) == 1 }
+        CryptoLibrary.require(isStarted, "start to hash")
+        if let (place, count) = octets(first) {
+            CryptoLibrary.require(EVP_EncryptUpdate(sealing, nil, &written, place, count) == 1, "hash")
+        }
+        if let (place, count) = octets(second) {
+            CryptoLibrary.require(EVP_EncryptUpdate(sealing, nil, &written, place, count) == 1, "hash")
+        }
+        let target = tag.assumingMemoryBound(to: UInt8.self)
+        CryptoLibrary.require(EVP_EncryptFinal_ex(sealing, target, &written) == 1, "finish to hash")
+        let hasTag = EVP_CIPHER_CTX_ctrl(sealing, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagBytes), tag) == 1
+        CryptoLibrary.require(hasTag, "make the hash")
+    }
+
     /// - Parameters:
     ///   - plaintext: as many bytes as `ciphertext`; may be the same memory, but must not overlap it otherwise.
     ///   - tag: 16 bytes; only read.

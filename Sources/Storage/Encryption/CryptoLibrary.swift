@@ -1,6 +1,6 @@
 import CCrypto
 
-/// OpenSSL's libcrypto (3.x, linked statically), initialised once per process, and the three algorithms in use.
+/// OpenSSL's libcrypto (3.x, linked statically), initialised once per process, and the algorithms in use.
 ///
 /// - `openssl.cnf` is not read: what the engine does must not depend on a file of the machine, and that file may name
 ///   shared objects to load into the process.
@@ -14,6 +14,8 @@ struct CryptoLibrary: @unchecked Sendable {
 
     /// AES-256-GCM.
     let cipher: OpaquePointer
+    /// AES-256 on single blocks.
+    let block: OpaquePointer
     let hmac: OpaquePointer
     let hkdf: OpaquePointer
 
@@ -21,6 +23,7 @@ struct CryptoLibrary: @unchecked Sendable {
         let options = UInt64(OPENSSL_INIT_NO_LOAD_CONFIG) | UInt64(OPENSSL_INIT_NO_ATEXIT)
         Self.require(OPENSSL_init_crypto(options, nil) == 1, "start")
         cipher = Self.require(EVP_CIPHER_fetch(nil, "AES-256-GCM", nil), "find AES-256-GCM")
+        block = Self.require(EVP_CIPHER_fetch(nil, "AES-256-ECB", nil), "find AES-256-ECB")
         hmac = Self.require(EVP_MAC_fetch(nil, "HMAC", nil), "find HMAC")
         hkdf = Self.require(EVP_KDF_fetch(nil, "HKDF", nil), "find HKDF")
     }

@@ -20,12 +20,18 @@ public struct EncryptionKeys: Sendable {
     /// - Throws: `unusableKey` that names the missing key and those that were given.
     func key(_ id: KeyID, neededFor path: String) throws(StorageError) -> EncryptionKey {
         if let key = key(id) { return key }
+        throw missingKeys([id], path)
+    }
+
+    func missingKeys(_ missing: [KeyID], _ path: String) -> StorageError {
         let given = ([current].compactMap { $0 } + previous).map { "\($0.id)" }
         let facts = given.isEmpty ? "no key was given" : "the given keys are \(given.joined(separator: ", "))"
-        throw StorageError(
+        let names = missing.map { "\($0)" }.joined(separator: ", ")
+        let (noun, pronoun) = missing.count == 1 ? ("key", "that key") : ("keys", "those keys")
+        return StorageError(
             .unusableKey,
-            "this was encrypted with the key \(id), but \(facts). Nothing was changed; "
-                + "open the store with that key as the current or a previous one",
+            "this was encrypted with the \(noun) \(names), but \(facts). Nothing was changed; "
+                + "open the store with \(pronoun) as the current or a previous one",
             path: path
         )
     }

@@ -52,6 +52,12 @@ extension EncryptionKey {
 enum KeyPurpose: String, CaseIterable {
     /// Followed by store id, segment number, epoch: 47 bytes.
     case log = "iii-storage log"
+    /// Followed by store id, segment number, epoch, 0 or 1: 61 bytes.
+    case logNonce = "iii-storage log nonce"
+    /// Followed by the store id: 34 bytes.
+    case header = "iii-storage header"
+    /// Followed by the store id: 38 bytes.
+    case checkpoint = "iii-storage checkpoint"
     /// Followed by the store id: 36 bytes.
     case snapshot = "iii-storage snapshot"
     /// Followed by the store id: 42 bytes.

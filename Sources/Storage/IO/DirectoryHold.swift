@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What a store holds open of its directory for as long as it lives: syncs of `wal/` need no new descriptor, and it can be
 /// seen whether the paths still lead to the directory that was opened (I9).
 final class DirectoryHold<IO: StorageIO>: Sendable {
@@ -6,10 +8,15 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
         var identity: FileIdentity
     }
 
+    private struct Folders: Sendable {
+        var root: IO.File
+        var wal: IO.File
+    }
+
     private let io: IO
     private let directory: LogDirectory
-    private let root: IO.File
-    private let wal: IO.File
+    /// nil: closed.
+    private let folders: Mutex<Folders?>
     /// The owner's lock, whose descriptor is not ours to close. nil: the directory has another kind of owner.
     private let lock: IO.File?
     private let places: [Place]
@@ -18,7 +25,8 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
         self.io = io
         self.directory = directory
         self.lock = lock
-        root = try io.openDirectory(directory.root)
+        let root = try io.openDirectory(directory.root)
+        let wal: IO.File
         do throws(SystemCallError) {
             wal = try io.openDirectory(directory.wal)
         } catch {
@@ -32,6 +40,7 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
             ]
             if let lock { places.append(Place(path: directory.lock, identity: try io.identity(lock))) }
             self.places = places
+            folders = Mutex(Folders(root: root, wal: wal))
         } catch {
             io.close(wal)
             io.close(root)
@@ -40,12 +49,24 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
     }
 
     deinit {
-        io.close(wal)
-        io.close(root)
+        close()
+    }
+
+    /// An open directory keeps its volume from being unmounted.
+    func close() {
+        folders.withLock { folders in
+            guard let open = folders else { return }
+            folders = nil
+            io.close(open.wal)
+            io.close(open.root)
+        }
     }
 
     func syncLog() throws(SystemCallError) {
-        try io.sync(directory: wal)
+        try folders.withLock { (folders) throws(SystemCallError) in
+            guard let folders else { return try io.syncDirectory(directory.wal) }
+            try io.sync(directory: folders.wal)
+        }
     }
 
     /// Without LOCK another engine may own the directory by now: nothing that we write may be acknowledged.

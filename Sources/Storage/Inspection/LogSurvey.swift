@@ -36,6 +36,7 @@ struct LogSurveyor<IO: StorageIO> {
     let io: IO
     let directory: LogDirectory
     let start: LogStart
+    let keys: EncryptionKeys
 
     func survey() throws(StorageError) -> LogSurvey {
         var survey = LogSurvey()
@@ -50,6 +51,7 @@ struct LogSurveyor<IO: StorageIO> {
             let segment = try read(number, role, store: &known, &survey)
             survey.segments.append(segment)
         }
+        try judgeTrust(&survey)
         return survey
     }
 
@@ -154,7 +156,12 @@ struct LogSurveyor<IO: StorageIO> {
             var window = try SegmentWindow(io: io, path: path)
             facts.bytes = window.size
             let reading = SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes))
-            let header = try judge(reading, spot, role, store: store, &facts, &survey, &window)
+            var header = try judge(reading, spot, role, store: store, &facts, &survey, &window)
+            if let found = header, let forgery = try forgery(found, spot.path, &window) {
+                facts.standing = .foreign(forgery.reason)
+                survey.problems.append(forgery)
+                header = nil
+            }
             store = store ?? header?.store
             return LogSurvey.Segment(facts: facts, header: header)
         } catch {
@@ -209,6 +216,39 @@ struct LogSurveyor<IO: StorageIO> {
         return nil
     }
 
+    private func forgery(_ header: SegmentHeader, _ path: String, _ window: inout SegmentWindow<IO>)
+        throws(StorageError) -> StorageError?
+    {
+        let block = try window.bytes(at: 0, LogLimits.blockBytes)
+        do throws(StorageError) {
+            try keys.requireGenuine(header, block, path: path)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Segments that nobody with the key can have written: their batches are not read.
+    private func judgeTrust(_ survey: inout LogSurvey) throws(StorageError) {
+        let trust = ContentTrust(keys: keys, encryptsExisting: false, snapshotPath: directory.snapshotData)
+        while true {
+            let segments = survey.segments.compactMap { segment in
+                segment.header.map { ContentTrust.Segment(header: $0, path: segment.facts.path) }
+            }
+            do throws(StorageError) {
+                _ = try trust.judge(nil, segments)
+                return
+            } catch {
+                guard let index = survey.segments.firstIndex(where: { $0.facts.number == error.segment }) else {
+                    throw error
+                }
+                survey.segments[index].facts.standing = .foreign(error.reason)
+                survey.segments[index].header = nil
+                survey.problems.append(error)
+            }
+        }
+    }
+
     /// Without FORMAT there may be the first segment of a creation that a crash cut short: provably without a batch.
     private func isUntouchedFirstSegment() throws(StorageError) -> Bool {
         var window = try SegmentWindow(io: io, path: directory.segment(.first))
@@ -220,6 +260,11 @@ struct LogSurveyor<IO: StorageIO> {
 }
 
 extension StorageError {
+    /// The first sentence of the message.
+    fileprivate var reason: String {
+        message.firstRange(of: ". ").map { String(message[..<$0.lowerBound]) } ?? message
+    }
+
     /// Missing rights are the caller's matter, not the store's condition.
     func throwIfForbidden(root: String) throws(StorageError) {
         guard let systemCall, systemCall.number == EACCES || systemCall.number == EPERM else { return }

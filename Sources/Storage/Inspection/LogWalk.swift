@@ -24,7 +24,7 @@ struct LogWalk<IO: StorageIO> {
 
     /// A running engine renames segments while they are listed: only what is still strange at a second look is strange.
     private func confirmedSurvey() throws(StorageError) -> LogSurvey {
-        let surveyor = LogSurveyor(io: io, directory: directory, start: start)
+        let surveyor = LogSurveyor(io: io, directory: directory, start: start, keys: keys)
         let first = try surveyor.survey()
         guard !first.problems.isEmpty, isInUse() else { return first }
         return try surveyor.survey()

@@ -18,8 +18,31 @@ public final class SnapshotInspector {
             throw .snapshotDamaged(directory.snapshotData, "the file is missing or empty")
         }
         snapshot = try Self.open(directory, bytes: Int(facts.st_size), keys)
+        try Self.requireProof(snapshot, directory, keys)
         self.facts = SnapshotFacts(snapshot, fileBytes: Int(facts.st_size))
         self.directory = directory
+    }
+
+    /// With a key in force: the snapshot was written by somebody with a key, or the store is being encrypted.
+    private static func requireProof(_ snapshot: LMDBSnapshot, _ directory: LogDirectory, _ keys: EncryptionKeys)
+        throws(StorageError)
+    {
+        guard keys.current != nil, let row = snapshot.row else { return }
+        let io = PosixIO()
+        let names = (try? io.list(directory.wal)) ?? []
+        var segments: [ContentTrust.Segment] = []
+        for number in names.compactMap(LogDirectory.segmentNumber(ofName:)).sorted()
+        where number >= row.position.end.segment {
+            let path = directory.segment(number)
+            guard var window = try? SegmentWindow(io: io, path: path),
+                let block = try? window.bytes(at: 0, LogLimits.blockBytes),
+                case .valid(let header) = SegmentHeader.read(block),
+                (try? keys.requireGenuine(header, block, path: path)) != nil
+            else { continue }
+            segments.append(.init(header: header, path: path))
+        }
+        let trust = ContentTrust(keys: keys, encryptsExisting: false, snapshotPath: directory.snapshotData)
+        try trust.requireProof(of: row, segments)
     }
 
     /// The store's id is in FORMAT; without one, in the checkpoint row (rows are sealed for their store).

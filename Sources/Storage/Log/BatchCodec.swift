@@ -58,12 +58,21 @@ final class BatchCodec: @unchecked Sendable {
         let plain = stored.payloadBytes
         _ = stored.append(BatchCipher.overheadBytes)
         header.storedBytes = UInt32(stored.payloadBytes)
+        let place = UnsafeMutableRawBufferPointer(
+            start: stored.memory + BatchHeader.encodedBytes,
+            count: stored.payloadBytes
+        )
+        // The nonce is made over header and content, then becomes part of the header.
+        header.contentNonce = 0
+        header.contentNonce = Self.withAuthenticated(header) { cipher.contentNonce($0, UnsafeRawBufferPointer(place).part(0, plain)) }
         Self.withAuthenticated(header) { authenticated in
-            let place = UnsafeMutableRawBufferPointer(
-                start: stored.memory + BatchHeader.encodedBytes,
-                count: stored.payloadBytes
+            cipher.seal(
+                place,
+                plaintextBytes: plain,
+                authenticating: authenticated,
+                batch: header.number,
+                contentNonce: header.contentNonce
             )
-            cipher.seal(place, plaintextBytes: plain, authenticating: authenticated, batch: header.number)
         }
     }
 
@@ -110,7 +119,14 @@ final class BatchCodec: @unchecked Sendable {
         opened.reset()
         let place = UnsafeMutableRawBufferPointer(start: opened.append(stored.count), count: stored.count)
         place.copyMemory(from: stored)
-        let isGenuine = Self.withAuthenticated(header) { cipher.open(place, authenticating: $0, batch: header.number) }
+        let isGenuine = Self.withAuthenticated(header) { authenticated in
+            cipher.open(
+                place,
+                authenticating: authenticated,
+                batch: header.number,
+                contentNonce: header.contentNonce
+            )
+        }
         guard isGenuine else { throw .senseless("the batch does not open with its key") }
         return UnsafeRawBufferPointer(place).part(0, stored.count - BatchCipher.overheadBytes)
     }

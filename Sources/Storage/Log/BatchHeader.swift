@@ -37,6 +37,8 @@ struct BatchHeader: Equatable, Sendable {
     var chain: UInt32
     /// Nanoseconds since 1970: for people and for restore to a time, never for ordering.
     var committedAt: UInt64
+    /// The part of a sealed batch's nonce that depends on its content; 0: there is none (docs/encryption.md).
+    var contentNonce: UInt64 = 0
 
     /// Bytes in the file, padding included.
     var paddedBytes: Int { LogLimits.roundedToBlock(Self.encodedBytes + Int(storedBytes)) }
@@ -61,7 +63,9 @@ struct BatchHeader: Equatable, Sendable {
         bytes.storeLittle(payloadCRC, at: 44)
         bytes.storeLittle(durableThrough.rawValue, at: 48)
         bytes.storeLittle(chain, at: 56)
+        bytes.storeLittle(UInt32(truncatingIfNeeded: contentNonce), at: 60)
         bytes.storeLittle(committedAt, at: 64)
+        bytes.storeLittle(UInt32(truncatingIfNeeded: contentNonce >> 32), at: 72)
         let crc = Self.checksum(UnsafeRawBufferPointer(start: bytes, count: Self.encodedBytes), at: position)
         bytes.storeLittle(crc, at: Self.crcOffset)
         return crc
@@ -117,7 +121,9 @@ extension BatchHeader {
             payloadCRC: header.loadLittle(UInt32.self, at: 44),
             durableThrough: BatchNumber(rawValue: header.loadLittle(UInt64.self, at: 48)),
             chain: header.loadLittle(UInt32.self, at: 56),
-            committedAt: header.loadLittle(UInt64.self, at: 64)
+            committedAt: header.loadLittle(UInt64.self, at: 64),
+            contentNonce: UInt64(header.loadLittle(UInt32.self, at: 60))
+                | UInt64(header.loadLittle(UInt32.self, at: 72)) << 32
         )
     }
 }

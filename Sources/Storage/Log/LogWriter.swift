@@ -56,6 +56,8 @@ struct LogWriter<IO: StorageIO>: Sendable {
     let isDirect: Bool
     /// Seals what is written; nil: not encrypted.
     let key: EncryptionKey?
+    /// What the headers of new segments say of the content before them; none without a key.
+    var marks = TrustMarks()
     /// nil: nobody else can know of the directory yet.
     let hold: DirectoryHold<IO>?
     /// nil: the log is part of something in the making, which an opening will look at as a whole.
@@ -273,9 +275,7 @@ extension LogWriter {
             file: file,
             preparedBytes: header.preparedBytes,
             offset: LogLimits.firstBatchOffset,
-            codec: BatchCodec(
-                key.map { BatchCipher(key: $0, store: store, segment: header.number, epoch: header.epoch) }
-            )
+            codec: BatchCodec(key.map { BatchCipher(key: $0, of: header) })
         )
         try writeHead(header)
     }
@@ -289,8 +289,9 @@ extension LogWriter {
             firstLSN: nextLSN,
             preparedBytes: UInt64(prepared.bytes),
             predecessor: end.predecessorFacts,
-            requiredFeatures: key == nil ? 0 : SegmentHeader.encryptedFeature,
-            ignorableFeatures: prepared.isRecycled ? SegmentHeader.recycledFeature : 0,
+            requiredFeatures: key == nil ? 0 : SegmentHeader.sealedFeatures,
+            ignorableFeatures: (prepared.isRecycled ? SegmentHeader.recycledFeature : 0)
+                | (key == nil ? 0 : marks.features),
             createdAt: clock.wallNanoseconds(),
             keyID: key?.id.rawValue ?? 0
         )
@@ -305,7 +306,7 @@ extension LogWriter {
             let file = try io.open(prepared.path, isDirect && !isMutant(.noDirectSync) ? .updateDirect : .update)
             opened = file
             let block = AlignedBytes(count: SegmentHeader.encodedBytes)
-            header.encode(into: block.mutable)
+            header.encode(into: block.mutable, key: key)
             try io.writeAll(file, block.readOnly, at: 0)
             extendLifetime(block)
             if !isMutant(.noHeaderSync) { try io.fdatasync(file) }

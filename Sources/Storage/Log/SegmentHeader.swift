@@ -16,12 +16,25 @@ struct SegmentHeader: Equatable, Sendable {
     static let minor: UInt16 = 0
     static let encodedBytes = LogLimits.blockBytes
     static let crcOffset = 4092
+    /// The authentication code of everything before it, where there is one.
+    static let codeOffset = crcOffset - Authenticator.codeBytes
     /// Feature bits that this version understands.
-    static let knownFeatures: UInt32 = encryptedFeature
+    static let knownFeatures: UInt32 = encryptedFeature | authenticatedFeature | contentNonceFeature
     /// Required: the batches are sealed with the key that the header names.
     static let encryptedFeature: UInt32 = 1
+    /// Required: the block ends with its authentication code, made with the key that the header names.
+    static let authenticatedFeature: UInt32 = 2
+    /// Required: the nonce of a batch depends on its content; a part of it is in the batch's header.
+    static let contentNonceFeature: UInt32 = 4
+    /// What the segments of a store with a key require.
+    static let sealedFeatures = encryptedFeature | authenticatedFeature | contentNonceFeature
     /// Ignorable: the file was a segment before, and what it held then stands behind the end of what it holds now.
     static let recycledFeature: UInt32 = 1
+    /// Ignorable, counts only in an authenticated header: plain content before this segment is believed.
+    static let plainBeforeFeature: UInt32 = 2
+    /// Ignorable, counts only in an authenticated header: encrypted content before this segment may have been written by
+    /// a version that authenticated neither segment headers nor the checkpoint row.
+    static let olderBeforeFeature: UInt32 = 4
 
     var major = SegmentHeader.major
     var minor = SegmentHeader.minor
@@ -41,9 +54,13 @@ struct SegmentHeader: Equatable, Sendable {
     var keyID: UInt64 = 0
 
     var isEncrypted: Bool { requiredFeatures & Self.encryptedFeature != 0 }
+    var isAuthenticated: Bool { requiredFeatures & Self.authenticatedFeature != 0 }
+    var hasContentNonces: Bool { requiredFeatures & Self.contentNonceFeature != 0 }
 
-    func encode(into block: UnsafeMutableRawBufferPointer) {
+    /// - Parameter key: what authenticates the block, if the header's features say so.
+    func encode(into block: UnsafeMutableRawBufferPointer, key: EncryptionKey? = nil) {
         precondition(block.count == Self.encodedBytes)
+        precondition(isAuthenticated == (key != nil), "an authentication code needs a key")
         guard let bytes = block.baseAddress else { return }
         block.initializeMemory(as: UInt8.self, repeating: 0)
         block.copyBytes(from: Self.magic)
@@ -65,7 +82,27 @@ struct SegmentHeader: Equatable, Sendable {
         bytes.storeLittle(ignorableFeatures, at: 104)
         bytes.storeLittle(createdAt, at: 108)
         bytes.storeLittle(keyID, at: 116)
+        if let key {
+            let code = UnsafeMutableRawBufferPointer(start: bytes + Self.codeOffset, count: Authenticator.codeBytes)
+            Authenticator(key, .header, store).authenticate(Self.authenticated(UnsafeRawBufferPointer(block)), into: code)
+        }
         bytes.storeLittle(crc32c(UnsafeRawBufferPointer(block).part(0, Self.crcOffset)), at: Self.crcOffset)
+    }
+}
+
+extension SegmentHeader {
+    /// The block is what the holder of the key wrote. Of its own bytes, not of the fields: a newer version may have
+    /// written more of them.
+    func isGenuine(_ block: UnsafeRawBufferPointer, key: EncryptionKey) -> Bool {
+        guard isAuthenticated, block.count == Self.encodedBytes else { return false }
+        return Authenticator(key, .header, store).isGenuine(
+            Self.authenticated(block),
+            code: block.part(Self.codeOffset, Authenticator.codeBytes)
+        )
+    }
+
+    private static func authenticated(_ block: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        block.part(0, codeOffset)
     }
 }
 

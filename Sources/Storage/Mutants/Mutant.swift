@@ -48,6 +48,12 @@ enum Mutant: String, CaseIterable {
     case noCheckpointInLogCheck
     /// Recovery goes on in the old segment's successor without fixing the old one's end.
     case noPredecessorCheck
+    /// The authentication code of a segment's header isn't checked.
+    case noHeaderAuthentication
+    /// With a key in force, plain content is believed whatever the store says.
+    case plainContentIsBelieved
+    /// A rotation names the new key only when it is complete.
+    case rotationNamesOneKey
     /// A checkpoint forgets the trimmed ranges.
     case checkpointSkipsTrims
     /// An undone checkpoint forgets the trimmed ranges.

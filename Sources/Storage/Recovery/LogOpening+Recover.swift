@@ -6,7 +6,7 @@ extension LogOpening {
     }
 
     /// Only looks: what follows from it is done when all of it was found sound.
-    func recover(_ numbers: [SegmentNumber], store: StoreID, snapshot: any SnapshotStore, head: LogHead?)
+    mutating func recover(_ numbers: [SegmentNumber], store: StoreID, snapshot: any SnapshotStore, head: LogHead?)
         throws(StorageError) -> RecoveredLog
     {
         let row = snapshot.row
@@ -19,6 +19,7 @@ extension LogOpening {
         try requireContiguous(needed, row)
         try requireHead(head, in: numbers)
         let segments = try readHeaders(needed, store: store, head: head)
+        try requireTrust(row, segments)
         var recovered = RecoveredLog(row: .r5, condition: .unclean)
         if needed.count > segments.count { recovered.unused = needed.last }
         recovered.files = try files(numbers, settingAside: recovered.unused != nil, segments)
@@ -26,7 +27,23 @@ extension LogOpening {
         try requireStart(segments, row)
         try requireNoOtherWriter(before: segments.first, numbers)
         try replay(segments, &recovered, snapshot)
+        snapshot.beginsLog(at: recovered.end.segment.next)
         return recovered
+    }
+
+    /// With a key in force: whoever wrote this had a key, or the store is being encrypted (docs/encryption.md).
+    private mutating func requireTrust(_ row: CheckpointRow?, _ segments: [Segment]) throws(StorageError) {
+        let trust = ContentTrust(
+            keys: options.encryption,
+            encryptsExisting: options.encryptsExistingStore,
+            snapshotPath: directory.snapshotData
+        )
+        let verdict = try trust.judge(
+            row,
+            segments.map { .init(header: $0.header, path: directory.segment($0.number)) }
+        )
+        marks = verdict.marks
+        if let warning = verdict.warning { warnings.append(warning) }
     }
 
     /// Segments behind a place where the log is cut are not looked at.
@@ -97,8 +114,14 @@ extension LogOpening {
     }
 
     private func readValidHeader(_ number: SegmentNumber) throws(StorageError) -> SegmentHeader? {
-        guard case .valid(let header) = try readHeader(number) else { return nil }
-        return header
+        do throws(StorageError) {
+            guard case .valid(let header) = try readHeader(number) else { return nil }
+            return header
+        } catch {
+            // A forged header says nothing.
+            guard error.row == .r15 else { throw error }
+            return nil
+        }
     }
 
     /// R11. Without a snapshot the log begins with segment 1.
@@ -205,7 +228,12 @@ extension LogOpening {
 
     private func readHeader(_ number: SegmentNumber) throws(StorageError) -> SegmentHeaderReading {
         var window = try SegmentWindow(io: io, path: directory.segment(number), pieceBytes: LogLimits.blockBytes)
-        return SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes))
+        let block = try window.bytes(at: 0, LogLimits.blockBytes)
+        let reading = SegmentHeader.read(block)
+        if case .valid(let header) = reading {
+            try options.encryption.requireGenuine(header, block, path: directory.segment(number))
+        }
+        return reading
     }
 
     /// A header of zeros, and no batch that was written for this segment's number anywhere in the file. Any other header was

@@ -22,6 +22,8 @@ struct LogOpening<IO: StorageIO> {
     var lock: IO.File?
     /// Where to stop; then `finishStopped` decides what becomes of the rest.
     var limit = RecoveryLimit.none
+    /// What the next segment says of the content before it.
+    var marks = TrustMarks()
     /// More changes than this become a snapshot after a segment, before all is judged: for copies only. A restore may
     /// replay more log than memory holds.
     var overlayBytesLimit = Int.max
@@ -139,6 +141,7 @@ struct LogOpening<IO: StorageIO> {
             head: LogHeadFile(io: io, directory: directory),
             isHeadNew: isHeadNew
         )
+        writer.marks = marks
         let sizing = SegmentSizing(options, now: options.clock.monotonicNanoseconds())
         if let begun = try beginSegment(&writer, preparer, sizing, &recovered, snapshot) {
             recovered.files.append(LogFile(number: recovered.end.segment.next, bytes: UInt64(begun.bytes)))

@@ -297,6 +297,6 @@ extension EncryptionKeys {
     func cipher(for header: SegmentHeader, path: String) throws(StorageError) -> BatchCipher? {
         guard header.isEncrypted else { return nil }
         let key = try key(KeyID(rawValue: header.keyID), neededFor: path)
-        return BatchCipher(key: key, store: header.store, segment: header.number, epoch: header.epoch)
+        return BatchCipher(key: key, of: header)
     }
 }

@@ -13,7 +13,7 @@ struct CheckpointPosition: Equatable, Sendable {
 /// | offset | size | field, little-endian |
 /// |---:|---:|---|
 /// | 0 | 4 | magic "IICP" |
-/// | 4 | 2+2 | format major, minor |
+/// | 4 | 2+2 | format major = 2, minor |
 /// | 8 | 16 | store id |
 /// | 24 | 8 | LSN |
 /// | 32 | 8 | batch number |
@@ -25,15 +25,27 @@ struct CheckpointPosition: Equatable, Sendable {
 /// | 76 | 4 | number of tables |
 /// | 80 | 8 | generation: +1 with every checkpoint |
 /// | 88 | 8 | digest of all rows |
-/// | 96 | 8 | encryption key id, 0: none |
+/// | 96 | 8 | id of the encryption key that rows are sealed with now, 0: none |
 /// | 104 | 8 | creation time |
 /// | 112 | 16 each | table number u64, rows u64, ascending |
+/// | then | 4 | flags: 1 = an authentication code follows |
+/// | | 4 | number of further keys |
+/// | | 8 | from this segment on, headers are authenticated; 0: not known |
+/// | | 8 each | ids of further keys that rows may be sealed with, 0: rows may be plain |
+/// | | 0 or 32 | HMAC-SHA256 of everything before, under the key of byte 96 (docs/encryption.md) |
 /// | end | 4 | CRC32C of everything before |
+///
+/// Major 1 has nothing between the tables and the checksum: it is read, not written.
 struct CheckpointRow: Equatable, Sendable {
     static let magic: [UInt8] = [0x49, 0x49, 0x43, 0x50]
-    static let major: UInt16 = 1
+    static let major: UInt16 = 2
+    static let olderMajor: UInt16 = 1
     static let minor: UInt16 = 0
     static let fixedBytes = 112
+    static let trustBytes = 16
+    static let codeFlag: UInt32 = 1
+    /// Rotations that were each given up halfway.
+    static let maximumFurtherKeys = 64
 
     var store: StoreID
     var position: CheckpointPosition
@@ -42,12 +54,23 @@ struct CheckpointRow: Equatable, Sendable {
     var keyID: UInt64
     /// Rows by table number; tables without rows are left out.
     var counts: [UInt16: UInt64]
+    /// Further keys that rows may be sealed with, 0: rows may be plain. A rotation is not complete.
+    var furtherKeys: [UInt64] = []
+    var authenticatedFrom = SegmentNumber.none
+    /// The row carries its authentication code. Whoever has the key has checked it (`LMDBSnapshot`).
+    var isAuthenticated = false
+    /// Of major 1.
+    var isOlder = false
 
     var rows: UInt64 { counts.values.reduce(0, +) }
 
-    func encoded() -> Bytes {
+    /// - Parameter key: the one with the id `keyID`, if the row is to be authenticated.
+    func encoded(key: EncryptionKey? = nil) -> Bytes {
+        precondition(isAuthenticated == (key != nil) && key?.id.rawValue ?? keyID == keyID, "not the row's key")
         let numbers = counts.keys.filter { counts[$0] != 0 }.sorted()
-        let length = Self.fixedBytes + 16 * numbers.count
+        let trust = Self.fixedBytes + 16 * numbers.count
+        let code = trust + Self.trustBytes + 8 * furtherKeys.count
+        let length = code + (isAuthenticated ? Authenticator.codeBytes : 0)
         return Bytes(unsafeUninitializedCapacity: length + 4) { place, count in
             let bytes = UnsafeMutableRawBufferPointer(place)
             guard let base = bytes.baseAddress else { return }
@@ -59,9 +82,23 @@ struct CheckpointRow: Equatable, Sendable {
                 base.storeLittle(counts[number] ?? 0, at: offset + 8)
                 offset += 16
             }
+            encodeTrust(base + trust)
+            if let key {
+                Authenticator(key, .checkpoint, store).authenticate(
+                    UnsafeRawBufferPointer(bytes).part(0, code),
+                    into: UnsafeMutableRawBufferPointer(start: base + code, count: Authenticator.codeBytes)
+                )
+            }
             base.storeLittle(crc32c(UnsafeRawBufferPointer(bytes).part(0, length)), at: length)
             count = length + 4
         }
+    }
+
+    private func encodeTrust(_ place: UnsafeMutableRawPointer) {
+        place.storeLittle(isAuthenticated ? Self.codeFlag : 0, at: 0)
+        place.storeLittle(UInt32(furtherKeys.count), at: 4)
+        place.storeLittle(authenticatedFrom.rawValue, at: 8)
+        for (index, id) in furtherKeys.enumerated() { place.storeLittle(id, at: Self.trustBytes + 8 * index) }
     }
 
     private func encodeFields(_ base: UnsafeMutableRawPointer, tables: Int) {
@@ -101,17 +138,49 @@ extension CheckpointRow {
             return .invalid("checksum does not match")
         }
         let major = bytes.loadLittle(UInt16.self, at: 4)
-        guard major == Self.major else { return .needsVersion("snapshot format \(major)") }
+        guard major == Self.major || major == Self.olderMajor else { return .needsVersion("snapshot format \(major)") }
         let tables = Int(bytes.loadLittle(UInt32.self, at: 76))
-        guard bytes.count == fixedBytes + 16 * tables + 4 else { return .invalid("length does not match") }
+        guard tables <= Int(UInt16.max) + 1 else { return .invalid("length does not match") }
+        let trust = fixedBytes + 16 * tables
         var counts: [UInt16: UInt64] = [:]
+        guard bytes.count >= trust + 4 else { return .invalid("length does not match") }
         for index in 0..<tables {
             let offset = fixedBytes + 16 * index
             let number = bytes.loadLittle(UInt64.self, at: offset)
             guard let table = UInt16(exactly: number) else { return .invalid("table \(number)") }
             counts[table] = bytes.loadLittle(UInt64.self, at: offset + 8)
         }
-        return .valid(decodeFields(bytes, counts: counts))
+        var row = decodeFields(bytes, counts: counts)
+        guard major == Self.major else {
+            row.isOlder = true
+            return bytes.count == trust + 4 ? .valid(row) : .invalid("length does not match")
+        }
+        return decodeTrust(bytes.part(trust, bytes.count - trust - 4), &row)
+    }
+
+    private static func decodeTrust(_ bytes: UnsafeRawBufferPointer, _ row: inout CheckpointRow) -> CheckpointRowReading {
+        guard bytes.count >= trustBytes else { return .invalid("length does not match") }
+        let flags = bytes.loadLittle(UInt32.self, at: 0)
+        guard flags & ~codeFlag == 0 else { return .needsVersion("snapshot flags \(flags)") }
+        row.isAuthenticated = flags & codeFlag != 0
+        let count = Int(bytes.loadLittle(UInt32.self, at: 4))
+        let code = row.isAuthenticated ? Authenticator.codeBytes : 0
+        guard count <= maximumFurtherKeys, bytes.count == trustBytes + 8 * count + code else {
+            return .invalid("length does not match")
+        }
+        row.authenticatedFrom = SegmentNumber(rawValue: bytes.loadLittle(UInt64.self, at: 8))
+        row.furtherKeys = (0..<count).map { bytes.loadLittle(UInt64.self, at: trustBytes + 8 * $0) }
+        return .valid(row)
+    }
+
+    /// The bytes of an authenticated row are what the holder of the key wrote.
+    func isGenuine(_ bytes: UnsafeRawBufferPointer, key: EncryptionKey) -> Bool {
+        let code = bytes.count - 4 - Authenticator.codeBytes
+        guard isAuthenticated, code >= Self.fixedBytes else { return false }
+        return Authenticator(key, .checkpoint, store).isGenuine(
+            bytes.part(0, code),
+            code: bytes.part(code, Authenticator.codeBytes)
+        )
     }
 
     private static func decodeFields(_ bytes: UnsafeRawBufferPointer, counts: [UInt16: UInt64]) -> CheckpointRow {

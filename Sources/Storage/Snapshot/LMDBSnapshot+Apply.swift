@@ -76,7 +76,9 @@ struct LMDBWriter: ~Copyable {
             digest: last?.digest ?? SnapshotDigest(),
             // Rows that an older key sealed are sealed anew before (`reseal`).
             keyID: snapshot.options.keys.current?.id.rawValue ?? 0,
-            counts: last?.counts ?? [:]
+            counts: last?.counts ?? [:],
+            authenticatedFrom: snapshot.authenticatedFrom(after: last),
+            isAuthenticated: snapshot.options.keys.current != nil
         )
     }
 
@@ -100,7 +102,8 @@ struct LMDBWriter: ~Copyable {
     }
 
     func putRow() throws(SnapshotFailure) {
-        try put(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow), row.encoded())
+        let key = row.isAuthenticated ? snapshot.options.keys.current : nil
+        try put(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow), row.encoded(key: key))
     }
 
     private mutating func trim(_ table: TableID, _ range: RangeTombstones.Range) throws(SnapshotFailure) {
@@ -194,7 +197,7 @@ struct LMDBWriter: ~Copyable {
         row.digest.add(checksum: envelope.checksum, lsn: lsn)
     }
 
-    private func put(_ key: Bytes, _ content: Bytes) throws(SnapshotFailure) {
+    func put(_ key: Bytes, _ content: Bytes) throws(SnapshotFailure) {
         let status = key.withUnsafeBytes { key in
             content.withUnsafeBytes { content in
                 withLMDBValue(key) { key in withLMDBValue(content) { mdb_cursor_put(cursor, &key, &$0, 0) } }

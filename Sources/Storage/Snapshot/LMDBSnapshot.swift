@@ -21,6 +21,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     struct Facts: Sendable {
         var row: CheckpointRow?
         var size = SnapshotSize()
+        /// Segments from here on have authenticated headers; none: not known.
+        var authenticatedFrom = SegmentNumber.none
         /// nil: not known, the disk has room.
         var free: FreePages?
     }
@@ -41,6 +43,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     private var isClosed = false
     private let readCodec: SnapshotCodec
     private let scratch = SnapshotScratch()
+    /// Rows that are not sealed may be read: see `decideOnPlainRows`.
+    private var readsPlain = false
 
     /// Opens or creates the environment in a directory that exists.
     init(path: String, options: SnapshotOptions) throws(StorageError) {
@@ -49,6 +53,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         mapped = MappedMemory(budgetBytes: options.mappedBytes)
         codec = SnapshotCodec(options)
         readCodec = SnapshotCodec(options)
+        if options.isNew { facts.withLock { $0.authenticatedFrom = .first } }
         // LMDB believes whatever it maps.
         try LMDBStructure.check(path + "/data.mdb")
         do {
@@ -81,7 +86,9 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         guard create || facts.st_size >= 2 * LogLimits.blockBytes else {
             throw .snapshotDamaged(directory.snapshotData, "the file has only \(facts.st_size) bytes")
         }
-        let snapshot = try LMDBSnapshot(path: directory.snapshot, options: SnapshotOptions(options, store: store))
+        var own = SnapshotOptions(options, store: store)
+        own.isNew = create
+        let snapshot = try LMDBSnapshot(path: directory.snapshot, options: own)
         guard create else {
             try snapshot.coverMissingEnd(bytes: Int(facts.st_size))
             snapshot.learnFreePages(settling: false)
@@ -157,10 +164,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         }
         switch CheckpointRow.read(bytes) {
         case .valid(let row):
-            // A missing key is noticed now, not with the first read.
-            if row.keyID != 0 { _ = try options.keys.key(KeyID(rawValue: row.keyID), neededFor: path) }
+            try requireGenuine(row, bytes)
             try checkEntries(row)
             facts.withLock { $0.row = row }
+            decideOnPlainRows(row)
         case .invalid(let reason): throw .snapshotDamaged(path, "checkpoint row: \(reason)")
         case .needsVersion(let what):
             throw .newerWriter(at: StorageError.Spot(path: path, segment: .none, offset: 0), what)
@@ -185,7 +192,21 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         }
     }
 
-    var needsReseal: Bool { row.map { $0.keyID != options.keys.current?.id.rawValue ?? 0 } ?? false }
+    /// A missing key is noticed now, not with the first read.
+    private func requireGenuine(_ row: CheckpointRow, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
+        guard options.needsKeys else { return }
+        try options.keys.requireAll(row.neededKeys, neededFor: path)
+        guard row.isAuthenticated else {
+            // Since rows are authenticated, none names a key without being so.
+            guard row.isOlder || row.keyID == 0 else { throw .forgedSnapshot(path) }
+            return
+        }
+        guard let key = options.keys.key(KeyID(rawValue: row.keyID)), row.isGenuine(bytes, key: key) else {
+            throw .forgedSnapshot(path)
+        }
+    }
+
+    var needsReseal: Bool { row.map { !$0.isSettled(options.keys) } ?? false }
     var row: CheckpointRow? { facts.withLock { $0.row } }
     var size: SnapshotSize { facts.withLock { $0.size } }
 
@@ -255,6 +276,14 @@ extension LMDBSnapshot {
             guard let value = try rawValue(rowKey) else { return nil }
             return try decode(key: rowKey, value: value, into: scratch)
         }
+    }
+
+    /// With a key in force, rows that are not sealed are believed only while the checkpoint row says that there are some.
+    /// Under the core's lock.
+    private func decideOnPlainRows(_ row: CheckpointRow) {
+        let mayHoldPlain = row.mayHoldPlainRows
+        readsPlain = options.keys.current != nil && mayHoldPlain
+        readCodec.allowsPlain = options.keys.current == nil || mayHoldPlain
     }
 
     func decode(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, into scratch: SnapshotScratch)
@@ -330,6 +359,8 @@ extension LMDBSnapshot {
     func beginRead() throws(StorageError) -> OpaquePointer {
         guard !isClosed else { throw Self.closed(path) }
         do throws(LMDBError) {
+            // The image that is fixed below is at least as new as a row that was committed before.
+            if readsPlain, !isReading, let row { decideOnPlainRows(row) }
             if let reader {
                 if !isReading { try orThrow(mdb_txn_renew(reader), "mdb_txn_renew", path) }
                 isReading = true

@@ -26,6 +26,8 @@ final class SnapshotCodec {
         }
     }
 
+    /// A row that is not sealed is believed: no key is in force, or the snapshot says that it may hold such rows.
+    var allowsPlain = true
     private let options: SnapshotOptions
     private var ciphers: [KeyID: SnapshotCipher] = [:]
 
@@ -99,6 +101,12 @@ final class SnapshotCodec {
         var payload = value.part(SnapshotEnvelope.encodedBytes, value.count - SnapshotEnvelope.encodedBytes)
         guard envelope.isSound(key: key, payload: payload) else {
             throw .snapshotDamaged(path, "the checksum of a row does not match (LSN \(envelope.lsn))")
+        }
+        guard envelope.isEncrypted || allowsPlain else {
+            throw .snapshotDamaged(
+                path,
+                "a row is not encrypted though all rows are (LSN \(envelope.lsn)); somebody without the key wrote it"
+            )
         }
         if envelope.isEncrypted { payload = try open(payload, key, envelope.lsn, scratch, path) }
         if envelope.isCompressed { payload = try unpack(payload, scratch, path) }

@@ -8,6 +8,10 @@ struct SnapshotOptions: Sendable {
     var keys: EncryptionKeys
     /// For inspection: nothing is created or changed.
     var isReadOnly = false
+    /// For inspection without the keys: the checkpoint row is shown though nothing proves it.
+    var needsKeys = true
+    /// The snapshot is made now: no part of the store is older than this version.
+    var isNew = false
 
     init(_ options: StorageOptions, store: StoreID) {
         mapBytes = max(LogLimits.mebibyte, LogLimits.roundedToBlock(options.snapshotMapBytes))

@@ -11,6 +11,9 @@ protocol SnapshotStore: AnyObject, Sendable {
     func reusableBytes(inRunsOf pages: Int) -> Int
     /// Some rows may be sealed with another key than the current one: the next checkpoint changes that.
     var needsReseal: Bool { get }
+    /// From this segment on, headers are authenticated wherever a key is in force: the next checkpoints say so. Before the
+    /// first `apply`.
+    func beginsLog(at segment: SegmentNumber)
 
     /// The value of a key, nil if it isn't there. Valid until the next call of this kind or `endRead`.
     ///

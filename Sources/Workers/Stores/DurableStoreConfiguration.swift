@@ -15,6 +15,8 @@ public struct DurableStoreConfiguration: Sendable {
     public var path: String
     public var encryptionKey: KeySource?
     public var previousEncryptionKeyFiles: [String]
+    /// With a key: a store that holds plain content is encrypted from now on, instead of refused.
+    public var encryptsExisting: Bool
     /// How long, and how much, log is kept beyond what recovery needs. 0: no limit of that kind; both 0: none is kept.
     public var retainLogHours: Double
     public var retainLogBytes: UInt64
@@ -27,6 +29,7 @@ public struct DurableStoreConfiguration: Sendable {
         self.path = path
         encryptionKey = nil
         previousEncryptionKeyFiles = []
+        encryptsExisting = false
         retainLogHours = 0
         retainLogBytes = 0
         scrubsRetiredLog = false
@@ -60,8 +63,8 @@ extension DurableStoreConfiguration {
     static let maximumRetainHours = 876_000.0
     /// Ours; the others are upstream's.
     static let ownFields = [
-        "encryption_key_file", "encryption_key", "previous_encryption_key_files", "retain_log_hours",
-        "retain_log_bytes",
+        "encryption_key_file", "encryption_key", "previous_encryption_key_files", "encrypt_existing",
+        "retain_log_hours", "retain_log_bytes",
         "scrub_retired_log", "allow_network_filesystem",
     ]
 
@@ -70,6 +73,13 @@ extension DurableStoreConfiguration {
         path = try reader.string("file_path", nullable: true) ?? Self.defaultPath
         encryptionKey = try Self.keySource(reader)
         previousEncryptionKeyFiles = try Self.paths(reader, "previous_encryption_key_files")
+        encryptsExisting = try reader.bool("encrypt_existing") ?? false
+        if encryptsExisting, encryptionKey == nil {
+            throw reader.rejected(
+                "encrypt_existing",
+                "`encrypt_existing` needs `encryption_key_file` or `encryption_key`"
+            )
+        }
         retainLogHours = try reader.number("retain_log_hours", in: 0...Self.maximumRetainHours) ?? 0
         retainLogBytes = try reader.integer("retain_log_bytes") ?? 0
         scrubsRetiredLog = try reader.bool("scrub_retired_log") ?? false

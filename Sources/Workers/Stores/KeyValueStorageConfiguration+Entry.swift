@@ -37,6 +37,7 @@ extension KeyValueStorageConfiguration {
         "channel_size": ["type": "integer", "minimum": 1, "maximum": 1_048_576],
         "encryption_key_file": ["type": "string"],
         "previous_encryption_key_files": ["type": "array", "items": ["type": "string"]],
+        "encrypt_existing": ["type": "boolean"],
         "retain_log_hours": [
             "type": "number", "minimum": 0, "maximum": JSON(DurableStoreConfiguration.maximumRetainHours),
         ],

@@ -142,8 +142,14 @@ import Testing
         let scratch = try ScratchDirectory()
         let path = scratch.path + "/store"
         let (first, second) = (EncryptionKey.random(), EncryptionKey.random())
-        func run(_ current: EncryptionKey?, _ previous: [EncryptionKey], _ numbers: ClosedRange<Int>) async throws {
+        func run(
+            _ current: EncryptionKey?,
+            _ previous: [EncryptionKey],
+            _ numbers: ClosedRange<Int>,
+            encryptsExisting: Bool = false
+        ) async throws {
             var chosen = options(encrypted: false)
+            chosen.encryptsExistingStore = encryptsExisting
             chosen.encryption = EncryptionKeys(current: current, previous: previous)
             let store = try Store.open(path: path, options: chosen)
             try await put(store, numbers)
@@ -151,7 +157,9 @@ import Testing
             try store.close()
         }
         try await run(nil, [], 1...60)
-        try await run(first, [], 61...70)
+        let plain = await #expect(throws: StorageError.self) { try await run(first, [], 61...70) }
+        #expect(plain?.code == .notEncrypted && plain?.message.contains("encrypt_existing: true") == true)
+        try await run(first, [], 61...70, encryptsExisting: true)
         for (current, previous) in [(second, []), (nil, []), (second, [EncryptionKey.random()])] {
             let error = await #expect(throws: StorageError.self) { try await run(current, previous, 1...1) }
             #expect(error?.code == .unusableKey && error?.message.contains("\(first.id)") == true)

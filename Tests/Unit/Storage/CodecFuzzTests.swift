@@ -129,7 +129,13 @@ import Testing
 
     private func cipher(_ isEncrypted: Bool) -> BatchCipher? {
         guard isEncrypted, let key = Self.key else { return nil }
-        return BatchCipher(key: key, store: StoreID(high: 1, low: 2), segment: Self.position.segment, epoch: 6)
+        return BatchCipher(
+            key: key,
+            store: StoreID(high: 1, low: 2),
+            segment: Self.position.segment,
+            epoch: 6,
+            usesContent: true
+        )
     }
 
     private func header(_ number: UInt64, records: Int) -> BatchHeader {

@@ -86,8 +86,8 @@ import Testing
         let scratch = try ScratchDirectory()
         try written(scratch)
         for place in try offsets(of: "IICP", in: dataPath(scratch)) {
-            var row = Bytes(try PosixIO().readFile(dataPath(scratch), limit: 64 << 20)[place..<place + 112 + 16 + 4])
-            row[4] = 2
+            var row = Bytes(try PosixIO().readFile(dataPath(scratch), limit: 64 << 20)[place..<place + 112 + 16 + 16 + 4])
+            row[4] = 3
             let crc = row.withUnsafeBytes { crc32c($0.part(0, row.count - 4)) }
             for index in 0..<4 { row[row.count - 4 + index] = UInt8(truncatingIfNeeded: crc >> (8 * UInt32(index))) }
             try overwrite(dataPath(scratch), at: place, row)
@@ -171,40 +171,5 @@ import Testing
         // Node header 8, table and key 10, envelope 16, value 30 at most, slot 2.
         let snapshot = try #require(store.log.snapshot as? LMDBSnapshot)
         #expect(snapshot.size.leafPages * LogLimits.blockBytes < 4000 * 66 * 11 / 10)
-    }
-
-    /// Rows of the format survive their own codec, and every flipped bit of a checkpoint row is noticed.
-    @Test func checkpointRowRoundTripAndFlips() {
-        let row = CheckpointRow(
-            store: StoreID(high: 1, low: 2),
-            position: CheckpointPosition(
-                end: LogEnd(
-                    lastBatch: BatchNumber(rawValue: 9),
-                    chain: 77,
-                    nextLSN: LSN(rawValue: 100),
-                    segment: SegmentNumber(rawValue: 3),
-                    offset: 8192,
-                    batchOffset: 4096,
-                    epoch: 5
-                ),
-                createdAt: 123
-            ),
-            generation: 4,
-            digest: SnapshotDigest(rawValue: 6),
-            keyID: 0,
-            counts: [1: 10, 65_534: 3]
-        )
-        let bytes = row.encoded()
-        #expect(bytes.withUnsafeBytes { CheckpointRow.read($0) } == .valid(row))
-        for bit in 0..<(bytes.count * 8) {
-            var flipped = bytes
-            flipped[bit / 8] ^= 1 << UInt8(bit % 8)
-            guard case .valid = flipped.withUnsafeBytes({ CheckpointRow.read($0) }) else { continue }
-            Issue.record("bit \(bit) was not noticed")
-        }
-        for count in 0..<bytes.count {
-            guard case .valid = bytes.withUnsafeBytes({ CheckpointRow.read($0.part(0, count)) }) else { continue }
-            Issue.record("\(count) bytes were enough")
-        }
     }
 }

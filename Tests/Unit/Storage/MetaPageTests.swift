@@ -82,7 +82,7 @@ struct DamagedMetaPages {
         }
         self.options = options
         sound = try PosixIO().readFile(LogDirectory(root: scratch.path).snapshotData, limit: 64 << 20)
-        store = try #require(try FormatFile(io: PosixIO(), directory: LogDirectory(root: scratch.path)).read())
+        store = try #require(try FormatFile(io: PosixIO(), directory: LogDirectory(root: scratch.path)).read()).store
         meta = try #require(try LMDBStructure.check(LogDirectory(root: scratch.path).snapshotData))
         let snapshot = try LMDBSnapshot.open(LogDirectory(root: scratch.path), options, store: store, create: false)
         defer { snapshot.close() }

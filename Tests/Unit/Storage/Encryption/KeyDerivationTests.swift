@@ -89,14 +89,18 @@ import Testing
             try Self.derived(.log, store: swapped, 7, 1), try Self.derived(.snapshot),
             try Self.derived(.snapshot, key: 1),
             try Self.derived(.snapshot, store: other), try Self.derived(.snapshotNonce),
-            try Self.derived(.snapshotNonce, store: other),
+            try Self.derived(.snapshotNonce, store: other), try Self.derived(.logNonce, 7, 1),
+            try Self.derived(.header), try Self.derived(.checkpoint),
         ]
         #expect(Set(keys).count == keys.count)
     }
 
     /// Infos of different length are different, whatever numbers follow the purpose.
     @Test func infosCannotBeMistakenForEachOther() {
-        let lengths = KeyPurpose.allCases.map { $0.rawValue.utf8.count + ($0 == .log ? 32 : 16) }
-        #expect(lengths == [47, 36, 42])
+        let lengths = KeyPurpose.allCases.map { purpose in
+            let numbers = purpose == .log ? 4 : purpose == .logNonce ? 5 : 2
+            return purpose.rawValue.utf8.count + 8 * numbers
+        }
+        #expect(lengths == [47, 61, 34, 38, 36, 42])
     }
 }

@@ -131,7 +131,7 @@ final class GoldenStoreWriter {
     }
 
     private func resealInPart() throws {
-        guard let id = try FormatFile(io: PosixIO(), directory: LogDirectory(root: path)).read() else { return }
+        guard let id = try FormatFile(io: PosixIO(), directory: LogDirectory(root: path)).read()?.store else { return }
         let snapshot = try LMDBSnapshot(path: path + "/snapshot", options: SnapshotOptions(options, store: id))
         defer { snapshot.close() }
         guard let row = snapshot.row else { return }

@@ -11,6 +11,9 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     private let disk: SimulatedDisk
     private let path: String
     private let store: StoreID
+    /// The checkpoint row names and is authenticated with the current one, as LMDB's is; rows are as they are.
+    private let keys: EncryptionKeys
+    private var authenticatedFrom = SegmentNumber.none
     private(set) var rows: [Bytes: Row] = [:]
     private(set) var row: CheckpointRow?
     /// Fails the next uses of `apply`.
@@ -23,9 +26,17 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         var lsn: UInt64
     }
 
-    init(_ disk: SimulatedDisk, _ directory: LogDirectory, store: StoreID, create: Bool) throws(StorageError) {
+    init(
+        _ disk: SimulatedDisk,
+        _ directory: LogDirectory,
+        store: StoreID,
+        create: Bool,
+        keys: EncryptionKeys = EncryptionKeys()
+    ) throws(StorageError) {
         self.disk = disk
         self.store = store
+        self.keys = keys
+        if create { authenticatedFrom = .first }
         path = directory.snapshotData
         do throws(SystemCallError) {
             if create {
@@ -42,6 +53,10 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     }
 
     var needsReseal: Bool { false }
+
+    func beginsLog(at segment: SegmentNumber) {
+        if authenticatedFrom == .none { authenticatedFrom = segment }
+    }
 
     var size: SnapshotSize {
         let pages = rows.values.reduce(0) { $0 + $1.value.count + 64 } / LogLimits.blockBytes + 1
@@ -127,8 +142,10 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
             position: position,
             generation: (row?.generation ?? 0) + 1,
             digest: SnapshotDigest(),
-            keyID: 0,
-            counts: counts
+            keyID: keys.current?.id.rawValue ?? 0,
+            counts: counts,
+            authenticatedFrom: row.map(\.authenticatedFrom).flatMap { $0 == .none ? nil : $0 } ?? authenticatedFrom,
+            isAuthenticated: keys.current != nil
         )
         do throws(SystemCallError) {
             try disk.replace(path, with: encode(next, made))
@@ -165,7 +182,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
             withUnsafeBytes(of: UInt32(part.count)) { bytes.append(contentsOf: $0) }
             bytes.append(contentsOf: part)
         }
-        append(row.encoded())
+        append(row.encoded(key: keys.current))
         for key in rows.keys.sorted(by: { compareKeys($0, $1) < 0 }) {
             append(key)
             append(withUnsafeBytes(of: rows[key]?.lsn ?? 0) { Bytes($0) } + (rows[key]?.value ?? []))
@@ -185,6 +202,11 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         let reading = first.withUnsafeBytes { CheckpointRow.read($0) }
         guard case .valid(let found) = reading else {
             throw SystemCallError(call: "checkpoint row", number: 5, path: path)
+        }
+        if found.isAuthenticated, let key = keys.key(KeyID(rawValue: found.keyID)) {
+            guard first.withUnsafeBytes({ found.isGenuine($0, key: key) }) else {
+                throw SystemCallError(call: "checkpoint row's code", number: 5, path: path)
+            }
         }
         row = found
         while let key = part(), let value = part() {

@@ -29,7 +29,13 @@ struct SimulatedStore {
     init(_ disk: SimulatedDisk, direct: Bool = true, options: StorageOptions? = nil) throws(StorageError) {
         let options = options ?? Self.options(direct: direct)
         var opening = LogOpening(io: disk, root: Self.root, options: options) { store, create throws(StorageError) in
-            try SimulatedSnapshot(disk, LogDirectory(root: Self.root), store: store, create: create)
+            try SimulatedSnapshot(
+                disk,
+                LogDirectory(root: Self.root),
+                store: store,
+                create: create,
+                keys: options.encryption
+            )
         }
         self.disk = disk
         log = LogStore(options: options, io: disk, opened: try opening.run())
