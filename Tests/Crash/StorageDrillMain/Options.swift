@@ -12,10 +12,21 @@ struct Options {
     var failpoints: [String] = []
     var forget = ""
     var journal = ""
+    var isEncrypted = false
+    var isStrict = false
+    var everySeconds: UInt64?
 
     init(_ arguments: [String]) throws(DrillError) {
         var rest = arguments[...]
         while let name = rest.popFirst() {
+            if name == "--strict" {
+                isStrict = true
+                continue
+            }
+            if name == "--encrypted" {
+                isEncrypted = true
+                continue
+            }
             guard let value = rest.popFirst() else { throw DrillError("\(name) needs a value") }
             switch name {
             case "--dir": directory = value
@@ -38,6 +49,7 @@ struct Options {
         case "--images": images = Int(number)
         case "--seed": seed = number
         case "--journal-bytes": journalBytes = number
+        case "--every-seconds": everySeconds = number
         case "--acknowledged": acknowledged = number
         default: throw DrillError("unknown option \(name)")
         }

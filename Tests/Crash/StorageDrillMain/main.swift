@@ -1,13 +1,16 @@
 // The crash layers L3 and L4 of the storage engine, and what the disk is worth:
 //
-//     storage-drill kill     [--dir D] [--rounds N] [--seed S] [--failpoint NAME:COUNT]...
+//     storage-drill kill     [--dir D] [--rounds N] [--seed S] [--encrypted] [--failpoint NAME:COUNT]...
 //     storage-drill powercut [--dir D] [--scratch D] [--images N] [--seed S] [--journal-bytes N] [--forget LIST]
+//                            [--encrypted] [--every-seconds N]
+//     storage-drill snapshot-states [--dir D] [--scratch D] [--images N] [--seed S] [--strict]
+//     storage-drill offline  [--dir D] [--scratch D] [--images N] [--seed S] [--forget LIST]
 //     storage-drill check     --dir D  [--seed S] [--acknowledged N]
 //     storage-drill audit     --dir D   --journal J
 //     storage-drill truth    [--dir D]
 //
 // `audit` compares the directory of any recorded program (LD_PRELOAD, see recorder.h) with what its journal explains.
-// `child` is what `kill` and `powercut` start. Without --seed a new one is drawn, and printed.
+// `child` is what the first four start. Without --seed a new one is drawn, and printed.
 
 import CPlatform
 import Glibc
@@ -26,10 +29,12 @@ func runCommand(_ arguments: [String]) -> Int32 {
         case "child": return DrillChild.run(arguments: rest)
         case "kill": return try conclude(seeded(rest), kill)
         case "powercut": return try conclude(seeded(rest), cutPower)
+        case "snapshot-states": return try conclude(seeded(rest), tearSnapshots)
+        case "offline": return try conclude(seeded(rest), writeOffline)
         case "check": return try conclude(seeded(rest), check)
         case "audit": return try audit(Options(rest))
         case "truth": return try tellTruth(Options(rest))
-        default: throw DrillError("there are kill, powercut, check, audit and truth")
+        default: throw DrillError("there are kill, powercut, snapshot-states, offline, check, audit and truth")
         }
     } catch {
         say("error: \(error)")
@@ -63,6 +68,7 @@ func kill(_ options: Options) throws(DrillError) -> RoundsResult {
     rounds.rounds = options.rounds
     rounds.seed = options.seed ?? 1
     rounds.failpoints = options.failpoints
+    rounds.isEncrypted = options.isEncrypted
     // For the child: this process opens stores too, and must not die of it.
     if let failpoint = getenv("III_FAILPOINT") { rounds.failpoints.append(String(cString: failpoint)) }
     unsetenv("III_FAILPOINT")
@@ -79,7 +85,38 @@ func cutPower(_ options: Options) throws(DrillError) -> RoundsResult {
     rounds.seed = options.seed ?? 1
     rounds.journalBytes = options.journalBytes
     rounds.forget = options.forget
-    return try PowerCutRounds(rounds).run { say($0) }
+    rounds.everyImageSeconds = options.everySeconds
+    rounds.isEncrypted = options.isEncrypted
+    guard !options.isEncrypted, options.images > 2 else { return try PowerCutRounds(rounds).run { say($0) } }
+    // A third on an encrypted store whose key changes.
+    rounds.images = options.images - options.images / 3
+    var encrypted = rounds
+    encrypted.directory += "-encrypted"
+    encrypted.isEncrypted = true
+    encrypted.images = options.images / 3
+    rounds.everyImageSeconds = options.everySeconds.map { $0 - $0 / 3 }
+    encrypted.everyImageSeconds = options.everySeconds.map { $0 / 3 }
+    let result = try PowerCutRounds(rounds).run { say($0) }
+    say("encrypted:")
+    return result + (try PowerCutRounds(encrypted).run { say($0) })
+}
+
+func tearSnapshots(_ options: Options) throws(DrillError) -> RoundsResult {
+    var rounds = SnapshotRounds.Options(directory: options.directory + "/snapshot-states", childArguments: ["child"])
+    rounds.scratch = options.scratch
+    rounds.images = options.images
+    rounds.seed = options.seed ?? 1
+    if options.isStrict { rounds.isStrict = true }
+    return try SnapshotRounds(rounds).run { say($0) }
+}
+
+func writeOffline(_ options: Options) throws(DrillError) -> RoundsResult {
+    var rounds = OfflineRounds.Options(directory: options.directory + "/offline", childArguments: ["child"])
+    rounds.scratch = options.scratch
+    rounds.images = options.images
+    rounds.seed = options.seed ?? 1
+    rounds.forget = options.forget
+    return try OfflineRounds(rounds).run { say($0) }
 }
 
 func check(_ options: Options) throws(DrillError) -> RoundsResult {

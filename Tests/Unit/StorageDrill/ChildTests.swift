@@ -10,7 +10,7 @@ import Testing
         #expect(pipe(&ends) == 0)
         defer { for end in ends { close(end) } }
         let events: [ChildEvent] = [
-            .opening, .opened(0), .begun(1), .acknowledged(.max), .acknowledged(0x0102_0304_0506_0708), .closing,
+            .opening, .opened(0), .begun(1), .seen(7), .acknowledged(.max), .acknowledged(0x0102_0304_0506_0708), .closing,
             .closed,
         ]
         for event in events { event.send(ends[1]) }
@@ -33,6 +33,7 @@ import Testing
         options.shape.initialSegmentBytes = 65_536
         options.shape.maximumSegmentBytes = 131_072
         options.shape.checkpointLogBytes = 9_999
+        options.shape.key = 3
         #expect(try ChildOptions(arguments: options.arguments) == options)
         options.shape.usesDirectIO = true
         #expect(try ChildOptions(arguments: options.arguments) == options)

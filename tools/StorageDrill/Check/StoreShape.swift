@@ -7,6 +7,8 @@ public struct StoreShape: Sendable, Equatable {
     public var checkpointLogBytes = 2 << 20
     /// False: through the page cache, with fdatasync.
     public var usesDirectIO = true
+    /// The current key's number; the lower ones are known as previous keys. 0: not encrypted.
+    public var key: UInt64 = 0
 
     public init() {}
 
@@ -16,6 +18,19 @@ public struct StoreShape: Sendable, Equatable {
         options.maximumSegmentBytes = maximumSegmentBytes
         options.checkpointLogBytes = checkpointLogBytes
         options.useDirectIO = usesDirectIO ? .auto : .off
+        if key > 0 {
+            options.encryption = EncryptionKeys(
+                current: Self.key(key),
+                previous: (1..<key).compactMap { Self.key($0) }
+            )
+        }
         return options
+    }
+
+    private static func key(_ number: UInt64) -> EncryptionKey? {
+        var random = SeededGenerator(seed: number)
+        return try? EncryptionKey(
+            bytes: (0..<EncryptionKey.bytes).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        )
     }
 }

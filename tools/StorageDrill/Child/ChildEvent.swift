@@ -9,6 +9,8 @@ enum ChildEvent: Equatable, Sendable {
     case begun(UInt64)
     /// This transaction, and all before it, must be there.
     case acknowledged(UInt64)
+    /// A read has shown this many transactions: they must be there too (I4).
+    case seen(UInt64)
     case closing
     case closed
 
@@ -20,6 +22,7 @@ enum ChildEvent: Equatable, Sendable {
         case .opened(let count): ("O", count)
         case .begun(let number): ("b", number)
         case .acknowledged(let number): ("a", number)
+        case .seen(let number): ("s", number)
         case .closing: ("c", 0)
         case .closed: ("C", 0)
         }
@@ -41,6 +44,7 @@ enum ChildEvent: Equatable, Sendable {
         case "O": self = .opened(number)
         case "b": self = .begun(number)
         case "a": self = .acknowledged(number)
+        case "s": self = .seen(number)
         case "c": self = .closing
         case "C": self = .closed
         default: return nil

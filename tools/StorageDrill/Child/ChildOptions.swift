@@ -24,6 +24,7 @@ struct ChildOptions: Equatable, Sendable {
             "--checkpoint-bytes", "\(shape.checkpointLogBytes)",
         ]
         if !shape.usesDirectIO { arguments.append("--buffered") }
+        if shape.key > 0 { arguments += ["--key", "\(shape.key)"] }
         if let check { arguments += ["--acknowledged", "\(check.acknowledged)", "--begun", "\(check.begun)"] }
         return arguments
     }
@@ -51,6 +52,7 @@ struct ChildOptions: Equatable, Sendable {
     private mutating func set(_ name: String, _ number: UInt64) throws(DrillError) {
         switch name {
         case "--seed": seed = number
+        case "--key": shape.key = number
         case "--acknowledged": check = Check(acknowledged: number, begun: check?.begun ?? .max)
         case "--begun": check = Check(acknowledged: check?.acknowledged ?? 0, begun: number)
         case "--committers": committers = Int(clamping: max(1, min(number, 256)))

@@ -16,6 +16,14 @@ public struct DrillChild {
     public static func run(arguments: [String]) -> Int32 {
         recorder_die_with_parent()
         do {
+            if arguments.first == SnapshotPlan.command {
+                try SnapshotChild.run(SnapshotPlan(arguments: arguments))
+                return 0
+            }
+            if arguments.first == OfflinePlan.command {
+                try OfflineChild.run(OfflinePlan(arguments: arguments))
+                return 0
+            }
             let options = try ChildOptions(arguments: arguments)
             if let check = options.check {
                 checkOnce(options, check)
@@ -119,12 +127,27 @@ private struct Committer: Sendable {
                 var last: Pending<UInt64>?
                 for _ in 0..<Int.random(in: 1...DrillChild.maximumBurst, using: &random) where budget.take() {
                     last = try commitOne()
+                    if random.chance(1, in: 4) { look() }
                 }
                 guard let last else { return }
                 try waitUntilDurable(last)
             }
         } catch {
             budget.fail("\(error)")
+        }
+    }
+
+    /// What others have committed and is not durable yet may be seen by nobody (I4). Each transaction changes the count, and
+    /// the content must be that after the first so many: whoever knows the count knows every value.
+    private func look() {
+        let budget = budget
+        store.read { Workload.number($0.get(Workload.counterTable, key: Workload.countKey)) }.whenDurable { result in
+            switch result {
+            case .success(let number):
+                recorder_mark(number)
+                ChildEvent.seen(number).send(STDOUT_FILENO)
+            case .failure(let error): budget.fail("\(error)")
+            }
         }
     }
 

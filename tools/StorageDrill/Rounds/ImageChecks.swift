@@ -3,11 +3,12 @@ struct ImageChecks {
     static let lossesPerPosition = 3
     /// Images of failures that are kept.
     static let maximumKept = 5
+    static let walks = 16
 
     private let journal: Journal
     private let options: PowerCutRounds.Options
     private let scratch: String
-    private let image: PowerCutImage
+    private var image: PowerCutImage
     /// Recovery with and without direct I/O.
     private let checks: [IsolatedCheck]
     private var made = 0
@@ -21,11 +22,13 @@ struct ImageChecks {
         checks = [true, false].map { isDirect in
             var shape = StoreShape()
             shape.usesDirectIO = isDirect
+            if options.isEncrypted { shape.key = options.key(of: options.processes - 1) }
             return IsolatedCheck(childArguments: options.childArguments, seed: options.seed, shape: shape)
         }
     }
 
     mutating func run(_ result: inout RoundsResult, _ report: (String) -> Void) throws(DrillError) {
+        if let seconds = options.everyImageSeconds { return try runAll(seconds, &result, report) }
         var picker = PositionPicker(journal, seed: options.seed)
         let positions = picker.pick((options.images + Self.lossesPerPosition - 1) / Self.lossesPerPosition)
         for position in positions {
@@ -35,6 +38,25 @@ struct ImageChecks {
         try image.advance(to: journal.entries.count)
         result.acknowledged = image.acknowledged
         report("\(made) images checked")
+    }
+
+    /// In several walks through the journal, each over other positions: when the time is over, all parts were looked at.
+    private mutating func runAll(_ seconds: UInt64, _ result: inout RoundsResult, _ report: (String) -> Void)
+        throws(DrillError)
+    {
+        let start = monotonicNanoseconds()
+        let all = journal.entries.count + 1
+        walks: for walk in 0..<Self.walks {
+            image = try PowerCutImage(journal: journal)
+            for position in stride(from: walk, to: all, by: Self.walks) {
+                guard monotonicNanoseconds() - start < seconds * 1_000_000_000 else { break walks }
+                try image.advance(to: position)
+                for loss in losses(position) { try check(loss, &result, report) }
+            }
+        }
+        result.acknowledged = image.acknowledged
+        let taken = (monotonicNanoseconds() - start) / 1_000_000_000
+        report("\(made) of \(all * Self.lossesPerPosition) images checked in \(taken) s; the bound is \(seconds) s")
     }
 
     private mutating func check(_ loss: Loss, _ result: inout RoundsResult, _ report: (String) -> Void)

@@ -32,9 +32,12 @@ struct KillPlan {
     var committers: Int
     /// 0: until killed.
     var transactions: UInt64 = 0
+    /// An encrypted store gets a new key.
+    var rotatesKey: Bool
 
     init(seed: UInt64, round: Int, committers: Int, failpoints: [String]) {
         var random = SeededGenerator(seed: seed, UInt64(round))
+        rotatesKey = SeededGenerator(seed: seed ^ 0x6B65_79, UInt64(round)).isOneIn(4)
         self.committers = Int.random(in: 1...max(1, committers), using: &random)
         shape.usesDirectIO = random.chance(1, in: 2)
         if random.chance(1, in: 3) {

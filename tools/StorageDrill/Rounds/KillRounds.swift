@@ -16,6 +16,8 @@ public struct KillRounds: Sendable {
         public var childArguments: [String]
         /// `name:count` for `III_FAILPOINT`; half of the rounds use one, if there are any.
         public var failpoints: [String] = []
+        /// Every store is encrypted, not a third of them.
+        public var isEncrypted = false
 
         public init(directory: String, childArguments: [String]) {
             self.directory = directory
@@ -25,6 +27,8 @@ public struct KillRounds: Sendable {
 
     /// A store that has grown beyond this is left, and a new one begun.
     static let maximumStoreBytes: UInt64 = 64 << 20
+    /// After so many rounds too: some stores are encrypted and some are not.
+    static let maximumStoreRounds = 30
     /// Longer than any child works on a slow disk; only a failpoint that is never reached, or a hanging store, needs it.
     static let patienceNanoseconds: UInt64 = 20_000_000_000
 
@@ -39,12 +43,18 @@ public struct KillRounds: Sendable {
         let number: Int
         var acknowledged: UInt64 = 0
         var begun: UInt64 = 0
+        var rounds = 0
+        /// 0: not encrypted.
+        var key: UInt64
         /// Something was wrong: it is set aside, and the next round begins a new one.
         var isBroken = false
 
-        init(number: Int) {
+        init(number: Int, isEncrypted: Bool) {
             self.number = number
+            key = isEncrypted ? 1 : 0
         }
+
+        var isOld: Bool { isBroken || rounds >= KillRounds.maximumStoreRounds }
     }
 
     private var store: String { options.directory + "/store" }
@@ -58,12 +68,13 @@ public struct KillRounds: Sendable {
         var result = RoundsResult()
         try DrillFiles.createDirectories(options.directory)
         try DrillFiles.removeTree(store)
-        var generation = Generation(number: 0)
+        var generation = makeGeneration(0)
         for round in 0..<options.rounds {
-            if generation.isBroken || DrillFiles.bytes(below: store) > Self.maximumStoreBytes {
+            if generation.isOld || DrillFiles.bytes(below: store) > Self.maximumStoreBytes {
                 try DrillFiles.removeTree(store)
-                generation = Generation(number: generation.number + 1)
+                generation = makeGeneration(generation.number + 1)
             }
+            generation.rounds += 1
             let failed = result.failed
             try runRound(round, &generation, &result, report)
             if result.failed > failed {
@@ -73,6 +84,10 @@ public struct KillRounds: Sendable {
         }
         try DrillFiles.removeTree(store)
         return result
+    }
+
+    private func makeGeneration(_ number: Int) -> Generation {
+        Generation(number: number, isEncrypted: options.isEncrypted || (options.seed &+ UInt64(number)) % 3 == 0)
     }
 
     private func setAside(_ round: Int, _ report: (String) -> Void) throws(DrillError) {
@@ -96,18 +111,18 @@ public struct KillRounds: Sendable {
             failpoints: options.failpoints
         )
         let before = generation.acknowledged
+        if generation.key > 0, plan.rotatesKey { generation.key += 1 }
         let outcome = try killOne(plan, &generation)
-        let what = "round \(round), killed \(plan.moment) (\(plan.committers) committers, \(outcome))"
+        let what =
+            "round \(round), killed \(plan.moment) (\(plan.committers) committers, \(outcome)\(generation.key > 0 ? ", key \(generation.key)" : ""))"
         if case .exit(let status) = outcome, status != 0 {
             result.fail("\(what): the process failed by itself, see its words above")
             report("\(what): failed")
             return
         }
-        let check = IsolatedCheck(
-            childArguments: options.childArguments,
-            seed: seed(generation),
-            shape: StoreShape()
-        )
+        var shape = StoreShape()
+        shape.key = generation.key
+        let check = IsolatedCheck(childArguments: options.childArguments, seed: seed(generation), shape: shape)
         let verdict = try check.check(
             path: store,
             acknowledged: generation.acknowledged,
@@ -130,6 +145,7 @@ public struct KillRounds: Sendable {
         child.committers = plan.committers
         child.transactions = plan.transactions
         child.shape = plan.shape
+        child.shape.key = generation.key
         var failpoint = ""
         if case .atFailpoint(let name) = plan.moment { failpoint = name }
         var process = try ChildProcess(
@@ -155,7 +171,7 @@ public struct KillRounds: Sendable {
             case .event(let event):
                 switch event {
                 case .begun(let number): generation.begun = max(generation.begun, number)
-                case .opened(let number), .acknowledged(let number):
+                case .opened(let number), .acknowledged(let number), .seen(let number):
                     generation.acknowledged = max(generation.acknowledged, number)
                 case .opening, .closing, .closed: break
                 }

@@ -18,6 +18,10 @@ public struct PowerCutRounds: Sendable {
         public var journalBytes: UInt64 = 24 << 20
         public var processes = 6
         public var committers = 6
+        /// The store is encrypted, and every second process brings a new key.
+        public var isEncrypted = false
+        /// All recorded calls instead of a choice, as far as `seconds` go; nil: a choice of `images`.
+        public var everyImageSeconds: UInt64?
         /// What makes this program call `DrillChild.run` with the arguments that follow.
         public var childArguments: [String]
         /// Syncs to leave out of the journal (`III_RECORD_FORGET`), to prove that the checks notice.
@@ -27,6 +31,8 @@ public struct PowerCutRounds: Sendable {
             self.directory = directory
             self.childArguments = childArguments
         }
+
+        func key(of process: Int) -> UInt64 { 1 + UInt64(process / 2) }
     }
 
     /// Longer than any child works on a slow disk.
@@ -83,6 +89,7 @@ public struct PowerCutRounds: Sendable {
         child.cycles = 0
         child.transactions = number % 2 == 0 ? 0 : UInt64.random(in: 20...120, using: &random)
         child.shape.usesDirectIO = number % 4 < 2
+        if options.isEncrypted { child.shape.key = options.key(of: number) }
         if number % 3 == 1 {
             child.shape.initialSegmentBytes = 64 << 10
             child.shape.maximumSegmentBytes = 128 << 10

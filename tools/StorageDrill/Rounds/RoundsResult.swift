@@ -23,6 +23,17 @@ public struct RoundsResult: Sendable {
         if let problem = verdict.problem { fail("\(what()): \(problem)") } else { passed += 1 }
     }
 
+    public static func + (left: RoundsResult, right: RoundsResult) -> RoundsResult {
+        var sum = left
+        sum.passed += right.passed
+        sum.failed += right.failed
+        sum.acknowledged += right.acknowledged
+        sum.found += right.found
+        sum.lost += right.lost
+        sum.problems += right.problems.prefix(max(0, maximumProblems - sum.problems.count))
+        return sum
+    }
+
     mutating func fail(_ text: String) {
         failed += 1
         if problems.count < Self.maximumProblems { problems.append(text) }

@@ -24,6 +24,12 @@ struct SeededGenerator: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
+    /// A choice that needs one number only.
+    func isOneIn(_ whole: Int) -> Bool {
+        var copy = self
+        return copy.chance(1, in: whole)
+    }
+
     mutating func chance(_ part: Int, in whole: Int) -> Bool {
         Int.random(in: 0..<whole, using: &self) < part
     }
