@@ -28,6 +28,7 @@ enum ProcessStatus: Int32 {
         case .needsVersion: self = .newerFormat
         case .damaged, .missingFiles, .foreignFile, .writerBug: self = .damage
         case .inputOutput, .durabilityLost, .lowSpace: self = .storageFailed
+        case .positionNotHeld: self = .no
         default: self = .usage
         }
     }
