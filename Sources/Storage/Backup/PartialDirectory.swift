@@ -88,7 +88,10 @@ public final class PartialDirectory {
     /// Removes everything that was written, under whatever name. What can't be removed stays: the first error counts.
     public func discard() {
         guard !isOver else { return }
-        try? FileTree(isNamed ? target : path).remove(last: Self.marker)
+        let root = isNamed ? target : path
+        try? FileTree(root).remove(last: Self.marker)
+        // Or a power cut brings it back.
+        try? PosixIO().syncDirectory(parentDirectory(of: root))
         releaseLock()
     }
 
