@@ -15,8 +15,6 @@ let confined: [SwiftSetting] = [
 /// tests are the only ones (`tools/dev/mutants`, which builds in `.build-mutants`).
 let hasFaults = Context.environment["III_MUTANTS"] != nil
 let faults: [SwiftSetting] = hasFaults ? [.define("III_MUTANTS")] : []
-/// `III_TSAN=1`: a mutex that ThreadSanitizer sees (`Storage/Threads/Mutex.swift`); `./test --nightly` builds with it.
-let sanitizing: [SwiftSetting] = Context.environment["III_TSAN"] != nil ? [.define("III_TSAN")] : []
 
 let package = Package(
     name: "iii",
@@ -41,7 +39,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: ["CPlatform", "CLMDB", "CLZ4", "CCrypto"],
-            swiftSettings: faults + sanitizing,
+            swiftSettings: faults,
             linkerSettings: [
                 .linkedLibrary(":liblmdb.a"), .linkedLibrary(":liblz4.a"), .linkedLibrary(":libcrypto.a"),
                 .linkedLibrary("dl"),
@@ -124,7 +122,7 @@ let package = Package(
             dependencies: ["Storage", "CPlatform", "CCrypto"],
             path: "Tests/Unit/Storage",
             exclude: ["Golden"],
-            swiftSettings: faults + sanitizing
+            swiftSettings: faults
         ),
         .testTarget(
             name: "StorageDrillTests",
@@ -169,6 +167,6 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-if hasFaults || !sanitizing.isEmpty {
+if hasFaults {
     package.targets.removeAll { $0.type == .test && $0.name != "StorageTests" }
 }
