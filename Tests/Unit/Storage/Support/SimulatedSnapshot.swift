@@ -173,7 +173,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     func growMap() throws(SnapshotFailure) {}
     var waitsForGrowth: Bool { false }
-    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) {}
+    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) -> LSN { .zero }
     func close() {}
 
     private func encode(_ rows: [Bytes: Row], _ row: CheckpointRow) -> Bytes {
