@@ -60,6 +60,7 @@ extension LMDBSnapshot {
     /// One more commit, of the same row, makes those usable that the latest one freed.
     func settleFreePages() throws(SnapshotFailure) {
         guard let row else { return }
+        defer { scrub?.writerEnds() }
         try inTransaction { (transaction) throws(SnapshotFailure) in
             var writer = try LMDBWriter(self, transaction, after: row, store: options.store)
             writer.row = row

@@ -33,6 +33,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     let mapped: MappedMemory
     let facts = Mutex(Facts())
     let codec: SnapshotCodec
+    /// nil: opened for reading only.
+    let scrub: SnapshotScrub?
     /// Held while pages are given back, and while the map moves.
     let map = Mutex(MemoryMap())
     /// Held while the environment is closed, and while the map moves.
@@ -54,6 +56,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         codec = SnapshotCodec(options)
         readCodec = SnapshotCodec(options)
         if options.isNew { facts.withLock { $0.authenticatedFrom = .first } }
+        scrub = options.isReadOnly ? nil : SnapshotScrub(path: path, mapped: mapped)
         // LMDB believes whatever it maps.
         try LMDBStructure.check(path + "/data.mdb")
         do {
@@ -232,6 +235,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     /// The checkpoint thread has committed a transaction.
     func committed(_ row: CheckpointRow) {
         facts.withLock { $0.row = row }
+        scrub?.writerCommitted(row)
         // The figures serve decisions about room only: an old one does no harm.
         try? learn()
         learnFreePages(settling: true)
@@ -255,8 +259,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         try life.withLock { (life) throws(LMDBError) in
             guard life.mayGrow() else { return false }
             try map.withLock { (map) throws(LMDBError) in
-                try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
                 map.address = nil
+                try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
             }
             return true
         }

@@ -35,6 +35,12 @@ protocol SnapshotStore: AnyObject, Sendable {
     func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError)
     /// Under the core's lock; a copy in progress keeps what it needs.
     func close()
+    /// What reads the image through in the background; nil: nothing does.
+    var scrub: SnapshotScrub? { get }
+}
+
+extension SnapshotStore {
+    var scrub: SnapshotScrub? { nil }
 }
 
 extension SnapshotStore {
