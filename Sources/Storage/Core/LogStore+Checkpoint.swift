@@ -161,6 +161,7 @@ extension LogStore {
         precondition(plan.lsn <= gate.durableLSN, "I5: the snapshot ran ahead of the log")
         precondition(end.lastLSN == plan.lsn || isMutant(.snapshotClaimsTooMuch), "a checkpoint ends with its changes")
         guard hasItsPlace() else { return .nothing }
+        watchReaders()
         failpoint("checkpoint.beforeApply")
         if isMutant(.retireBeforeSnapshot) { retireSegments(below: end.segment) }
         let row: CheckpointRow

@@ -24,6 +24,7 @@ final class LogStore<IO: StorageIO>: Sendable {
     /// The process lacks descriptors or memory; somebody was told.
     let isShortOfResources = Mutex(false)
     let backups = BackupRegistry()
+    let readerWatch = Mutex(ReaderWatch())
 
     init(options: StorageOptions, io: IO, opened: OpenedLog<IO>) {
         self.options = options

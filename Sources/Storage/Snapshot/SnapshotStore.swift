@@ -33,6 +33,9 @@ protocol SnapshotStore: AnyObject, Sendable {
     /// Copies a consistent image to a directory that exists. Any thread, beside everything else; ends early when it is no
     /// longer wanted, which is asked for often. Throws `.closed` after `close`.
     func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError)
+    /// Reads of images that are no longer the newest, by other processes; what they keep from being used again.
+    func readersOfOldImages() -> Set<ReaderWatch.Reader>
+    func bytesKept(by reader: ReaderWatch.Reader) -> Int
     /// Under the core's lock; a copy in progress keeps what it needs.
     func close()
     /// What reads the image through in the background; nil: nothing does.
@@ -41,6 +44,8 @@ protocol SnapshotStore: AnyObject, Sendable {
 
 extension SnapshotStore {
     var scrub: SnapshotScrub? { nil }
+    func readersOfOldImages() -> Set<ReaderWatch.Reader> { [] }
+    func bytesKept(by reader: ReaderWatch.Reader) -> Int { 0 }
 }
 
 extension SnapshotStore {
