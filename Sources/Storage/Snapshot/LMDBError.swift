@@ -40,6 +40,18 @@ struct LMDBError: Error, Sendable {
     }
 }
 
+extension StorageError {
+    /// EACCES: usually a tool that ran as root made `lock.mdb`.
+    static func snapshotOfAnotherUser(_ path: String, _ error: LMDBError) -> StorageError {
+        StorageError(
+            .unusableDirectory,
+            "the files of the snapshot belong to another user, perhaps because a tool ran as root. Give data.mdb and lock.mdb to the engine's user: chown",
+            path: path,
+            systemCall: SystemCallError(call: error.call, number: error.status, path: path)
+        )
+    }
+}
+
 /// Throws unless a call of LMDB succeeded.
 @inline(__always)
 func orThrow(_ status: Int32, _ call: String, _ path: String) throws(LMDBError) {

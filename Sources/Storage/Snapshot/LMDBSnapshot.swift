@@ -59,10 +59,16 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         scrub = options.isReadOnly ? nil : SnapshotScrub(path: path, mapped: mapped)
         // LMDB believes whatever it maps.
         try LMDBStructure.check(path + "/data.mdb")
+        do throws(SystemCallError) {
+            try SnapshotLockFile.prepare(path)
+        } catch {
+            throw .openFailed(error)
+        }
         do {
             environment = try Self.open(path, options)
         } catch {
-            throw error.refusal
+            guard error.status == EACCES else { throw error.refusal }
+            throw .snapshotOfAnotherUser(path, error)
         }
         // From here on `deinit` closes the environment, on errors too.
         do {
