@@ -16,6 +16,9 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     struct MemoryMap: @unchecked Sendable {
         var address: UnsafeMutableRawPointer?
         var bytes = 0
+        var watch = WatchedMap()
+        /// Of the table of readers.
+        var lockWatch = WatchedMap()
     }
 
     struct Facts: Sendable {
@@ -64,6 +67,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         } catch {
             throw .openFailed(error)
         }
+        WatchedMap.install()
         do {
             environment = try Self.open(path, options)
         } catch {
@@ -152,6 +156,9 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             map.address = MappedMemory.address(of: path + "/data.mdb")
             map.bytes = info.me_mapsize
             MappedMemory.avoidHugePages(map.address, map.bytes)
+            map.watch.watch(map.address, bytes: map.bytes, path: path + "/data.mdb")
+            let lock = path + "/lock.mdb"
+            map.lockWatch.watch(MappedMemory.address(of: lock), bytes: SnapshotLockFile.bytes, path: lock)
         }
         let size = SnapshotSize(
             // In a large file the counts aren't counted: a wrong one must not trap.
@@ -233,6 +240,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     /// No transaction of this process is open.
     func closeEnvironment() {
         map.withLock { map in
+            map.watch.unwatch()
+            map.lockWatch.unwatch()
             map = MemoryMap()
             mdb_env_close(environment)
         }
@@ -265,6 +274,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         try life.withLock { (life) throws(LMDBError) in
             guard life.mayGrow() else { return false }
             try map.withLock { (map) throws(LMDBError) in
+                map.watch.unwatch()
                 map.address = nil
                 try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
             }

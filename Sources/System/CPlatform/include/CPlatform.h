@@ -69,6 +69,7 @@ int iii_semaphore_wait(iii_semaphore *semaphore, uint64_t nanoseconds);
 
 #include "arguments.h"
 #include "filelock.h"
+#include "mapfault.h"
 #include "rename.h"
 
 #endif
