@@ -23,6 +23,7 @@ final class LogStore<IO: StorageIO>: Sendable {
     let hold: DirectoryHold<IO>?
     /// The process lacks descriptors or memory; somebody was told.
     let isShortOfResources = Mutex(false)
+    let isCheckpointShort = Mutex(false)
     let backups = BackupRegistry()
     let readerWatch = Mutex(ReaderWatch())
 
@@ -75,7 +76,8 @@ final class LogStore<IO: StorageIO>: Sendable {
             let value = try body(view)
             return (core.readFailure.map { .failure($0) } ?? .success(value), core.seenLSN)
         }
-        if case .failure(let error) = result, error.code != .closed { reportDamage(error) }
+        // A lack of memory passes.
+        if case .failure(let error) = result, error.code != .closed, error.code != .overloaded { reportDamage(error) }
         return Pending(result, lsn: LSN(rawValue: seen), gate: gate, isRead: true)
     }
 
@@ -108,7 +110,7 @@ final class LogStore<IO: StorageIO>: Sendable {
             metrics.durableLSN = min(core.lastLSN, gate.durableLSN)
             metrics.durableLag = metrics.lastLSN.rawValue - metrics.durableLSN.rawValue
         }
-        metrics.isShortOfResources = isShortOfResources.withLock { $0 }
+        metrics.isShortOfResources = isShortOfResources.withLock { $0 } || isCheckpointShort.withLock { $0 }
         metrics.snapshot = snapshot.size
         metrics.checkpointLSN = snapshot.row?.position.lsn ?? .zero
         return metrics

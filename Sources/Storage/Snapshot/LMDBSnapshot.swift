@@ -260,13 +260,27 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
 
     func growMap() throws(SnapshotFailure) {
         do throws(LMDBError) {
-            if try moveMap() { return try learn() }
+            try requireAddresses(2 * map.withLock { $0.bytes })
         } catch {
             throw error.failure
+        }
+        do throws(LMDBError) {
+            if try moveMap() { return try learn() }
+        } catch {
+            // There is no map any more: whatever LMDB does next would end the process.
+            isClosed = true
+            throw .final(error.lost)
         }
         throw .busy(
             StorageError(.overloaded, "the snapshot's map must grow, which waits for a backup to end", path: path)
         )
+    }
+
+    /// LMDB gives the old map up before it asks for the new one, and can't go on without either.
+    private func requireAddresses(_ bytes: Int) throws(LMDBError) {
+        let place = mmap(nil, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let place, place != MAP_FAILED else { throw LMDBError(call: "mmap", status: errno, path: path) }
+        munmap(place, bytes)
     }
 
     /// In one hold, so that no copy begins meanwhile. False: one is in progress.

@@ -87,7 +87,7 @@ struct SnapshotSize: Equatable, Sendable {
 /// Why a checkpoint was not written. The image is the one from before.
 enum SnapshotFailure: Error {
     case mapFull
-    /// Something of ours is in the way: may be tried again.
+    /// A copy of ours is in the way, or the process lacks descriptors or memory: may be tried again.
     case busy(StorageError)
     /// No room on the disk: may be tried again.
     case lowSpace(StorageError)
