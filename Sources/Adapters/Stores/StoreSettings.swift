@@ -8,6 +8,7 @@ public struct StoreSettings: Sendable {
     var encryptsExisting = false
     var retainLogNanoseconds: UInt64 = 0
     var retainLogBytes: UInt64 = 0
+    var scrubIntervalNanoseconds = StorageOptions().scrubIntervalNanoseconds
     var scrubsRetiredLog = false
     var allowsNetworkFilesystem = false
 
@@ -33,6 +34,7 @@ public struct StoreSettings: Sendable {
         encryptsExisting = configuration.encryptsExisting
         retainLogNanoseconds = UInt64(configuration.retainLogHours * Self.nanosecondsPerHour)
         retainLogBytes = configuration.retainLogBytes
+        scrubIntervalNanoseconds = UInt64(configuration.scrubIntervalHours * Self.nanosecondsPerHour)
         scrubsRetiredLog = configuration.scrubsRetiredLog
         allowsNetworkFilesystem = configuration.allowsNetworkFilesystem
     }
@@ -66,6 +68,7 @@ public struct StoreSettings: Sendable {
         options.encryptsExistingStore = encryptsExisting
         options.retainLogNanoseconds = retainLogNanoseconds
         options.retainLogBytes = retainLogBytes
+        options.scrubIntervalNanoseconds = scrubIntervalNanoseconds
         options.scrubsRetiredLog = scrubsRetiredLog
         options.allowNetworkFilesystem = allowsNetworkFilesystem
     }
@@ -78,6 +81,7 @@ public struct StoreSettings: Sendable {
             ("encrypt_existing", encryptsExisting == other.encryptsExisting),
             ("retain_log_hours", retainLogNanoseconds == other.retainLogNanoseconds),
             ("retain_log_bytes", retainLogBytes == other.retainLogBytes),
+            ("scrub_interval_hours", scrubIntervalNanoseconds == other.scrubIntervalNanoseconds),
             ("scrub_retired_log", scrubsRetiredLog == other.scrubsRetiredLog),
             ("allow_network_filesystem", allowsNetworkFilesystem == other.allowsNetworkFilesystem),
         ]

@@ -46,6 +46,9 @@ public struct StorageOptions: Sendable {
     public var encryptsExistingStore = false
     /// Retired log is overwritten with zeros before its file is used again or removed.
     public var scrubsRetiredLog = false
+    /// The snapshot is read through in the background this often, if it has changed since: checksums, digest and counts.
+    /// 0: never.
+    public var scrubIntervalNanoseconds: UInt64 = 7 * 24 * 3600 * 1_000_000_000
     /// OFD locks and fsync mean little on NFS and SMB: refused unless allowed.
     public var allowNetworkFilesystem = false
     public var clock = StorageClock.system

@@ -18,6 +18,7 @@ public final class Store: Sendable {
     private let writerWakeUp: WakeUp
     private let spareWakeUp: WakeUp
     private let checkpointWakeUp: WakeUp
+    private let scrubWakeUp: WakeUp
     private let isStopping: StopFlag
     private let threads: [WorkerThread]
     private let ending = Mutex(Ending.open)
@@ -56,9 +57,18 @@ public final class Store: Sendable {
         let writerWakeUp = WakeUp()
         let spareWakeUp = WakeUp()
         let checkpointWakeUp = WakeUp()
+        let scrubWakeUp = WakeUp()
         let isStopping = StopFlag()
         var started: [WorkerThread] = []
         do {
+            if let scrub = log.snapshot.scrub, log.options.scrubIntervalNanoseconds > 0 {
+                scrub.load(log.snapshot.row, store: log.writer.withLock { $0.log.store }, now: log.options.clock.wallNanoseconds())
+                started.append(
+                    try WorkerThread(name: "iii-scrub") {
+                        ScrubLoop(log: log, scrub: scrub, wakeUp: scrubWakeUp, isStopping: isStopping).run()
+                    }
+                )
+            }
             started.append(
                 try WorkerThread(name: "iii-log-spare") {
                     SpareLoop(log: log, wakeUp: spareWakeUp, isStopping: isStopping).run()
@@ -90,6 +100,7 @@ public final class Store: Sendable {
             isStopping.set()
             spareWakeUp.post()
             checkpointWakeUp.post()
+            scrubWakeUp.post()
             for thread in started { thread.join() }
             log.snapshot.close()
             throw .openFailed(error)
@@ -101,6 +112,7 @@ public final class Store: Sendable {
         self.writerWakeUp = writerWakeUp
         self.spareWakeUp = spareWakeUp
         self.checkpointWakeUp = checkpointWakeUp
+        self.scrubWakeUp = scrubWakeUp
         self.isStopping = isStopping
         // For the reserve.
         spareWakeUp.post()
@@ -235,6 +247,7 @@ public final class Store: Sendable {
         writerWakeUp.post()
         spareWakeUp.post()
         checkpointWakeUp.post()
+        scrubWakeUp.post()
         for thread in threads { thread.join() }
         // Usually nothing is left; but the last reference may go away in a callback on the writer's own thread.
         while case .wrote = log.writeStep() {}

@@ -29,7 +29,7 @@ public struct StoreMetrics: Sendable, Equatable {
     public var pendingBytes = 0
     public var pendingTransactions = 0
     public var isLowSpace = false
-    /// The log waits because the process has no descriptor or memory left, and how often that was found so far.
+    /// The log or a checkpoint waits because the process has no descriptor or memory left, and how often that was found so far.
     public var isShortOfResources = false
     public var resourceShortages: UInt64 = 0
     /// The last record that was committed, and the last that survives a power cut.

@@ -161,6 +161,7 @@ extension LogStore {
         precondition(plan.lsn <= gate.durableLSN, "I5: the snapshot ran ahead of the log")
         precondition(end.lastLSN == plan.lsn || isMutant(.snapshotClaimsTooMuch), "a checkpoint ends with its changes")
         guard hasItsPlace() else { return .nothing }
+        watchReaders()
         failpoint("checkpoint.beforeApply")
         if isMutant(.retireBeforeSnapshot) { retireSegments(below: end.segment) }
         let row: CheckpointRow
@@ -170,6 +171,7 @@ extension LogStore {
             return settle(error)
         }
         failpoint("checkpoint.afterCommit")
+        checkpointHasResources()
         publish(row, startedAt: plan.startedAt)
         retireSegments(below: row.position.end.segment)
         judgeSpace()
@@ -227,6 +229,7 @@ extension LogStore {
         case .lowSpace(let error):
             return retryWithRoom(error)
         case .busy(let error):
+            noteCheckpointShortage(error)
             return retry(error)
         case .final(let error) where error.row == .r17 || error.row == .r14:
             // What is frozen stays so: reads find it there, the log has it.

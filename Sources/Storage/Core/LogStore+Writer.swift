@@ -177,6 +177,7 @@ extension LogStore {
             hold?.close()
         }
         lastCheckpoint()
+        snapshot.scrub?.save()
         stopCheckpoints(.closed(directory))
         let failure: StorageError? = writer.withLock { state in
             if (try? hold?.requirePlaces()) != nil || hold == nil { preparer.discard() }

@@ -23,7 +23,9 @@ final class LogStore<IO: StorageIO>: Sendable {
     let hold: DirectoryHold<IO>?
     /// The process lacks descriptors or memory; somebody was told.
     let isShortOfResources = Mutex(false)
+    let isCheckpointShort = Mutex(false)
     let backups = BackupRegistry()
+    let readerWatch = Mutex(ReaderWatch())
 
     init(options: StorageOptions, io: IO, opened: OpenedLog<IO>) {
         self.options = options
@@ -73,7 +75,8 @@ final class LogStore<IO: StorageIO>: Sendable {
             let value = try body(view)
             return (value, core.seenLSN, core.readFailure)
         }
-        if let failure, failure.code != .closed { reportDamage(failure) }
+        // A lack of memory passes.
+        if let failure, failure.code != .closed, failure.code != .overloaded { reportDamage(failure) }
         return Pending(value, lsn: LSN(rawValue: seen), gate: gate, isRead: true, failure: failure)
     }
 
@@ -106,7 +109,7 @@ final class LogStore<IO: StorageIO>: Sendable {
             metrics.durableLSN = min(core.lastLSN, gate.durableLSN)
             metrics.durableLag = metrics.lastLSN.rawValue - metrics.durableLSN.rawValue
         }
-        metrics.isShortOfResources = isShortOfResources.withLock { $0 }
+        metrics.isShortOfResources = isShortOfResources.withLock { $0 } || isCheckpointShort.withLock { $0 }
         metrics.snapshot = snapshot.size
         metrics.checkpointLSN = snapshot.row?.position.lsn ?? .zero
         return metrics

@@ -56,6 +56,7 @@ extension LMDBSnapshot {
             do {
                 try growMap()
             } catch {
+                if case .busy(let error) = error { throw error }
                 throw .snapshotDamaged(path, "the file can't be mapped")
             }
         }

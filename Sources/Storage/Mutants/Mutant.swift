@@ -66,6 +66,8 @@ enum Mutant: String, CaseIterable {
     case absenceNotSeen
     /// A row that is replaced stays in the snapshot's digest.
     case digestKeepsOldRows
+    /// A row that is replaced stays in the sums of the background pass.
+    case scrubKeepsOldRows
     /// A checkpoint takes the end of the one before it for its own.
     case staleCheckpointEnd
     /// The batch that a checkpoint ends with isn't synced before the snapshot rests on it (I5).

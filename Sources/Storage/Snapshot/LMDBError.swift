@@ -19,6 +19,7 @@ struct LMDBError: Error, Sendable {
 
     /// While opening or reading: R16 for a failing device, R17 for content that makes no sense.
     var refusal: StorageError {
+        if let shortage { return .snapshotWaits("the snapshot can't be read now", shortage) }
         if let systemCall { return .deviceFailed(systemCall) }
         return .snapshotDamaged(path, reason)
     }
@@ -26,16 +27,48 @@ struct LMDBError: Error, Sendable {
     /// While writing a checkpoint.
     var failure: SnapshotFailure {
         if status == MDB_MAP_FULL { return .mapFull }
+        // Also out of a commit, whichever of its calls failed: the pages of a transaction that did not commit are referred to
+        // by nothing, and after a failed write of the meta page LMDB refuses every further transaction, which is final.
+        if let shortage { return .busy(.snapshotWaits("a checkpoint waits", shortage)) }
         if isLackOfSpace {
             return .lowSpace(StorageError(.lowSpace, "no room for a checkpoint", path: path, systemCall: systemCall))
         }
-        return .final(
-            StorageError(
-                .durabilityLost,
-                "a checkpoint could not be written: \(reason). Check the device, then restart",
-                path: path,
-                systemCall: systemCall
-            )
+        return .final(lost)
+    }
+
+    /// Nothing is promised any more.
+    var lost: StorageError {
+        StorageError(
+            .durabilityLost,
+            "a checkpoint could not be written: \(reason). Check the device, then restart",
+            path: path,
+            systemCall: systemCall
+        )
+    }
+
+    /// The process or the system has no descriptor or memory left: that passes.
+    private var shortage: SystemCallError? {
+        systemCall.flatMap { $0.isLackOfResources ? $0 : nil }
+    }
+}
+
+extension StorageError {
+    static func snapshotWaits(_ what: String, _ error: SystemCallError) -> StorageError {
+        StorageError(
+            .overloaded,
+            "\(what), for a descriptor or memory: \(error.call): \(error.reason); raise the process's limits",
+            path: error.path,
+            systemCall: error
+        )
+    }
+
+    /// EACCES: usually a tool that ran as root made `lock.mdb`.
+    static func snapshotOfAnotherUser(_ path: String, _ error: LMDBError) -> StorageError {
+        StorageError(
+            .unusableDirectory,
+            "the files of the snapshot belong to another user, perhaps because a tool ran as root. Give data.mdb and lock.mdb to the engine's user: chown",
+            path: path,
+            systemCall: SystemCallError(call: error.call, number: error.status, path: path)
         )
     }
 }

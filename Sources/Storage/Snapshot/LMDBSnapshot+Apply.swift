@@ -4,6 +4,7 @@ import Glibc
 // Writing: the checkpoint thread only.
 extension LMDBSnapshot {
     func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
+        defer { scrub?.writerEnds() }
         try reseal()
         var dead: Int32 = 0
         // What fails here fails again below, with its reason.
@@ -58,6 +59,8 @@ struct LMDBWriter: ~Copyable {
     let snapshot: LMDBSnapshot
     let cursor: OpaquePointer
     var row: CheckpointRow
+    /// Of a background pass under way.
+    private var sums: ScrubSums?
 
     init(_ snapshot: LMDBSnapshot, _ transaction: OpaquePointer, after last: CheckpointRow?, store: StoreID)
         throws(SnapshotFailure)
@@ -69,6 +72,7 @@ struct LMDBWriter: ~Copyable {
             throw LMDBError(call: "mdb_cursor_open", status: status, path: snapshot.path).failure
         }
         cursor = made
+        sums = snapshot.scrub?.writerBegins()
         row = CheckpointRow(
             store: store,
             position: CheckpointPosition(end: .empty, createdAt: 0),
@@ -102,6 +106,7 @@ struct LMDBWriter: ~Copyable {
     }
 
     func putRow() throws(SnapshotFailure) {
+        snapshot.scrub?.stage(sums)
         let key = row.isAuthenticated ? snapshot.options.keys.current : nil
         try put(SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow), row.encoded(key: key))
     }
@@ -172,6 +177,8 @@ struct LMDBWriter: ~Copyable {
         switch key.withUnsafeBytes({ SnapshotEnvelope.read(old, key: $0) }) {
         case .valid(let envelope):
             if !isMutant(.digestKeepsOldRows) { row.digest.remove(checksum: envelope.checksum, lsn: envelope.lsn) }
+            guard sums?.includes(key) == true, !isMutant(.scrubKeepsOldRows) else { return }
+            sums?.remove(key, checksum: envelope.checksum, lsn: envelope.lsn)
         case .invalid(let reason): throw .final(.snapshotDamaged(snapshot.path, reason))
         case .needsVersion(let what):
             throw .final(.newerWriter(at: StorageError.Spot(path: snapshot.path, segment: .none, offset: 0), what))
@@ -195,6 +202,8 @@ struct LMDBWriter: ~Copyable {
         try orFail(status, "mdb_cursor_put")
         let envelope = payload.fill(place.mv_data, key: key, lsn: lsn)
         row.digest.add(checksum: envelope.checksum, lsn: lsn)
+        guard sums?.includes(key) == true else { return }
+        sums?.add(key, checksum: envelope.checksum, lsn: lsn)
     }
 
     func put(_ key: Bytes, _ content: Bytes) throws(SnapshotFailure) {

@@ -60,6 +60,7 @@ extension LMDBSnapshot {
     /// One more commit, of the same row, makes those usable that the latest one freed.
     func settleFreePages() throws(SnapshotFailure) {
         guard let row else { return }
+        defer { scrub?.writerEnds() }
         try inTransaction { (transaction) throws(SnapshotFailure) in
             var writer = try LMDBWriter(self, transaction, after: row, store: options.store)
             writer.row = row
@@ -82,6 +83,30 @@ extension LMDBSnapshot {
     }
 
     func freePages() throws(SnapshotFailure) -> FreePages {
+        var settled: [UInt] = []
+        var unsettled = 0
+        try eachFreed { freedBy, newest, pages in
+            if freedBy >= newest { unsettled += pages.count } else { pages.append(to: &settled) }
+        }
+        return FreePages(settled: settled, unsettled: unsettled)
+    }
+
+    /// Page numbers in LMDB's own tree.
+    struct FreedPages {
+        let count: Int
+        /// The first of them is behind the count.
+        fileprivate let words: UnsafeMutableRawPointer
+
+        func append(to numbers: inout [UInt]) {
+            for index in 0..<count {
+                numbers.append(words.loadUnaligned(fromByteOffset: (index + 1) * MemoryLayout<UInt>.size, as: UInt.self))
+            }
+        }
+    }
+
+    /// LMDB keeps its free pages in a tree of its own: from the commit that freed them to a count and their numbers. The
+    /// visitor gets that commit, the newest one, and the pages.
+    func eachFreed(_ visit: (UInt, UInt, FreedPages) -> Void) throws(SnapshotFailure) {
         var made: OpaquePointer?
         do {
             try orThrow(mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &made), "mdb_txn_begin", path)
@@ -90,28 +115,18 @@ extension LMDBSnapshot {
         }
         defer { mdb_txn_abort(made) }
         var opened: OpaquePointer?
-        // LMDB keeps its free pages in a tree of its own: from the commit that freed them to a count and their numbers.
         let status = mdb_cursor_open(made, 0, &opened)
         guard status == 0, let cursor = opened else {
             throw LMDBError(call: "mdb_cursor_open", status: status, path: path).failure
         }
         defer { mdb_cursor_close(cursor) }
-        let newest = mdb_txn_id(made)
-        var settled: [UInt] = []
-        var unsettled = 0
+        let newest = UInt(mdb_txn_id(made))
         var key = MDB_val()
         var value = MDB_val()
         while mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0 {
             guard key.mv_size == MemoryLayout<UInt>.size, let words = value.mv_data else { continue }
             let count = min(Int(words.loadUnaligned(as: UInt.self)), value.mv_size / MemoryLayout<UInt>.size - 1)
-            if key.mv_data.loadUnaligned(as: UInt.self) >= newest {
-                unsettled += count
-                continue
-            }
-            for index in 0..<count {
-                settled.append(words.loadUnaligned(fromByteOffset: (index + 1) * MemoryLayout<UInt>.size, as: UInt.self))
-            }
+            visit(key.mv_data.loadUnaligned(as: UInt.self), newest, FreedPages(count: count, words: words))
         }
-        return FreePages(settled: settled, unsettled: unsettled)
     }
 }

@@ -16,6 +16,9 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     struct MemoryMap: @unchecked Sendable {
         var address: UnsafeMutableRawPointer?
         var bytes = 0
+        var watch = WatchedMap()
+        /// Of the table of readers.
+        var lockWatch = WatchedMap()
     }
 
     struct Facts: Sendable {
@@ -33,6 +36,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     let mapped: MappedMemory
     let facts = Mutex(Facts())
     let codec: SnapshotCodec
+    /// nil: opened for reading only.
+    let scrub: SnapshotScrub?
     /// Held while pages are given back, and while the map moves.
     let map = Mutex(MemoryMap())
     /// Held while the environment is closed, and while the map moves.
@@ -54,12 +59,20 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         codec = SnapshotCodec(options)
         readCodec = SnapshotCodec(options)
         if options.isNew { facts.withLock { $0.authenticatedFrom = .first } }
+        scrub = options.isReadOnly ? nil : SnapshotScrub(path: path, mapped: mapped)
         // LMDB believes whatever it maps.
         try LMDBStructure.check(path + "/data.mdb")
+        do throws(SystemCallError) {
+            try SnapshotLockFile.prepare(path)
+        } catch {
+            throw .openFailed(error)
+        }
+        WatchedMap.install()
         do {
             environment = try Self.open(path, options)
         } catch {
-            throw error.refusal
+            guard error.status == EACCES else { throw error.refusal }
+            throw .snapshotOfAnotherUser(path, error)
         }
         // From here on `deinit` closes the environment, on errors too.
         do {
@@ -144,6 +157,9 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             map.address = MappedMemory.address(of: path + "/data.mdb")
             map.bytes = info.me_mapsize
             MappedMemory.avoidHugePages(map.address, map.bytes)
+            map.watch.watch(map.address, bytes: map.bytes, path: path + "/data.mdb")
+            let lock = path + "/lock.mdb"
+            map.lockWatch.watch(MappedMemory.address(of: lock), bytes: SnapshotLockFile.bytes, path: lock)
         }
         let size = SnapshotSize(
             // In a large file the counts aren't counted: a wrong one must not trap.
@@ -225,6 +241,8 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     /// No transaction of this process is open.
     func closeEnvironment() {
         map.withLock { map in
+            map.watch.unwatch()
+            map.lockWatch.unwatch()
             map = MemoryMap()
             mdb_env_close(environment)
         }
@@ -233,6 +251,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     /// The checkpoint thread has committed a transaction.
     func committed(_ row: CheckpointRow) {
         facts.withLock { $0.row = row }
+        scrub?.writerCommitted(row)
         // The figures serve decisions about room only: an old one does no harm.
         try? learn()
         learnFreePages(settling: true)
@@ -242,13 +261,27 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
 
     func growMap() throws(SnapshotFailure) {
         do throws(LMDBError) {
-            if try moveMap() { return try learn() }
+            try requireAddresses(2 * map.withLock { $0.bytes })
         } catch {
             throw error.failure
+        }
+        do throws(LMDBError) {
+            if try moveMap() { return try learn() }
+        } catch {
+            // There is no map any more: whatever LMDB does next would end the process.
+            isClosed = true
+            throw .final(error.lost)
         }
         throw .busy(
             StorageError(.overloaded, "the snapshot's map must grow, which waits for a backup to end", path: path)
         )
+    }
+
+    /// LMDB gives the old map up before it asks for the new one, and can't go on without either.
+    private func requireAddresses(_ bytes: Int) throws(LMDBError) {
+        let place = mmap(nil, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let place, place != MAP_FAILED else { throw LMDBError(call: "mmap", status: errno, path: path) }
+        munmap(place, bytes)
     }
 
     /// In one hold, so that no copy begins meanwhile. False: one is in progress.
@@ -256,8 +289,9 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         try life.withLock { (life) throws(LMDBError) in
             guard life.mayGrow() else { return false }
             try map.withLock { (map) throws(LMDBError) in
-                try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
+                map.watch.unwatch()
                 map.address = nil
+                try orThrow(mdb_env_set_mapsize(environment, map.bytes * 2), "mdb_env_set_mapsize", path)
             }
             return true
         }

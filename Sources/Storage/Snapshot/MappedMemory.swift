@@ -16,6 +16,8 @@ final class MappedMemory: Sendable {
 
     private let budgetBytes: Int
     private let touches = Atomic<Int>(0)
+    /// How many there were at the last look.
+    private let seenTouches = Atomic<Int>(0)
     /// -1: there is no /proc.
     private let statm: Int32
 
@@ -36,7 +38,14 @@ final class MappedMemory: Sendable {
 
     /// There were enough touches for a look.
     @inline(__always)
-    var isDue: Bool { touches.load(ordering: .relaxed) >= Self.checkInterval }
+    var isDue: Bool { unseenTouches >= Self.checkInterval }
+
+    private var unseenTouches: Int {
+        touches.load(ordering: .relaxed) &- seenTouches.load(ordering: .relaxed)
+    }
+
+    /// Since the opening.
+    var touchCount: UInt64 { UInt64(truncatingIfNeeded: touches.load(ordering: .relaxed)) }
 
     /// Where the process has mapped a file, as /proc/self/maps says; nil: nowhere, or there is no /proc.
     static func address(of path: String) -> UnsafeMutableRawPointer? {
@@ -65,9 +74,9 @@ final class MappedMemory: Sendable {
     func trim(_ map: UnsafeMutableRawPointer?, _ bytes: Int) {
         guard let map else { return }
         let counted = residentFileBytes()
-        let isBeyond = (counted ?? touches.load(ordering: .relaxed) * Self.bytesPerTouch) > budgetBytes
+        let isBeyond = (counted ?? unseenTouches * Self.bytesPerTouch) > budgetBytes
         // Without a count the touches are all there is to go by.
-        if counted != nil || isBeyond { touches.store(0, ordering: .relaxed) }
+        if counted != nil || isBeyond { seenTouches.store(touches.load(ordering: .relaxed), ordering: .relaxed) }
         guard isBeyond else { return }
         // Never dirty: LMDB writes by system calls, the map is read-only. A failure costs memory, nothing else.
         _ = madvise(map, bytes, MADV_DONTNEED)

@@ -37,7 +37,7 @@ struct SnapshotEnvelope: Equatable {
         Self.checksum(kinds: kinds, key: key, lsn: lsn, payload: payload)
     }
 
-    private static func checksum(kinds: UInt32, key: UnsafeRawBufferPointer, lsn: UInt64, payload: UnsafeRawBufferPointer)
+    static func checksum(kinds: UInt32, key: UnsafeRawBufferPointer, lsn: UInt64, payload: UnsafeRawBufferPointer)
         -> UInt32
     {
         var words = (kinds.littleEndian, UInt32(truncatingIfNeeded: lsn).littleEndian, UInt32(lsn >> 32).littleEndian)

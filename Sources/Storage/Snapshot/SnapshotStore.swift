@@ -36,8 +36,19 @@ protocol SnapshotStore: AnyObject, Sendable {
     /// - Returns: the LSN of the checkpoint that was copied; zero: there was none yet.
     @discardableResult
     func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) -> LSN
+    /// Reads of images that are no longer the newest, by other processes; what they keep from being used again.
+    func readersOfOldImages() -> Set<ReaderWatch.Reader>
+    func bytesKept(by reader: ReaderWatch.Reader) -> Int
     /// Under the core's lock; a copy in progress keeps what it needs.
     func close()
+    /// What reads the image through in the background; nil: nothing does.
+    var scrub: SnapshotScrub? { get }
+}
+
+extension SnapshotStore {
+    var scrub: SnapshotScrub? { nil }
+    func readersOfOldImages() -> Set<ReaderWatch.Reader> { [] }
+    func bytesKept(by reader: ReaderWatch.Reader) -> Int { 0 }
 }
 
 extension SnapshotStore {
@@ -79,7 +90,7 @@ struct SnapshotSize: Equatable, Sendable {
 /// Why a checkpoint was not written. The image is the one from before.
 enum SnapshotFailure: Error {
     case mapFull
-    /// Something of ours is in the way: may be tried again.
+    /// A copy of ours is in the way, or the process lacks descriptors or memory: may be tried again.
     case busy(StorageError)
     /// No room on the disk: may be tried again.
     case lowSpace(StorageError)

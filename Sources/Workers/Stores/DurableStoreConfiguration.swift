@@ -20,6 +20,8 @@ public struct DurableStoreConfiguration: Sendable {
     /// How long, and how much, log is kept beyond what recovery needs. 0: no limit of that kind; both 0: none is kept.
     public var retainLogHours: Double
     public var retainLogBytes: UInt64
+    /// How often the snapshot is read through in the background; 0: never.
+    public var scrubIntervalHours: Double
     public var scrubsRetiredLog: Bool
     public var allowsNetworkFilesystem: Bool
 
@@ -32,6 +34,7 @@ public struct DurableStoreConfiguration: Sendable {
         encryptsExisting = false
         retainLogHours = 0
         retainLogBytes = 0
+        scrubIntervalHours = Self.defaultScrubIntervalHours
         scrubsRetiredLog = false
         allowsNetworkFilesystem = false
         reader = nil
@@ -60,11 +63,12 @@ public struct SecretText: Sendable, CustomStringConvertible, CustomDebugStringCo
 extension DurableStoreConfiguration {
     static let defaultPath = "kv_store_data.db"
     /// A hundred years.
+    static let defaultScrubIntervalHours = 168.0
     static let maximumRetainHours = 876_000.0
     /// Ours; the others are upstream's.
     static let ownFields = [
         "encryption_key_file", "encryption_key", "previous_encryption_key_files", "encrypt_existing",
-        "retain_log_hours", "retain_log_bytes",
+        "retain_log_hours", "retain_log_bytes", "scrub_interval_hours",
         "scrub_retired_log", "allow_network_filesystem",
     ]
 
@@ -82,6 +86,8 @@ extension DurableStoreConfiguration {
         }
         retainLogHours = try reader.number("retain_log_hours", in: 0...Self.maximumRetainHours) ?? 0
         retainLogBytes = try reader.integer("retain_log_bytes") ?? 0
+        scrubIntervalHours =
+            try reader.number("scrub_interval_hours", in: 0...Self.maximumRetainHours) ?? Self.defaultScrubIntervalHours
         scrubsRetiredLog = try reader.bool("scrub_retired_log") ?? false
         allowsNetworkFilesystem = try reader.bool("allow_network_filesystem") ?? false
     }

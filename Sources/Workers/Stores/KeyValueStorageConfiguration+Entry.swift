@@ -42,6 +42,9 @@ extension KeyValueStorageConfiguration {
             "type": "number", "minimum": 0, "maximum": JSON(DurableStoreConfiguration.maximumRetainHours),
         ],
         "retain_log_bytes": ["type": "integer", "minimum": 0],
+        "scrub_interval_hours": [
+            "type": "number", "minimum": 0, "maximum": JSON(DurableStoreConfiguration.maximumRetainHours),
+        ],
         "scrub_retired_log": ["type": "boolean"],
         "allow_network_filesystem": ["type": "boolean"],
     ]

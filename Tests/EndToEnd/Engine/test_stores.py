@@ -277,6 +277,7 @@ BAD_SETTINGS = [
     ("retain_log_hours: many", ["invalid type: string", "expected f64"]),
     ("retain_log_bytes: -5", ["-5"]),
     ("retain_log_bytes: 10GB", ["invalid type: string"]),
+    ("scrub_interval_hours: -1", ["floating point `-1", "expected a number from 0"]),
     ("scrub_retired_log: 1", ["invalid type: integer `1`, expected a boolean"]),
     ("allow_network_filesystem: maybe", ["invalid type: string"]),
 ]
@@ -308,6 +309,7 @@ def test_good_settings(engine_factory, keys):
     previous_encryption_key_files: []
     retain_log_hours: 0.5
     retain_log_bytes: 100000000
+    scrub_interval_hours: 24
     scrub_retired_log: true
     allow_network_filesystem: false
     """

@@ -9,6 +9,8 @@ final class LMDBFile {
     private(set) var pageBytes: Int
     /// As of the opening.
     private(set) var fileBytes: UInt64
+    /// What the kernel has of a page and no process has mapped is dropped before and after it is read.
+    var readsDevice = false
     private let descriptor: Int32
 
     /// nil: there is no such file.
@@ -62,7 +64,9 @@ final class LMDBFile {
 
     /// A branch or leaf page.
     func page(_ number: UInt64) throws(StorageError) -> LMDBPage {
+        if readsDevice { forget(number) }
         let bytes = try whole(number)
+        if readsDevice { forget(number) }
         do throws(LMDBFlaw) {
             return try LMDBPage(bytes, number: number)
         } catch {

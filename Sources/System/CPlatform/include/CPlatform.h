@@ -72,5 +72,6 @@ int iii_semaphore_wait(iii_semaphore *semaphore, uint64_t nanoseconds);
 
 #include "arguments.h"
 #include "filelock.h"
+#include "mapfault.h"
 
 #endif

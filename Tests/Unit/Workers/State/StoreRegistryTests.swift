@@ -59,6 +59,7 @@ import Testing
         (#","retain_log_hours":1"#, "", "`retain_log_hours`"),
         (#","retain_log_bytes":5"#, #","retain_log_bytes":6"#, "`retain_log_bytes`"),
         ("", #","scrub_retired_log":true"#, "`scrub_retired_log`"),
+        ("", #","scrub_interval_hours":24"#, "`scrub_interval_hours`"),
         ("", #","allow_network_filesystem":true"#, "`allow_network_filesystem`"),
         (#","encryption_key":"\#(key)""#, "", "`encryption_key`"),
         (#","encryption_key":"\#(key)""#, #","encryption_key":"\#(otherKey)""#, "`encryption_key`"),
@@ -82,7 +83,7 @@ import Testing
 
     @Test func defaultsAreTheSameAsNothing() throws {
         let fields =
-            #","retain_log_hours":0,"retain_log_bytes":0,"scrub_retired_log":false,"previous_encryption_key_files":[]"#
+            #","retain_log_hours":0,"retain_log_bytes":0,"scrub_interval_hours":168,"scrub_retired_log":false,"previous_encryption_key_files":[]"#
         let directory = try TemporaryDirectory()
         let registry = StoreRegistry(options: StorageOptions())
         let first = try registry.open(directory.path, settings: settings(directory.path, ""), for: "one")
