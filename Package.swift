@@ -14,7 +14,13 @@ let confined: [SwiftSetting] = [
 /// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, and the storage
 /// tests are the only ones (`tools/dev/mutants`, which builds in `.build-mutants`).
 let hasFaults = Context.environment["III_MUTANTS"] != nil
-let faults: [SwiftSetting] = hasFaults ? [.define("III_MUTANTS")] : []
+
+/// `III_TSAN=1`: not the product. `Storage` takes POSIX mutexes, which are the ones that ThreadSanitizer knows, and the
+/// storage tests are the only ones (`tools/dev/thread-sanitizer`, which builds in `.build-tsan`).
+let isSanitized = Context.environment["III_TSAN"] != nil
+
+let storageSettings: [SwiftSetting] =
+    (hasFaults ? [.define("III_MUTANTS")] : []) + (isSanitized ? [.define("III_TSAN")] : [])
 
 let package = Package(
     name: "iii",
@@ -39,7 +45,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: ["CPlatform", "CLMDB", "CLZ4", "CCrypto"],
-            swiftSettings: faults,
+            swiftSettings: storageSettings,
             linkerSettings: [
                 .linkedLibrary(":liblmdb.a"), .linkedLibrary(":liblz4.a"), .linkedLibrary(":libcrypto.a"),
                 .linkedLibrary("dl"),
@@ -122,7 +128,7 @@ let package = Package(
             dependencies: ["Storage", "CPlatform", "CCrypto"],
             path: "Tests/Unit/Storage",
             exclude: ["Golden"],
-            swiftSettings: faults
+            swiftSettings: storageSettings
         ),
         .testTarget(
             name: "StorageDrillTests",
@@ -167,6 +173,6 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-if hasFaults {
+if hasFaults || isSanitized {
     package.targets.removeAll { $0.type == .test && $0.name != "StorageTests" }
 }

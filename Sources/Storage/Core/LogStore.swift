@@ -67,7 +67,7 @@ final class LogStore<IO: StorageIO>: Sendable {
         _ body: (borrowing ReadView) throws(Failure) -> R
     ) throws(Failure) -> Pending<R> {
         let (result, seen) = try core.withLock { (core) throws(Failure) -> (Result<R, StorageError>, UInt64) in
-            guard !core.isClosed else { return (.failure(.closed(directory)), 0) }
+            guard !core.isClosed || isMutant(.readAfterClose) else { return (.failure(.closed(directory)), 0) }
             core.readFailure = nil
             defer { core.snapshot.endRead() }
             let view = ReadView(core: core)
