@@ -194,9 +194,10 @@ extension LogStore {
             state.hasStopped = true
             guard state.backlog.isEmpty else {
                 state.log.closeFile()
+                let what = isShortOfResources.withLock { $0 } ? "out of descriptors, memory or threads" : "with the disk full"
                 return StorageError(
                     .lowSpace,
-                    "closed with the disk full: \(state.backlog.count) batches that were never acknowledged are lost",
+                    "closed \(what): \(state.backlog.count) batches that were never acknowledged are lost",
                     path: directory.root
                 )
             }

@@ -102,8 +102,6 @@ enum Mutant: String, CaseIterable {
     case refusalNotTold
     /// Closing doesn't wait for backups, and doesn't cancel them.
     case noWaitForBackups
-    /// Reads go on in a snapshot that was given up.
-    case readAfterClose
 }
 
 @inline(__always)

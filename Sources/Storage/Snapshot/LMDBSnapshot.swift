@@ -67,6 +67,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         } catch {
             throw error.refusal
         }
+        if size.usedPages <= options.walkedPages { try walkTree() }
         try readRow()
     }
 

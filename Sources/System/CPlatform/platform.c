@@ -48,11 +48,10 @@ int iii_try_lock_directory(int fd) {
     return result == 0 ? 0 : errno;
 }
 
-// By link and unlink where the file system can't: a crash between the two leaves both names, of one file.
 static int rename_new_by_link(const char *path, const char *target) {
     if (link(path, target) == 0) return unlink(path) == 0 ? 0 : errno;
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return errno;
-    // No hard links either: nothing is left but to look first.
+    // A directory (EPERM), or no hard links either: nothing is left but to look first.
     struct stat facts;
     if (lstat(target, &facts) == 0) return EEXIST;
     if (errno != ENOENT) return errno;

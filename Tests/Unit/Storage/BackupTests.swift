@@ -44,6 +44,8 @@ import Testing
         try await put(store, 61...90)
         let report = try store.backup(to: scratch.path + "/backup")
         #expect(report.through == LSN(rawValue: 180) && report.files >= 3)
+        let manifest = try PosixIO().readFile(scratch.path + "/backup/" + BackupManifest.name, limit: 1 << 20)
+        #expect(try BackupManifest(decoding: manifest).checkpoint == LSN(rawValue: 120))
         try await put(store, 91...120)
         #expect(throws: StorageError.self) { try store.backup(to: scratch.path + "/backup") }
         try store.close()

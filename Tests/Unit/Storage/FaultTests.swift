@@ -101,6 +101,21 @@ import Testing
         #expect(try SimulatedStore(disk.copy()).content == store.content)
     }
 
+    /// It said that the disk was full.
+    @Test func closingDuringAShortageSaysWhatWasShort() throws {
+        let disk = SimulatedDisk()
+        let store = try SimulatedStore(disk)
+        disk.fail("open", EMFILE, repeats: true)
+        for number in 0..<6 {
+            _ = try? store.put("\(number)", String(repeating: "x", count: 3000))
+            _ = store.log.writeStep()
+        }
+        #expect(store.log.metrics.isShortOfResources)
+        store.log.refuseCommits()
+        let error = #expect(throws: StorageError.self) { try store.log.closeLog() }
+        #expect(error?.message.contains("closed out of descriptors") == true, "\(error?.message ?? "")")
+    }
+
     @Test(arguments: [true, false])
     func shortWritesAndInterruptionsAreNoFailures(direct: Bool) throws {
         let disk = SimulatedDisk()

@@ -69,7 +69,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     func reusableBytes(inRunsOf pages: Int) -> Int { size.freeBytes }
 
     func find(_ table: TableID, _ key: UnsafeRawBufferPointer) throws(StorageError) -> SnapshotValue? {
-        if isClosed { violations.append("read after the end") }
+        if isClosed { throw .closed(LogDirectory(root: SimulatedStore.root)) }
         guard let row = rows[SnapshotKey.make(table, Bytes(key))] else { return nil }
         return SnapshotValue(bytes: keep(row.value), lsn: row.lsn)
     }
@@ -93,6 +93,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     func cursor(_ table: TableID, from: Bytes?, upTo: Bytes?, reversed: Bool) throws(StorageError) -> any SnapshotCursor
     {
+        if isClosed { throw .closed(LogDirectory(root: SimulatedStore.root)) }
         let low = SnapshotKey.make(table, from ?? [])
         let high = upTo.map { SnapshotKey.make(table, $0) } ?? SnapshotKey.end(of: table)
         let keys = rows.keys.filter { compareKeys($0, low) >= 0 && compareKeys($0, high) < 0 }
@@ -179,9 +180,10 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     func growMap() throws(SnapshotFailure) {}
     var waitsForGrowth: Bool { false }
 
-    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) {
+    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) -> LSN {
         if isClosed { violations.append("copied after the end") }
         let image = row.map { encode(rows, $0) } ?? []
+        let copied = row?.position.lsn ?? .zero
         for _ in 0..<8 {
             TurnSite.copy.pause()
             guard !isCancelled() else { throw StorageError(.closed, "cancelled") }
@@ -189,6 +191,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         }
         do throws(SystemCallError) {
             try disk.replace(directory + "/data.mdb", with: image)
+            return copied
         } catch {
             throw .deviceFailed(error)
         }
