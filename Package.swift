@@ -15,7 +15,13 @@ let confined: [SwiftSetting] = [
 /// tests, the crash tests and `tools/dev/mutants` (`./test`, which builds in `.build-mutants`). The storage engine is
 /// optimised, assertions kept: its simulated crashes are what the unit tests spend their time on.
 let hasFaults = Context.environment["III_MUTANTS"] != nil
-let faults: [SwiftSetting] = hasFaults ? [.define("III_MUTANTS")] : []
+
+/// `III_TSAN=1`: not the product. `Storage` takes POSIX mutexes, which are the ones that ThreadSanitizer knows, and the
+/// storage tests are the only ones (`tools/dev/thread-sanitizer`, which builds in `.build-tsan`).
+let isSanitized = Context.environment["III_TSAN"] != nil
+
+let faults: [SwiftSetting] =
+    (hasFaults ? [.define("III_MUTANTS")] : []) + (isSanitized ? [.define("III_TSAN")] : [])
 let optimised: [SwiftSetting] = hasFaults ? [.unsafeFlags(["-O", "-assert-config", "Debug"])] : []
 
 let package = Package(
@@ -168,3 +174,7 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+if isSanitized {
+    package.targets.removeAll { $0.type == .test && $0.name != "StorageTests" }
+}

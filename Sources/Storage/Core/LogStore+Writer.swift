@@ -170,6 +170,16 @@ extension LogStore {
         for callback in unsaturated { callback() }
     }
 
+    /// The end: what is pending is written, the threads end, backups end or are cancelled, the files are given up.
+    func stop(endThreads: () -> Void) throws(StorageError) {
+        refuseCommits()
+        endThreads()
+        // Usually nothing is left; but the last reference may go away in a callback on the writer's own thread.
+        while case .wrote = writeStep() {}
+        if !isMutant(.noWaitForBackups) { backups.close(options.clock) }
+        try closeLog()
+    }
+
     /// After the last step: last checkpoint, clean-shutdown mark, spare given back, file closed.
     func closeLog() throws(StorageError) {
         defer {
