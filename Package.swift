@@ -11,10 +11,12 @@ let confined: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
-/// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, and the storage
-/// tests are the only ones (`tools/dev/mutants`, which builds in `.build-mutants`).
+/// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, for the unit
+/// tests, the crash tests and `tools/dev/mutants` (`./test`, which builds in `.build-mutants`). The storage engine is
+/// optimised, assertions kept: its simulated crashes are what the unit tests spend their time on.
 let hasFaults = Context.environment["III_MUTANTS"] != nil
 let faults: [SwiftSetting] = hasFaults ? [.define("III_MUTANTS")] : []
+let optimised: [SwiftSetting] = hasFaults ? [.unsafeFlags(["-O", "-assert-config", "Debug"])] : []
 
 let package = Package(
     name: "iii",
@@ -39,7 +41,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: ["CPlatform", "CLMDB", "CLZ4", "CCrypto"],
-            swiftSettings: faults,
+            swiftSettings: faults + optimised,
             linkerSettings: [
                 .linkedLibrary(":liblmdb.a"), .linkedLibrary(":liblz4.a"), .linkedLibrary(":libcrypto.a"),
                 .linkedLibrary("dl"),
@@ -166,7 +168,3 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
-
-if hasFaults {
-    package.targets.removeAll { $0.type == .test && $0.name != "StorageTests" }
-}
