@@ -195,7 +195,8 @@ extension LogStore {
             state.hasStopped = true
             guard state.backlog.isEmpty else {
                 state.log.closeFile()
-                let what = isShortOfResources.withLock { $0 } ? "out of descriptors, memory or threads" : "with the disk full"
+                let isShort = isShortOfResources.withLock { $0 }
+                let what = isShort ? "out of descriptors, memory or threads" : "with the disk full"
                 return StorageError(
                     .lowSpace,
                     "closed \(what): \(state.backlog.count) batches that were never acknowledged are lost",

@@ -80,7 +80,9 @@ public final class SnapshotInspector {
     }
 
     /// The store's id is in FORMAT; without one, in the checkpoint row (rows are sealed for their store).
-    private static func open(_ directory: LogDirectory, _ options: SnapshotOptions) throws(StorageError) -> LMDBSnapshot {
+    private static func open(_ directory: LogDirectory, _ options: SnapshotOptions) throws(StorageError)
+        -> LMDBSnapshot
+    {
         let snapshot = try LMDBSnapshot(path: directory.snapshot, options: options)
         guard options.store == StoreID(high: 0, low: 0), let store = snapshot.row?.store else { return snapshot }
         snapshot.close()

@@ -1,7 +1,7 @@
 import CLMDB
 
-/// LMDB follows any page number that it reads, wherever it leads: in a damaged tree that ends the process. So tools look at
-/// every page by plain reading first.
+/// LMDB follows any page number that it reads, wherever it leads: in a damaged tree that ends the process. So tools look
+/// at every page by plain reading first.
 extension LMDBSnapshot {
     /// Commits of an engine beside may replace the meta page before it was read.
     private static let walkAttempts = 10

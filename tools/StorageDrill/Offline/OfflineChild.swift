@@ -136,7 +136,9 @@ struct OfflineChild {
             )
         case .salvage: _ = try StoreSalvage.run(from: plan.source, to: plan.target, keys: shape.options.encryption)
         case .cut:
-            guard let cut = try StoreCut.plan(plan.source, keys: shape.options.encryption) else { throw DrillError("there is nothing to cut") }
+            guard let cut = try StoreCut.plan(plan.source, keys: shape.options.encryption) else {
+                throw DrillError("there is nothing to cut")
+            }
             _ = try StoreCut.run(
                 plan.source,
                 segment: cut.segment,

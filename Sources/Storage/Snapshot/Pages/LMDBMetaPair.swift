@@ -25,9 +25,9 @@ enum LMDBMetaPair {
         guard bytes.count >= LMDBMeta.encodedBytes else { return nil }
         let first = LMDBMeta(bytes.part(0, LMDBMeta.encodedBytes))
         if first.transaction == transaction { return first }
-        guard LMDBMeta.pageSizes.contains(first.pageBytes), bytes.count >= first.pageBytes + LMDBMeta.encodedBytes else {
-            return nil
-        }
+        guard LMDBMeta.pageSizes.contains(first.pageBytes),
+            bytes.count >= first.pageBytes + LMDBMeta.encodedBytes
+        else { return nil }
         let second = LMDBMeta(bytes.part(first.pageBytes, LMDBMeta.encodedBytes))
         return second.transaction == transaction ? second : nil
     }
