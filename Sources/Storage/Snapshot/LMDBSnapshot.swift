@@ -7,8 +7,8 @@ import Synchronization
 /// Opened with `MDB_NOTLS` and default sync mode: a commit is durable when it returns. Reading: see `SnapshotStore`.
 ///
 /// `@unchecked Sendable`: what reading changes (`reader`, `isReading`, `scratch`) is touched by the holder of the core's
-/// lock only, and so does `close`; `apply` and `growMap` are the checkpoint thread's; `row`, `size`, `map` and `life` stand
-/// behind a `Mutex`; the environment itself may be used by any thread, and lives until the last copy has ended.
+/// lock only, and so does `close`; `apply`, `failedCommits` and `growMap` are the checkpoint thread's; `row`, `size`, `map`
+/// and `life` stand behind a `Mutex`; the environment itself may be used by any thread, and lives until the last copy has ended.
 final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     /// Where LMDB has mapped its file.
     ///
@@ -33,6 +33,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     let mapped: MappedMemory
     let facts = Mutex(Facts())
     let codec: SnapshotCodec
+    /// nil: read-only, or there was no descriptor for it.
+    let witness: SyncWitness?
+    /// The checkpoint thread's.
+    var failedCommits = FailedCommits()
     /// Held while pages are given back, and while the map moves.
     let map = Mutex(MemoryMap())
     /// Held while the environment is closed, and while the map moves.
@@ -61,6 +65,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         } catch {
             throw error.refusal
         }
+        witness = options.isReadOnly ? nil : SyncWitness(path + "/data.mdb")
         // From here on `deinit` closes the environment, on errors too.
         do {
             try learn()
@@ -226,6 +231,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         map.withLock { map in
             map = MemoryMap()
             mdb_env_close(environment)
+            witness?.close()
         }
     }
 
