@@ -16,6 +16,11 @@ struct Simulation {
         var lowSpace = 0
         var checkpoints = 0
         var failedOpenings = 0
+        var fullOpenings = 0
+        var readOnlyOpenings = 0
+        var rotations = 0
+        var stale = 0
+        var lostPages = 0
 
         mutating func add(_ other: Tally) {
             runs += other.runs
@@ -28,6 +33,11 @@ struct Simulation {
             lowSpace += other.lowSpace
             checkpoints += other.checkpoints
             failedOpenings += other.failedOpenings
+            fullOpenings += other.fullOpenings
+            readOnlyOpenings += other.readOnlyOpenings
+            rotations += other.rotations
+            stale += other.stale
+            lostPages += other.lostPages
         }
     }
 
@@ -38,13 +48,14 @@ struct Simulation {
     }
 
     static let key = try? EncryptionKey(bytes: Bytes(repeating: 0x4B, count: EncryptionKey.bytes))
+    private static let otherKey = try? EncryptionKey(bytes: Bytes(repeating: 0x4C, count: EncryptionKey.bytes))
 
     private(set) var tally = Tally()
     private var generator: SeededGenerator
     private var model = SimulationModel()
     private var disk = SimulatedDisk()
     private let clock = SimulatedClock()
-    private let options: StorageOptions
+    private var options: StorageOptions
     /// Highest positions that were acknowledged, and that a released read rested on.
     private let acknowledged = Counter()
     private let shown = Counter()
@@ -68,12 +79,14 @@ struct Simulation {
         self.options = options
         self.generator = generator
         if Bool.random(using: &self.generator) { disk.loseNamesIndependently() }
+        disk.rememberPages()
     }
 
     /// Throws a `Finding`.
     mutating func run() throws {
         tally.runs = 1
         for _ in 0..<Int.random(in: 3...5, using: &generator) { try session() }
+        disk.limit(to: nil)
         _ = try open()
     }
 
@@ -82,6 +95,7 @@ struct Simulation {
     // MARK: Sessions
 
     private mutating func session() throws {
+        changeKey()
         try openUnderFaults()
         let store = try open()
         tally.sessions += 1
@@ -94,16 +108,54 @@ struct Simulation {
 
     private var slowWarningsAtStart = 0
 
-    /// Opens without faults: everything that was promised must be there.
+    /// A new key, or the first one: the next checkpoint seals everything with it.
+    private mutating func changeKey() {
+        guard chance(6) else { return }
+        tally.rotations += 1
+        let current = options.encryption.current
+        options.encryptsExistingStore = current == nil || options.encryptsExistingStore
+        let (next, last) = current?.id == Self.key?.id ? (Self.otherKey, Self.key) : (Self.key, Self.otherKey)
+        options.encryption = EncryptionKeys(current: next, previous: [last].compactMap { $0 })
+    }
+
+    /// Opens without faults, perhaps on a full disk: everything that was promised must be there.
     private mutating func open() throws -> SimulatedStore {
         let store: SimulatedStore
         do {
-            store = try SimulatedStore(disk, options: options)
+            store = try openWithoutRoom() ?? SimulatedStore(disk, options: options)
+        } catch let error as Finding {
+            throw error
         } catch {
             throw Finding("refused to open a sound store: \(error)")
         }
         try checkRecovered(store)
         return store
+    }
+
+    /// nil: the disk has room, or there is no store yet, which needs room to be made; then it has room now.
+    private mutating func openWithoutRoom() throws -> SimulatedStore? {
+        guard isFull else { return nil }
+        let isThere = disk.contents("\(SimulatedStore.root)/FORMAT") != nil
+        do throws(StorageError) {
+            let store = try SimulatedStore(disk, options: options)
+            tally.fullOpenings += 1
+            if store.log.metrics.segments == 0 { tally.readOnlyOpenings += 1 }
+            return store
+        } catch {
+            guard !isThere, error.code == .lowSpace || error.systemCall?.isLackOfSpace == true else {
+                throw Finding("a full store did not open: \(error)")
+            }
+            fill(nil)
+            return nil
+        }
+    }
+
+    private var isFull = false
+
+    /// Others take all room but a few blocks; nil: they give it back.
+    private mutating func fill(_ blocks: Int?) {
+        isFull = blocks != nil
+        disk.limit(to: blocks.map { disk.usedBytes + $0 * LogLimits.blockBytes })
     }
 
     private mutating func checkRecovered(_ store: SimulatedStore) throws {
@@ -122,7 +174,7 @@ struct Simulation {
     private mutating func openUnderFaults() throws {
         guard chance(3) else { return }
         tally.failedOpenings += 1
-        if chance(4) {
+        if chance(4), !isFull {
             let isThere = disk.contents("\(SimulatedStore.root)/FORMAT") != nil
             disk.fail("pread", EIO)
             do {
@@ -220,9 +272,7 @@ struct Simulation {
     }
 
     private mutating func changeCapacity() {
-        if chance(2) { return disk.limit(to: nil) }
-        let used = disk.image.values.reduce(0) { $0 + $1.count }
-        disk.limit(to: used + Int.random(in: 0..<8, using: &generator) * LogLimits.blockBytes)
+        fill(chance(2) ? nil : Int.random(in: 0..<8, using: &generator))
     }
 
     // MARK: The end of a session
@@ -234,8 +284,9 @@ struct Simulation {
         if metrics.slowSyncs != UInt64(warnings) {
             throw Finding("\(metrics.slowSyncs) slow syncs, \(warnings) warnings")
         }
-        let violations = (store.log.snapshot as? SimulatedSnapshot)?.violations ?? []
-        if let violation = violations.first { throw Finding(violation) }
+        let snapshot = store.log.snapshot as? SimulatedSnapshot
+        if let violation = snapshot?.violations.first { throw Finding(violation) }
+        if let problem = snapshot?.auditProblem { throw Finding("the snapshot is unsound: \(problem)") }
         if !hasFaults, metrics.segmentsOnDisk != disk.segments.count {
             throw Finding("\(metrics.segmentsOnDisk) segments known, \(disk.segments.count) on disk")
         }
@@ -249,13 +300,13 @@ struct Simulation {
         case 4: crashWhileClosing(store)
         default: disk = disk.afterCrash(.random(seed: generator.next()))
         }
-        disk.limit(to: nil)
+        fill(chance(3) ? Int.random(in: 0..<8, using: &generator) : nil)
         disk.healAll()
         tally.crashes += 1
     }
 
     private mutating func close(_ store: SimulatedStore) throws {
-        disk.limit(to: nil)
+        if chance(2) { fill(nil) }
         let isClosed = (try? store.close()) != nil
         try check(store)
         disk = disk.copy()
@@ -274,11 +325,12 @@ struct Simulation {
 
     /// Kills the owner and damages a copy of what it left. False: nothing to damage, or nothing proves the last batch.
     private mutating func tamper(_ store: SimulatedStore) -> Bool {
-        disk.limit(to: nil)
+        fill(nil)
         disk.healAll()
         _ = store.log.writeStep()
         _ = store.log.sealStep()
-        let isProven = store.log.writer.withLock { !$0.hasStopped && $0.log.isSealed }
+        // Opened without room for a segment: none fixes the end that was found.
+        let isProven = store.log.writer.withLock { !$0.hasStopped && $0.log.isSealed && $0.log.segment != nil }
         disk = disk.copy()
         guard isProven else { return false }
         let what = Tampering.allCases.randomElement(using: &generator) ?? .rot
@@ -291,20 +343,30 @@ struct Simulation {
     /// I7: refused with a row that says why, or it was provably harmless.
     private mutating func checkTampered() throws {
         guard let (copy, lsn, what) = tampered else { return }
+        if [.lostPage, .lostCommit].contains(what) { tally.lostPages += 1 }
         do {
             let store = try SimulatedStore(copy, options: options)
-            tally.harmless += 1
             guard store.log.recovery.recoveredLSN.rawValue == lsn else {
                 throw Finding(
                     "\(what): \(store.log.recovery.row) \(store.log.recovery.condition) \(lsn) silently became \(store.log.recovery.recoveredLSN) (I7)"
                 )
             }
+            if what == .staleRow { return try checkScrubbed(store) }
+            tally.harmless += 1
             guard let rows = model.recover(lsn), store.content.sorted() == rows else {
                 throw Finding("\(what): other rows at LSN \(lsn) (I7)")
             }
         } catch let error as StorageError {
             tally.refused += 1
-            guard let row = error.row, Tampering.refusals.contains(row) else { throw Finding("\(what): \(error)") }
+            guard let row = error.row, what.refusals.contains(row) else { throw Finding("\(what): \(error)") }
+        }
+    }
+
+    /// A row of an earlier checkpoint is sound by itself; digest and counts say that it doesn't belong there.
+    private mutating func checkScrubbed(_ store: SimulatedStore) throws {
+        tally.stale += 1
+        guard (store.log.snapshot as? SimulatedSnapshot)?.auditProblem != nil else {
+            throw Finding("a scrub does not see a stale row")
         }
     }
 }
@@ -318,7 +380,9 @@ enum SimulatedFiles {
             if isOpen, path.hasPrefix(directory.wal + "/spare-") { return false }
             let name = String(path[path.index(after: path.lastIndex(of: "/")!)...])
             switch SimulatedDisk.parent(path) {
-            case directory.wal: return LogDirectory.segmentNumber(ofName: name) == nil
+            // On a full disk, where no folder can be made, what is set aside stays there.
+            case directory.wal:
+                return LogDirectory.segmentNumber(ofName: name) == nil && !name.hasSuffix(".wal.unused")
             case directory.quarantine: return ![".tail", ".unused"].contains { name.hasSuffix($0) }
             default: return true
             }
