@@ -89,10 +89,13 @@ extension LogStore {
         }
     }
 
-    /// Step 1: everything committed so far is frozen. False: one is in progress, or the store has stopped.
+    /// Step 1: everything committed so far is frozen. False: one is in progress, the store has stopped, or it waits for a
+    /// segment.
     @discardableResult
     func beginCheckpoint() -> Bool {
-        guard !checkpoints.withLock({ $0.isDamaged }), hasItsPlace(), enterActiveSegment() else { return false }
+        guard !checkpoints.withLock({ $0.isDamaged }), hasItsPlace(), enterActiveSegment(), !waitsForSegment() else {
+            return false
+        }
         let now = options.clock.monotonicNanoseconds()
         let plan: CheckpointPlan? = writer.withLock { state in
             guard !state.hasStopped else { return nil }
@@ -127,6 +130,25 @@ extension LogStore {
             beginCheckpoint()
         else { return }
         _ = writeCheckpoint()
+    }
+
+    /// On a full disk the log may still end in an older segment. If that is plain and rows are to be sealed, a checkpoint there
+    /// would prove that nothing is plain and rest on a segment that is: no opening would believe it any more (R15).
+    private func waitsForSegment() -> Bool {
+        let mustWait = writer.withLock { state in
+            !state.hasStopped && state.log.marks.plainBefore && state.log.end.segment != state.log.segment?.number
+        }
+        guard mustWait else { return false }
+        let now = options.clock.monotonicNanoseconds()
+        checkpoints.withLock { $0.retryAt = now &+ CheckpointSchedule.retryNanoseconds }
+        tellCheckpointWaiters(StorageError(.lowSpace, "no room for the log", path: directory.wal))
+        return true
+    }
+
+    /// A checkpoint that could not begin is tried again by itself.
+    var retriesCheckpoint: Bool {
+        let now = options.clock.monotonicNanoseconds()
+        return checkpoints.withLock { state in !state.hasStopped && state.retryAt.map { now < $0 } ?? false }
     }
 
     /// If nothing was written since the active segment began, the log ends in an older one, and a checkpoint there could

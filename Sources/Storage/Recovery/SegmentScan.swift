@@ -89,6 +89,7 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
 
     /// The newest segment: the end is where good batches stop, if nothing proves that more was acknowledged.
     mutating func runToTail(_ overlay: Overlay) throws(StorageError) -> End {
+        if try startsBehindTheLast() { return try finish(.r4) }
         while true {
             switch try step() {
             case .batch(let header, let crc):
@@ -100,6 +101,19 @@ struct SegmentScan<IO: StorageIO>: ~Copyable {
                 return try finish(try judgeTail(because: reason))
             }
         }
+    }
+
+    /// The snapshot may end with the batch that says it is the segment's last: a store that was opened without room for another
+    /// segment took that checkpoint. Nothing follows, and the unused rest of the file may have been given back.
+    private mutating func startsBehindTheLast() throws(StorageError) -> Bool {
+        guard end.offset > LogLimits.firstBatchOffset, !limit.stops(at: end) else { return false }
+        let block = try window.bytes(at: end.batchOffset, LogLimits.blockBytes)
+        let position = BatchHeader.Position(segment: header.number, offset: end.batchOffset)
+        guard case .valid(let found, let crc) = BatchHeader.read(block, at: position), found.number == end.lastBatch,
+            crc == end.chain, found.flags.contains(.lastInSegment)
+        else { return false }
+        isClean = found.flags.contains(.cleanShutdown)
+        return true
     }
 
     private mutating func finish(_ row: RecoveryRow) throws(StorageError) -> End {

@@ -5,37 +5,25 @@ import Glibc
 extension LMDBSnapshot {
     func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
         defer { scrub?.writerEnds() }
-        try reseal()
-        var dead: Int32 = 0
-        // What fails here fails again below, with its reason.
-        mdb_reader_check(environment, &dead)
         let row: CheckpointRow
         do {
+            try reseal()
+            var dead: Int32 = 0
+            // What fails here fails again below, with its reason.
+            mdb_reader_check(environment, &dead)
             row = try inTransaction { (transaction) throws(SnapshotFailure) in
                 var writer = try LMDBWriter(self, transaction, after: self.row, store: options.store)
                 return try writer.write(changes, position)
             }
         } catch {
-            let failure = lackOfSpaceIfSo(error)
+            let failure = judged(error)
             if case .lowSpace = failure { giveBackUnusedEnd() }
             throw failure
         }
+        failedCommits.succeeded()
         try requireName()
         committed(row)
         return row
-    }
-
-    /// LMDB reports a short write, which is how a full disk shows first, as EIO.
-    ///
-    /// Trying again is safe even if it was a failed sync: the pages of a transaction that did not commit are referred to
-    /// by nothing, the next attempt writes all of its own anew, and after a failed write of the meta page LMDB refuses.
-    private func lackOfSpaceIfSo(_ failure: SnapshotFailure) -> SnapshotFailure {
-        guard case .final(let error) = failure, error.systemCall?.number == EIO,
-            let free = try? PosixIO().freeBytes(path), free < UInt64(SpaceJudgement.reserveBytes)
-        else { return failure }
-        return .lowSpace(
-            StorageError(.lowSpace, "no room for a checkpoint", path: path, systemCall: error.systemCall)
-        )
     }
 
     /// The log may be retired after this only if the next opening finds what was written.

@@ -7,8 +7,8 @@ import Synchronization
 /// Opened with `MDB_NOTLS` and default sync mode: a commit is durable when it returns. Reading: see `SnapshotStore`.
 ///
 /// `@unchecked Sendable`: what reading changes (`reader`, `isReading`, `scratch`) is touched by the holder of the core's
-/// lock only, and so does `close`; `apply` and `growMap` are the checkpoint thread's; `row`, `size`, `map` and `life` stand
-/// behind a `Mutex`; the environment itself may be used by any thread, and lives until the last copy has ended.
+/// lock only, and so does `close`; `apply`, `failedCommits` and `growMap` are the checkpoint thread's; `row`, `size`, `map`
+/// and `life` stand behind a `Mutex`; the environment itself may be used by any thread, and lives until the last copy has ended.
 final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     /// Where LMDB has mapped its file.
     ///
@@ -38,6 +38,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     let codec: SnapshotCodec
     /// nil: opened for reading only.
     let scrub: SnapshotScrub?
+    /// nil: read-only, or there was no descriptor for it.
+    let witness: SyncWitness?
+    /// The checkpoint thread's.
+    var failedCommits = FailedCommits()
     /// Held while pages are given back, and while the map moves.
     let map = Mutex(MemoryMap())
     /// Held while the environment is closed, and while the map moves.
@@ -74,6 +78,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             guard error.status == EACCES else { throw error.refusal }
             throw .snapshotOfAnotherUser(path, error)
         }
+        witness = options.isReadOnly ? nil : SyncWitness(path + "/data.mdb")
         // From here on `deinit` closes the environment, on errors too.
         do {
             try learn()
@@ -245,6 +250,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             map.lockWatch.unwatch()
             map = MemoryMap()
             mdb_env_close(environment)
+            witness?.close()
         }
     }
 

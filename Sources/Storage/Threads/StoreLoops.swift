@@ -136,8 +136,8 @@ struct CheckpointLoop<IO: StorageIO>: Sendable {
         while !isStopping.isSet {
             switch log.nextCheckpointAction() {
             case .begin:
-                // False: the store has failed or closes; nothing comes any more but the end.
-                if !log.beginCheckpoint() { wakeUp.wait(nanoseconds: nil) }
+                // False: the store has failed or closes, and nothing comes any more but the end; or it is tried again.
+                if !log.beginCheckpoint(), !log.retriesCheckpoint { wakeUp.wait(nanoseconds: nil) }
             case .write:
                 _ = log.writeCheckpoint()
                 log.tellWarnings()

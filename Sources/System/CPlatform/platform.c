@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 const int iii_o_direct = O_DIRECT;
+const int iii_o_tmpfile = O_TMPFILE;
 const int iii_o_dsync = O_DSYNC;
 
 // From linux/magic.h and the CIFS sources, by value: not every libc's headers carry them.

@@ -115,6 +115,59 @@ import Testing
         #expect(again.log.recovery.condition == .unclean, "what was torn is dead now")
     }
 
+    /// Opened without room for a segment, the store took its checkpoint where the clean end of the last owner was. The next
+    /// opening saw a file whose end had been given back, and no batch behind the checkpoint that said so: refused for ever (R7).
+    @Test func aCheckpointAtACleanEndIsNoDamage() throws {
+        var disk = SimulatedDisk()
+        let options = options()
+        let first = try SimulatedStore(disk, options: options)
+        try first.putDurably("a", "1")
+        try first.closeWithoutCheckpoint()
+        disk = disk.copy()
+        for _ in 0..<3 {
+            disk.limit(to: disk.usedBytes + 2 * LogLimits.blockBytes)
+            let store = try SimulatedStore(disk, options: options)
+            #expect(store.log.metrics.segments == 0 && store.log.recovery.condition == .clean)
+            store.log.settleOpening()
+            #expect(disk.checkpointRow?.position.lsn == LSN(rawValue: 1) && store.content == ["1 a 1"])
+            disk = disk.afterKill()
+        }
+        disk.limit(to: nil)
+        let last = try SimulatedStore(disk, options: options)
+        try last.putDurably("b", "2")
+        #expect(try SimulatedStore(disk.copy(), options: options).content == ["1 a 1", "1 b 2"])
+    }
+
+    /// The first key, on a disk without room for a segment: the checkpoint sealed all rows and rested on a plain segment, which
+    /// no later opening believed (R15).
+    @Test func rowsAreNotSealedBeforeTheLogIs() throws {
+        var disk = SimulatedDisk()
+        var options = options()
+        let first = try SimulatedStore(disk, options: options)
+        try first.putDurably("a", "1")
+        #expect(first.checkpoint())
+        try first.putDurably("b", "2")
+        disk = disk.copy()
+        options.encryption = EncryptionKeys(current: Simulation.key)
+        options.encryptsExistingStore = true
+        let asked = Counter()
+        for _ in 0..<3 {
+            disk.limit(to: disk.usedBytes + 2 * LogLimits.blockBytes)
+            let store = try SimulatedStore(disk, options: options)
+            store.log.requestCheckpoint { if $0?.code == .lowSpace { asked.add() } }
+            store.log.settleOpening()
+            #expect(!store.checkpoint() && store.content == ["1 a 1", "1 b 2"] && store.log.retriesCheckpoint)
+            disk = disk.afterKill()
+        }
+        #expect(asked.value == 3, "who waits for a checkpoint is told")
+        disk.limit(to: nil)
+        let last = try SimulatedStore(disk, options: options)
+        #expect(last.checkpoint())
+        disk = disk.copy()
+        options.encryptsExistingStore = false
+        #expect(try SimulatedStore(disk, options: options).content == ["1 a 1", "1 b 2"])
+    }
+
     /// Killed after every start on a full disk: the segments of the starts ate the room that was kept, and the fifth start
     /// was refused.
     @Test func startsDoNotEatTheRoom() throws {

@@ -30,7 +30,8 @@ import Testing
         if getenv("III_WRITE_GOLDEN") != nil { try write(image) }
         let names = try PosixIO().list(Self.written)
         #expect(names.count == image.count && image.count > 3)
-        for (path, bytes) in image {
+        // A simulated snapshot's bytes are no format; `GoldenStoreTests` has LMDB's.
+        for (path, bytes) in image where !path.hasSuffix("data.mdb") {
             let name = String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...])
             #expect(try golden(Self.written + name) == bytes, "\(name)")
         }

@@ -402,7 +402,7 @@ import Testing
         try second.putDurably("b", "2")
         let before = disk.contents(SimulatedStore.path(2))
         for key in ["c", "d", "e"] {
-            try? first.put(key, "3")
+            _ = try? first.put(key, "3")
             _ = first.log.writeStep()
         }
         #expect(failed.value == 1 && disk.contents(SimulatedStore.path(2)) == before)

@@ -42,9 +42,14 @@ import Testing
         print(
             "L2: \(sum.runs) seeds, \(sum.sessions) sessions, \(sum.transactions) transactions, \(sum.crashes) ends, "
                 + "\(sum.failedOpenings) failed openings, \(sum.checkpoints) checkpoints, \(sum.slowSyncs) slow syncs, "
-                + "\(sum.lowSpace) steps with a full disk, \(sum.keyChanges) changes of keys, tampering: \(sum.refused) refused, \(sum.harmless) harmless"
+                + "\(sum.lowSpace) steps with a full disk, \(sum.fullOpenings) openings of one, "
+                + "\(sum.readOnlyOpenings) of them without a segment, \(sum.keyChanges) changes of keys, "
+                + "tampering: \(sum.refused) refused, \(sum.harmless) harmless, \(sum.stale) stale rows scrubbed, "
+                + "\(sum.lostPages) lost pages"
         )
         guard sum.runs >= 1000 else { return }
-        #expect(sum.refused > 100 && sum.harmless > 20 && sum.slowSyncs > 20 && sum.lowSpace > 100 && sum.keyChanges > 500)
+        #expect(sum.refused > 100 && sum.harmless > 20 && sum.slowSyncs > 20 && sum.lowSpace > 100)
+        #expect(sum.fullOpenings > 100 && sum.readOnlyOpenings > 20 && sum.keyChanges > 500)
+        #expect(sum.stale > 5 && sum.lostPages > 20)
     }
 }

@@ -33,6 +33,7 @@ int iii_leave_direct(int fd);
 int iii_open(const char *path, int flags, unsigned mode);
 
 extern const int iii_o_direct;
+extern const int iii_o_tmpfile;
 extern const int iii_o_dsync;
 
 /// statfs(2)'s f_type. 0, or an errno.

@@ -26,28 +26,65 @@ enum NameChange {
     }
 }
 
+/// A change that a crash can undo.
+struct PendingName {
+    let change: NameChange
+    /// Directories that must be synced before it is durable.
+    var unsynced: Set<String>
+
+    init(_ change: NameChange) {
+        self.change = change
+        unsynced = Set(change.paths.map(SimulatedDisk.parent))
+    }
+}
+
 /// Which changes of names a sync or a crash keeps. Changes of one name keep their order; a rename is one change.
-extension [NameChange] {
-    /// What a sync of the directory makes durable: its own changes and the earlier ones of the same names.
-    func synced(by directory: String) -> [Bool] {
+extension [PendingName] {
+    /// Takes out what a directory's sync makes durable: changes that were waiting for it alone, and with them earlier ones of
+    /// the same names.
+    mutating func sync(_ directory: String) -> [NameChange] {
         var needed: Set<String> = []
-        var chosen = map { _ in false }
+        var durable = map { _ in false }
         for index in indices.reversed() {
-            let change = self[index]
-            guard change.touches(directory) || change.paths.contains(where: needed.contains) else { continue }
-            needed.formUnion(change.paths)
-            chosen[index] = true
+            self[index].unsynced.remove(directory)
+            let paths = self[index].change.paths
+            guard self[index].unsynced.isEmpty || paths.contains(where: needed.contains) else { continue }
+            needed.formUnion(paths)
+            durable[index] = true
         }
-        return chosen
+        defer { self = zip(self, durable).filter { !$0.1 }.map(\.0) }
+        return zip(self, durable).filter(\.1).map(\.0.change)
+    }
+
+    /// As a file system with a journal does: everything up to the directory's last change.
+    mutating func syncInOrder(_ directory: String) -> [NameChange] {
+        guard let last = lastIndex(where: { $0.change.touches(directory) }) else { return [] }
+        defer { removeSubrange(...last) }
+        return self[...last].map(\.change)
     }
 
     /// Any subset in which no change lacks an earlier one of the same name.
     func anySubset(_ generator: inout SeededGenerator) -> [Bool] {
         var lost: Set<String> = []
-        return map { change in
-            let isLost = change.paths.contains(where: lost.contains) || Bool.random(using: &generator)
-            if isLost { lost.formUnion(change.paths) }
+        return map { pending in
+            let paths = pending.change.paths
+            let isLost = paths.contains(where: lost.contains) || Bool.random(using: &generator)
+            if isLost { lost.formUnion(paths) }
             return !isLost
+        }
+    }
+}
+
+extension [String: Int] {
+    /// The names that a path leads to: a directory that is gone takes along what was in it.
+    var reachable: [String: Int] {
+        filter { entry in
+            var folder = SimulatedDisk.parent(entry.key)
+            while !folder.isEmpty {
+                guard self[folder] != nil else { return false }
+                folder = SimulatedDisk.parent(folder)
+            }
+            return true
         }
     }
 }

@@ -31,34 +31,52 @@ extension SimulatedDisk: StorageIO {
         }
     }
 
+    /// For what a failed call leaves: the same for the same calls.
+    private static func chance(_ state: State) -> SeededGenerator { SeededGenerator(seed: UInt64(state.calls) &+ 1) }
+
     func open(_ path: String, _ mode: OpenMode) throws(SystemCallError) -> File {
         try state.withLock { (state) throws(SystemCallError) in
-            let isDirect = mode == .updateDirect
-            if mode != .create {
-                guard !state.isDead else { throw SystemCallError(call: "open", number: EIO, path: path) }
-                for index in state.failures.indices where state.failures[index].call == "reopen" {
-                    let number = state.failures[index].number
-                    if !state.failures[index].repeats { state.failures.remove(at: index) }
-                    throw SystemCallError(call: "open", number: number, path: path)
-                }
-                guard let node = state.liveNames[path] else {
-                    throw SystemCallError(call: "open", number: ENOENT, path: path)
-                }
-                return File(node: node, isDirect: isDirect, path: path)
-            }
+            if mode != .create { return try Self.openExisting(&state, path, mode) }
+            try Self.requireParent(state, "open", path)
             let create = { (state: inout State) in
                 if let node = state.liveNames[path] {
                     state.nodes[node].live = []
                     state.nodes[node].changes.append(.truncate(0))
                 } else {
-                    state.nodes.append(Node())
-                    state.liveNames[path] = state.nodes.count - 1
-                    state.nameChanges.append(.link(path, state.nodes.count - 1))
+                    Self.link(&state, path, SimulatedNode())
                 }
             }
             try Self.begin(&state, "open", path, effect: create)
             create(&state)
             return File(node: state.liveNames[path] ?? 0, isDirect: false, path: path)
+        }
+    }
+
+    private static func openExisting(_ state: inout State, _ path: String, _ mode: OpenMode) throws(SystemCallError)
+        -> File
+    {
+        guard !state.isDead else { throw SystemCallError(call: "open", number: EIO, path: path) }
+        for index in state.failures.indices where state.failures[index].call == "reopen" {
+            let number = state.failures[index].number
+            if !state.failures[index].repeats { state.failures.remove(at: index) }
+            throw SystemCallError(call: "open", number: number, path: path)
+        }
+        guard let node = state.liveNames[path] else {
+            throw SystemCallError(call: "open", number: ENOENT, path: path)
+        }
+        return File(node: node, isDirect: mode == .updateDirect, path: path, readsDevice: mode == .readDevice)
+    }
+
+    private static func link(_ state: inout State, _ path: String, _ node: SimulatedNode) {
+        state.nodes.append(node)
+        state.liveNames[path] = state.nodes.count - 1
+        state.nameChanges.append(PendingName(.link(path, state.nodes.count - 1)))
+    }
+
+    private static func requireParent(_ state: State, _ call: String, _ path: String) throws(SystemCallError) {
+        let folder = parent(path)
+        guard state.isDead || folder.isEmpty || state.liveNames[folder] != nil else {
+            throw SystemCallError(call: call, number: ENOENT, path: path)
         }
     }
 
@@ -72,26 +90,34 @@ extension SimulatedDisk: StorageIO {
                 )
             }
             let count = state.shortWrites && bytes.count > 512 ? bytes.count / 2 / 512 * 512 : bytes.count
-            let change = Change.write(offset, Array(bytes.prefix(count)))
-            let write = { (state: inout State) in
-                Self.apply(change, &state.nodes[file.node].live)
-                state.nodes[file.node].changes.append(change)
-            }
-            if let capacity = state.capacity {
-                let growth = max(0, Int(offset) + count - state.nodes[file.node].live.count)
-                let used = state.liveNames.values.reduce(0) { $0 + state.nodes[$1].live.count }
-                guard growth == 0 || used + growth <= capacity else {
-                    throw SystemCallError(call: "pwrite", number: ENOSPC, path: file.path)
+            let change = SimulatedNode.Change.write(offset, Array(bytes.prefix(count)))
+            let write = { (state: inout State) in state.nodes[file.node].write(change) }
+            try Self.requireRoom(state, "pwrite", file.path, state.nodes[file.node], upTo: Int(offset) + count)
+            do throws(SystemCallError) {
+                try Self.begin(&state, "pwrite", file.path, effect: write)
+            } catch {
+                if file.isDirect, !state.isDead, error.number != EINTR {
+                    var generator = Self.chance(state)
+                    state.nodes[file.node].failToWriteDurably(change, &generator)
                 }
+                throw error
             }
-            try Self.begin(&state, "pwrite", file.path, effect: write)
+            if state.remembersPages { state.nodes[file.node].remember(change) }
             if file.isDirect && !state.lies.contains(.directWrite) {
-                Self.apply(change, &state.nodes[file.node].live)
-                Self.apply(change, &state.nodes[file.node].durable)
+                state.nodes[file.node].writeDurably(change)
             } else {
                 write(&state)
             }
             return count
+        }
+    }
+
+    private static func requireRoom(_ state: State, _ call: String, _ path: String, _ node: SimulatedNode, upTo end: Int)
+        throws(SystemCallError)
+    {
+        guard let capacity = state.capacity, end > node.live.count else { return }
+        guard state.usedBytes + end - node.live.count <= capacity else {
+            throw SystemCallError(call: call, number: ENOSPC, path: path)
         }
     }
 
@@ -108,7 +134,8 @@ extension SimulatedDisk: StorageIO {
             let size = state.nodes[file.node].live.count
             guard Int(offset) < size else { return 0 }
             let count = min(bytes.count, size - Int(offset))
-            state.nodes[file.node].live.withUnsafeBytes { source in
+            let content = file.readsDevice ? state.nodes[file.node].onDevice : state.nodes[file.node].live
+            content.withUnsafeBytes { source in
                 _ = memcpy(bytes.baseAddress!, source.baseAddress! + Int(offset), count)
             }
             return count
@@ -117,10 +144,14 @@ extension SimulatedDisk: StorageIO {
 
     func fdatasync(_ file: File) throws(SystemCallError) {
         try state.withLock { (state) throws(SystemCallError) in
-            try Self.begin(&state, "fdatasync", file.path) { _ in }
-            guard !state.lies.contains(.fileSync) else { return }
-            state.nodes[file.node].durable = state.nodes[file.node].live
-            state.nodes[file.node].changes = []
+            do throws(SystemCallError) {
+                try Self.begin(&state, "fdatasync", file.path) { _ in }
+            } catch {
+                var generator = Self.chance(state)
+                if !state.isDead { state.nodes[file.node].failToSync(&generator) }
+                throw error
+            }
+            if !state.lies.contains(.fileSync) { state.nodes[file.node].sync() }
         }
     }
 
@@ -130,33 +161,35 @@ extension SimulatedDisk: StorageIO {
 
     func truncate(_ file: File, to bytes: UInt64) throws(SystemCallError) {
         try state.withLock { (state) throws(SystemCallError) in
-            let change = { (state: inout State) in
-                Self.apply(.truncate(bytes), &state.nodes[file.node].live)
-                state.nodes[file.node].changes.append(.truncate(bytes))
-            }
+            let change = { (state: inout State) in state.nodes[file.node].write(.truncate(bytes)) }
             try Self.begin(&state, "ftruncate", file.path, effect: change)
             change(&state)
         }
     }
 
     func syncDirectory(_ path: String) throws(SystemCallError) {
+        let folder = path == "/" ? "" : path
         try state.withLock { (state) throws(SystemCallError) in
-            try Self.begin(&state, "fsync", path) { _ in }
-            guard !state.lies.contains(.directorySync),
-                let last = state.nameChanges.lastIndex(where: { $0.touches(path) })
-            else { return }
-            let synced =
-                state.namesAreIndependent
-                ? state.nameChanges.synced(by: path) : state.nameChanges.indices.map { $0 <= last }
-            for (change, isSynced) in zip(state.nameChanges, synced) where isSynced {
-                change.apply(&state.durableNames)
+            guard state.isDead || folder.isEmpty || state.liveNames[folder] != nil else {
+                throw SystemCallError(call: "open", number: ENOENT, path: path)
             }
-            state.nameChanges = zip(state.nameChanges, synced).filter { !$0.1 }.map(\.0)
+            try Self.begin(&state, "fsync", path) { _ in }
+            guard !state.lies.contains(.directorySync) else { return }
+            let durable =
+                state.namesAreIndependent
+                ? state.nameChanges.sync(folder) : state.nameChanges.syncInOrder(folder)
+            for change in durable { change.apply(&state.durableNames) }
         }
     }
 
-    /// Directories are not modelled as files: the path stands for one.
-    func openDirectory(_ path: String) throws(SystemCallError) -> File { File(node: -1, isDirect: false, path: path) }
+    func openDirectory(_ path: String) throws(SystemCallError) -> File {
+        try state.withLock { (state) throws(SystemCallError) in
+            guard !state.isDead, let node = state.liveNames[path] else {
+                throw SystemCallError(call: "open", number: state.isDead ? EIO : ENOENT, path: path)
+            }
+            return File(node: node, isDirect: false, path: path)
+        }
+    }
 
     func sync(directory: File) throws(SystemCallError) { try syncDirectory(directory.path) }
 
@@ -176,9 +209,10 @@ extension SimulatedDisk: StorageIO {
             guard state.liveNames[path] != nil || state.isDead else {
                 throw SystemCallError(call: call, number: ENOENT, path: path)
             }
+            for name in change.paths { try Self.requireParent(state, call, name) }
             let effect = { (state: inout State) in
                 change.apply(&state.liveNames)
-                state.nameChanges.append(change)
+                state.nameChanges.append(PendingName(change))
             }
             try Self.begin(&state, call, path, effect: effect)
             effect(&state)
@@ -195,14 +229,27 @@ extension SimulatedDisk: StorageIO {
 
     func list(_ path: String) throws(SystemCallError) -> [String] {
         try state.withLock { (state) throws(SystemCallError) in
-            guard !state.isDead else { throw SystemCallError(call: "opendir", number: EIO, path: path) }
+            guard !state.isDead, state.liveNames[path] != nil else {
+                throw SystemCallError(call: "opendir", number: state.isDead ? EIO : ENOENT, path: path)
+            }
             return state.liveNames.keys.filter { Self.parent($0) == path }.map { String($0.dropFirst(path.count + 1)) }
         }
     }
 
-    /// Directories are not modelled: they exist.
     func createDirectory(_ path: String) throws(SystemCallError) {
-        try state.withLock { (state) throws(SystemCallError) in try Self.begin(&state, "mkdir", path) { _ in } }
+        try state.withLock { (state) throws(SystemCallError) in
+            let create = { (state: inout State) in
+                if state.liveNames[path] == nil { Self.link(&state, path, .directory) }
+            }
+            if state.liveNames[path] == nil {
+                try Self.requireParent(state, "mkdir", path)
+                guard state.usedBytes + LogLimits.blockBytes <= state.capacity ?? .max else {
+                    throw SystemCallError(call: "mkdir", number: ENOSPC, path: path)
+                }
+            }
+            try Self.begin(&state, "mkdir", path, effect: create)
+            create(&state)
+        }
     }
 
     func exists(_ path: String) throws(SystemCallError) -> Bool {
@@ -214,30 +261,43 @@ extension SimulatedDisk: StorageIO {
 
     func freeBytes(_ path: String) throws(SystemCallError) -> UInt64 {
         state.withLock { state in
-            guard let capacity = state.capacity else { return 1 << 30 }
-            let used = state.liveNames.values.reduce(0) { $0 + state.nodes[$1].live.count }
-            return UInt64(max(0, capacity - used))
+            state.capacity.map { UInt64(max(0, $0 - state.usedBytes)) } ?? 1 << 30
         }
     }
 
     /// A snapshot's commit: the file's whole content, atomically, durable when it returns. Creates the file.
+    ///
+    /// When it fails the cache shows the old content: LMDB writes its old meta page back. The device may have the new one
+    /// until that is synced.
     func replace(_ path: String, with bytes: [UInt8]) throws(SystemCallError) {
         try state.withLock { (state) throws(SystemCallError) in
+            try Self.requireParent(state, "commit", path)
+            let old = state.liveNames[path].map { state.nodes[$0] } ?? SimulatedNode()
+            try Self.requireRoom(state, "commit", path, old, upTo: bytes.count)
             let effect = { (state: inout State) in
-                if state.liveNames[path] == nil {
-                    state.nodes.append(Node())
-                    state.liveNames[path] = state.nodes.count - 1
-                    state.nameChanges.append(.link(path, state.nodes.count - 1))
-                }
+                if state.liveNames[path] == nil { Self.link(&state, path, SimulatedNode()) }
                 guard let node = state.liveNames[path] else { return }
-                state.nodes[node].live = bytes
-                state.nodes[node].changes.append(.replace(bytes))
+                state.nodes[node].write(.replace(bytes))
             }
-            try Self.begin(&state, "commit", path, effect: effect)
+            do throws(SystemCallError) {
+                try Self.begin(&state, "commit", path, effect: effect)
+            } catch {
+                if !state.isDead, error.number == EIO, let node = state.liveNames[path] {
+                    state.nodes[node].changes += [.replace(bytes), .replace(old.live)]
+                }
+                throw error
+            }
+            if state.remembersPages, let node = state.liveNames[path] { state.nodes[node].remember(.replace(bytes)) }
             effect(&state)
             guard !state.lies.contains(.snapshotCommit), let node = state.liveNames[path] else { return }
-            state.nodes[node].durable = bytes
-            state.nodes[node].changes = []
+            state.nodes[node].sync()
         }
+    }
+}
+
+extension SimulatedDisk.State {
+    /// Bytes of all that has a name.
+    var usedBytes: Int {
+        liveNames.values.reduce(0) { $0 + (nodes[$1].isDirectory ? LogLimits.blockBytes : nodes[$1].live.count) }
     }
 }

@@ -2,15 +2,21 @@
 
 /// Looking at the files behind the store's back, and changing them.
 extension SimulatedDisk {
-    var paths: [String] { state.withLock { $0.liveNames.keys.sorted() } }
+    /// Files, not directories.
+    var paths: [String] { image.keys.sorted() }
 
-    /// Bytes in all files that have a name.
-    var usedBytes: Int {
-        state.withLock { state in state.liveNames.values.reduce(0) { $0 + state.nodes[$1].live.count } }
-    }
+    /// Bytes of all that has a name.
+    var usedBytes: Int { state.withLock { $0.usedBytes } }
 
     func contents(_ path: String) -> [UInt8]? {
-        state.withLock { state in state.liveNames[path].map { state.nodes[$0].live } }
+        state.withLock { state in
+            state.liveNames[path].flatMap { state.nodes[$0].isDirectory ? nil : state.nodes[$0].live }
+        }
+    }
+
+    /// What stands in the file's pages before their last change, by offset; empty unless `rememberPages`.
+    func olderPages(_ path: String) -> [Int: [UInt8]] {
+        state.withLock { state in state.liveNames[path].map { state.nodes[$0].older } ?? [:] }
     }
 
     /// What a crash could not take away.
@@ -20,17 +26,30 @@ extension SimulatedDisk {
 
     /// Every file with its bytes.
     var image: [String: [UInt8]] {
-        state.withLock { state in state.liveNames.mapValues { state.nodes[$0].live } }
+        state.withLock { state in
+            state.liveNames.filter { !state.nodes[$0.value].isDirectory }.mapValues { state.nodes[$0].live }
+        }
     }
 
     func overwrite(_ path: String, _ content: [UInt8]) {
         state.withLock { state in
+            Self.addFolders(of: path, &state)
             let node = state.liveNames[path] ?? state.nodes.count
-            if node == state.nodes.count { state.nodes.append(Node()) }
-            state.nodes[node] = Node(durable: content, live: content)
+            if node == state.nodes.count { state.nodes.append(SimulatedNode()) }
+            state.nodes[node] = SimulatedNode(durable: content, live: content)
             state.liveNames[path] = node
             state.durableNames[path] = node
         }
+    }
+
+    private static func addFolders(of path: String, _ state: inout State) {
+        let folder = parent(path)
+        guard !folder.isEmpty else { return }
+        addFolders(of: folder, &state)
+        let node = state.liveNames[folder] ?? state.nodes.count
+        if node == state.nodes.count { state.nodes.append(.directory) }
+        state.liveNames[folder] = node
+        state.durableNames[folder] = node
     }
 
     func change(_ path: String, _ body: (inout [UInt8]) -> Void) {

@@ -5,11 +5,21 @@ import Synchronization
 
 /// A disk in memory that can lose power.
 ///
-/// Fault model. A write is durable when its file was synced after it, or when it returned from a direct (O_DSYNC) file.
-/// A name (creation, rename, removal) is durable when a directory sync followed it; a file's sync does not make its name
-/// durable. At a crash every write that is not durable is kept, dropped, or torn: each 512-byte sector by itself is new, old
-/// or garbage. Name changes that are not durable are kept up to some point and lost after it. The call during which the
-/// power goes counts as begun and not durable. Nothing durable ever changes, except by `flip` and `overwrite` (bit rot).
+/// Fault model.
+///
+/// - **Files.** A buffered write goes to the page cache. It is durable when its file was synced after it; a write to a direct
+///   (O_DSYNC) file is durable when it returns. At a crash every write that is not durable is kept, dropped, or torn: each
+///   512-byte sector by itself is new, old or garbage.
+/// - **Page cache.** A sync that fails leaves the pages clean, and on the device any part of them: a later sync of the file
+///   succeeds and writes nothing of them, reads through the cache see what was written, reads of the device (`.readDevice`)
+///   and a new machine see what is there. A direct write that fails may have written any of its sectors.
+/// - **Names.** A creation, rename or removal is durable when its own directory was synced after it; one that moves a file
+///   between directories, when both were. A file's sync does not make its name durable, and a directory's own name is its
+///   parent's: whatever is in a directory whose name is lost is lost with it. See `loseNamesIndependently` for what a crash
+///   keeps of the rest.
+/// - **Room.** The disk keeps its size over crashes. A new directory takes a block; files take their bytes.
+/// - The call during which the power goes counts as begun and not durable. Nothing durable ever changes, except behind the
+///   store's back (`Tampering`).
 final class SimulatedDisk: Sendable {
     /// What a crash does to what was not durable.
     enum Loss: Sendable {
@@ -31,26 +41,14 @@ final class SimulatedDisk: Sendable {
         let node: Int
         let isDirect: Bool
         let path: String
-    }
-
-    enum Change {
-        case write(UInt64, [UInt8])
-        case truncate(UInt64)
-        /// The whole content, by an atomic commit.
-        case replace([UInt8])
-    }
-
-    struct Node {
-        var durable: [UInt8] = []
-        var live: [UInt8] = []
-        var changes: [Change] = []
+        var readsDevice = false
     }
 
     struct State {
-        var nodes: [Node] = []
+        var nodes: [SimulatedNode] = []
         var durableNames: [String: Int] = [:]
         var liveNames: [String: Int] = [:]
-        var nameChanges: [NameChange] = []
+        var nameChanges: [PendingName] = []
         var calls = 0
         var crashAt: Int?
         var isDead = false
@@ -59,6 +57,7 @@ final class SimulatedDisk: Sendable {
         var capacity: Int?
         var shortWrites = false
         var namesAreIndependent = false
+        var remembersPages = false
     }
 
     /// A system call that fails once, at its n-th use.
@@ -75,10 +74,23 @@ final class SimulatedDisk: Sendable {
 
     init() {
         state = Mutex(State())
+        prepareRoot()
     }
 
     private init(_ image: State) {
         state = Mutex(image)
+    }
+
+    /// The store's directory, as whoever starts the engine makes it: there, and its name not durable yet.
+    func prepareRoot() {
+        state.withLock { state in
+            let root = SimulatedStore.root
+            guard state.liveNames[root] == nil, !state.isDead else { return }
+            state.nodes.append(.directory)
+            let link = PendingName(.link(root, state.nodes.count - 1))
+            link.change.apply(&state.liveNames)
+            state.nameChanges.append(link)
+        }
     }
 
     /// Calls that change something, so far.
@@ -110,8 +122,9 @@ final class SimulatedDisk: Sendable {
         state.withLock { $0.failures = [] }
     }
 
-    /// The stricter model: a crash may lose any of the names that were not synced, not only the latest ones, and the sync
-    /// of a directory is about that directory alone.
+    /// The stricter model: a crash may lose any of the names that were not synced, and the sync of a directory is about that
+    /// directory alone. Otherwise the file system keeps a journal: a crash loses the latest changes of names, and the sync of
+    /// a directory takes along what came before in others.
     func loseNamesIndependently() {
         state.withLock { $0.namesAreIndependent = true }
     }
@@ -125,7 +138,12 @@ final class SimulatedDisk: Sendable {
         state.withLock { $0.shortWrites = isOn }
     }
 
-    /// A copy as it is, with all writes durable: what a SIGKILL leaves.
+    /// Keeps what each page held before its last change: `Tampering` puts it back.
+    func rememberPages() {
+        state.withLock { $0.remembersPages = true }
+    }
+
+    /// A copy as it is, with all writes durable that reached the device: what a SIGKILL and some time leave.
     func copy() -> SimulatedDisk { afterCrash(.keepAll) }
 
     /// The process was killed, the kernel lives on: everything is there, nothing more is durable.
@@ -147,13 +165,16 @@ final class SimulatedDisk: Sendable {
             var generator = SeededGenerator(seed: 0)
             if case .random(let seed) = loss { generator = SeededGenerator(seed: seed) }
             var image = State()
-            image.nodes = state.nodes.map { Self.settle($0, loss, &generator) }
+            image.nodes = state.nodes.map { $0.afterCrash(loss, &generator) }
             var names = state.durableNames
             let kept = Self.keptNames(state, loss, &generator)
-            for (change, isKept) in zip(state.nameChanges, kept) where isKept { change.apply(&names) }
-            image.durableNames = names
-            image.liveNames = names
+            for (pending, isKept) in zip(state.nameChanges, kept) where isKept { pending.change.apply(&names) }
+            let found = names.reachable
+            image.durableNames = found
+            image.liveNames = found
             image.namesAreIndependent = state.namesAreIndependent
+            image.capacity = state.capacity
+            image.remembersPages = state.remembersPages
             return image
         }
         return SimulatedDisk(image)
@@ -170,55 +191,7 @@ final class SimulatedDisk: Sendable {
         }
     }
 
-    private static func settle(_ node: Node, _ loss: Loss, _ generator: inout SeededGenerator) -> Node {
-        var content = node.durable
-        switch loss {
-        case .keepAll: content = node.live
-        case .dropAll: break
-        case .random:
-            for change in node.changes { settle(change, &content, &generator) }
-        }
-        return Node(durable: content, live: content)
-    }
-
-    private static func settle(_ change: Change, _ content: inout [UInt8], _ generator: inout SeededGenerator) {
-        switch change {
-        case .truncate, .replace:
-            if Bool.random(using: &generator) { apply(change, &content) }
-        case .write(let offset, let bytes):
-            // Often one fate for all: that finds reordered writes; else each sector for itself: that finds torn ones.
-            let common = Int.random(in: 0..<6, using: &generator)
-            for start in stride(from: 0, to: bytes.count, by: 512) {
-                let sector = Array(bytes[start..<min(start + 512, bytes.count)])
-                let fate = common < 3 ? common : Int.random(in: 0..<3, using: &generator)
-                switch fate {
-                case 0: apply(.write(offset + UInt64(start), sector), &content)
-                case 1: break
-                default:
-                    apply(.write(offset + UInt64(start), generator.bytes(sector.count)), &content)
-                }
-            }
-        }
-    }
-
-    static func apply(_ change: Change, _ content: inout [UInt8]) {
-        switch change {
-        case .truncate(let size):
-            if Int(size) <= content.count { content.removeSubrange(Int(size)...) } else { grow(&content, Int(size)) }
-        case .replace(let bytes):
-            content = bytes
-        case .write(let offset, let bytes):
-            grow(&content, Int(offset) + bytes.count)
-            content.withUnsafeMutableBytes { place in
-                bytes.withUnsafeBytes { _ = memcpy(place.baseAddress! + Int(offset), $0.baseAddress!, $0.count) }
-            }
-        }
-    }
-
-    static func grow(_ content: inout [UInt8], _ size: Int) {
-        if content.count < size { content.append(contentsOf: [UInt8](repeating: 0, count: size - content.count)) }
-    }
-
+    /// "" for the names of the root.
     static func parent(_ path: String) -> String {
         String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
     }

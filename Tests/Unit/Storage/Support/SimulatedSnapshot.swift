@@ -4,28 +4,27 @@ import Synchronization
 
 /// A snapshot on the simulated disk with LMDB's commit semantics: one file, replaced as a whole by one call. A crash
 /// during that call leaves the old image or the new one; after it the new one is durable. The file's name needs a sync of
-/// its directory, as LMDB's does.
+/// its directory, as LMDB's does. Rows are what LMDB's are: envelope and payload, packed, sealed with the current key.
 ///
 /// `@unchecked Sendable`: stepped by one test at a time.
 final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     private let disk: SimulatedDisk
     private let path: String
     private let store: StoreID
-    /// The checkpoint row names and is authenticated with the current one, as LMDB's is; rows are as they are.
     private let keys: EncryptionKeys
+    private let codec: SnapshotCodec
+    private let readCodec: SnapshotCodec
+    private let scratch = SnapshotScratch()
     private var authenticatedFrom = SegmentNumber.none
-    private(set) var rows: [Bytes: Row] = [:]
+    private(set) var rows: SimulatedImage.Rows = [:]
     private(set) var row: CheckpointRow?
     /// Fails the next uses of `apply`.
     var failures: [SnapshotFailure] = []
     /// Commits that would have run ahead of the durable log (I5), and uses that LMDB would not survive.
     private(set) var violations: [String] = []
     private var isClosed = false
-
-    struct Row: Equatable {
-        var value: Bytes
-        var lsn: UInt64
-    }
+    /// Rows that a transaction of a rotation seals anew: few, so that most rotations take several.
+    static let resealRows = 5
 
     init(
         _ disk: SimulatedDisk,
@@ -37,30 +36,56 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         self.disk = disk
         self.store = store
         self.keys = keys
+        var options = StorageOptions()
+        options.encryption = keys
+        codec = SnapshotCodec(SnapshotOptions(options, store: store))
+        readCodec = SnapshotCodec(SnapshotOptions(options, store: store))
         if create { authenticatedFrom = .first }
         path = directory.snapshotData
-        do throws(SystemCallError) {
-            if create {
+        if create {
+            do throws(SystemCallError) {
                 try disk.replace(path, with: [])
-            } else {
-                guard let content = disk.contents(path) else {
-                    throw SystemCallError(call: "open", number: 2, path: path)
-                }
-                try decode(content)
+            } catch {
+                throw .openFailed(error)
             }
-        } catch {
-            throw error.number == 2 ? .snapshotDamaged(path, "the file is missing") : .deviceFailed(error)
+        } else {
+            guard let content = disk.contents(path) else { throw .snapshotDamaged(path, "the file is missing") }
+            try read(content)
         }
     }
 
-    var needsReseal: Bool { false }
+    private func read(_ content: [UInt8]) throws(StorageError) {
+        let image: SimulatedImage
+        switch SimulatedImage.read(content) {
+        case .success(let found): image = found
+        case .failure(let problem): throw .snapshotDamaged(path, problem.reason)
+        }
+        guard let row = image.row else { return }
+        try keys.requireAll(row.neededKeys, neededFor: path)
+        if row.isAuthenticated {
+            guard let key = keys.key(KeyID(rawValue: row.keyID)),
+                image.rowBytes.withUnsafeBytes({ row.isGenuine($0, key: key) })
+            else { throw .forgedSnapshot(path) }
+        } else if row.keyID != 0 {
+            throw .forgedSnapshot(path)
+        }
+        self.row = row
+        rows = image.rows
+        decideOnPlainRows()
+    }
+
+    private func decideOnPlainRows() {
+        readCodec.allowsPlain = keys.current == nil || row?.mayHoldPlainRows ?? true
+    }
+
+    var needsReseal: Bool { row.map { !$0.isSettled(keys) } ?? false }
 
     func beginsLog(at segment: SegmentNumber) {
         if authenticatedFrom == .none { authenticatedFrom = segment }
     }
 
     var size: SnapshotSize {
-        let pages = rows.values.reduce(0) { $0 + $1.value.count + 64 } / LogLimits.blockBytes + 1
+        let pages = rows.values.reduce(0) { $0 + $1.count + 64 } / LogLimits.blockBytes + 1
         return SnapshotSize(usedPages: pages, filePages: pages + 2, leafPages: pages)
     }
 
@@ -68,10 +93,24 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     func reusableBytes(inRunsOf pages: Int) -> Int { size.freeBytes }
 
+    // MARK: Reading
+
     func find(_ table: TableID, _ key: UnsafeRawBufferPointer) throws(StorageError) -> SnapshotValue? {
+        try value(SnapshotKey.make(table, Bytes(key)))
+    }
+
+    fileprivate func value(_ key: Bytes) throws(StorageError) -> SnapshotValue? {
         if isClosed { throw .closed(LogDirectory(root: SimulatedStore.root)) }
-        guard let row = rows[SnapshotKey.make(table, Bytes(key))] else { return nil }
-        return SnapshotValue(bytes: keep(row.value), lsn: row.lsn)
+        guard let row = rows[key] else { return nil }
+        let result = key.withUnsafeBytes { key in
+            row.withUnsafeBytes { row in
+                Result { () throws(StorageError) in
+                    let value = try readCodec.decode(key: key, value: row, into: scratch, path: path)
+                    return SnapshotValue(bytes: keep(Bytes(value.bytes)), lsn: value.lsn)
+                }
+            }
+        }
+        return try result.get()
     }
 
     /// Values that were handed out, until `endRead`.
@@ -116,51 +155,102 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         }
 
         func value() throws(StorageError) -> SnapshotValue {
-            let row = snapshot.rows[keys[index]] ?? Row(value: [], lsn: 0)
-            return SnapshotValue(bytes: snapshot.keep(row.value), lsn: row.lsn)
+            try snapshot.value(keys[index]) ?? SnapshotValue(bytes: snapshot.keep([]), lsn: 0)
         }
 
         func advance() throws(StorageError) { index += 1 }
     }
+
+    // MARK: Writing
 
     func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
         if !failures.isEmpty { throw failures.removeFirst() }
         if isClosed { violations.append("written after the end") }
         TurnSite.apply.pause()
         checkWriteAhead(position.end)
-        var next = rows
+        try reseal()
+        var next = SimulatedImage(row: row ?? firstRow, rows: rows)
         for (number, table) in changes.tables {
             let id = TableID(rawValue: number)
             for range in table.trims.ranges {
                 let low = SnapshotKey.make(id, range.from)
                 let high = SnapshotKey.make(id, range.upTo)
-                next = next.filter { compareKeys($0.key, low) < 0 || compareKeys($0.key, high) >= 0 }
+                for key in next.rows.keys where compareKeys(key, low) >= 0 && compareKeys(key, high) < 0 {
+                    next.set(key, nil)
+                }
             }
             table.entries.forEach { entry in
-                next[SnapshotKey.make(id, entry.key)] = entry.value.map { Row(value: $0, lsn: entry.lsn) }
+                let key = SnapshotKey.make(id, entry.key)
+                next.set(key, entry.value.map { sealed($0, lsn: entry.lsn, key) })
             }
         }
-        var counts: [UInt16: UInt64] = [:]
-        for key in next.keys { counts[UInt16(key[0]) << 8 | UInt16(key[1]), default: 0] += 1 }
-        let made = CheckpointRow(
+        next.row?.position = position
+        next.row?.generation += 1
+        next.row?.keyID = keys.current?.id.rawValue ?? 0
+        next.row?.furtherKeys = []
+        next.row?.isAuthenticated = keys.current != nil
+        next.row?.isOlder = false
+        if next.row?.authenticatedFrom == SegmentNumber.none { next.row?.authenticatedFrom = authenticatedFrom }
+        try commit(next)
+        return next.row ?? firstRow
+    }
+
+    private var firstRow: CheckpointRow {
+        CheckpointRow(
             store: store,
-            position: position,
-            generation: (row?.generation ?? 0) + 1,
+            position: CheckpointPosition(end: .empty, createdAt: 0),
+            generation: 0,
             digest: SnapshotDigest(),
-            keyID: keys.current?.id.rawValue ?? 0,
-            counts: counts,
-            authenticatedFrom: row.map(\.authenticatedFrom).flatMap { $0 == .none ? nil : $0 } ?? authenticatedFrom,
-            isAuthenticated: keys.current != nil
+            keyID: 0,
+            counts: [:]
         )
+    }
+
+    /// Moves all rows to the current key, as `LMDBSnapshot.reseal` does: several commits, each of which names all keys.
+    private func reseal() throws(SnapshotFailure) {
+        guard let last = row, needsReseal else { return }
+        var next = SimulatedImage(row: last.moving(to: keys), rows: rows)
+        if next.row?.authenticatedFrom == SegmentNumber.none { next.row?.authenticatedFrom = authenticatedFrom }
+        if isMutant(.rotationNamesOneKey) { next.row?.furtherKeys = [] }
+        codec.allowsPlain = keys.current == nil || next.row?.mayHoldPlainRows ?? true
+        var rest = rows.keys.sorted { compareKeys($0, $1) < 0 }[...]
+        repeat {
+            for key in rest.prefix(Self.resealRows) {
+                do throws(StorageError) {
+                    let plain = try codec.plain(key, rows[key] ?? [], path: path)
+                    next.set(key, sealed(plain.value, lsn: plain.lsn, key))
+                } catch {
+                    throw .final(error)
+                }
+            }
+            rest = rest.dropFirst(Self.resealRows)
+            try commit(next)
+        } while !rest.isEmpty
+    }
+
+    private func sealed(_ value: Bytes, lsn: UInt64, _ key: Bytes) -> Bytes {
+        let payload = codec.encode(value, key: key, lsn: lsn)
+        let count = SnapshotEnvelope.encodedBytes + payload.bytes.count
+        return Bytes(unsafeUninitializedCapacity: count) { place, filled in
+            _ = payload.fill(UnsafeMutableRawPointer(place.baseAddress!), key: key, lsn: lsn)
+            filled = count
+        }
+    }
+
+    private func commit(_ image: SimulatedImage) throws(SnapshotFailure) {
+        let key = image.row?.isAuthenticated == true ? keys.current : nil
         do throws(SystemCallError) {
-            try disk.replace(path, with: encode(next, made))
+            try disk.replace(path, with: image.encoded(key: key))
         } catch {
+            guard !error.isLackOfSpace else {
+                throw .lowSpace(StorageError(.lowSpace, "no room for a checkpoint", path: path, systemCall: error))
+            }
             throw .final(StorageError(.durabilityLost, "the commit failed", path: path, systemCall: error))
         }
-        rows = next
-        row = made
+        rows = image.rows
+        row = image.row
+        decideOnPlainRows()
         TurnSite.applied.pause()
-        return made
     }
 
     /// I5: the batch that the image ends with could not be lost any more when the image was committed.
@@ -177,12 +267,16 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         violations.append("batch \(end.lastBatch) is not durable (I5): \(reading)")
     }
 
+    /// What a scrub of all rows says; nil: sound.
+    var auditProblem: String? { SimulatedImage(row: row, rows: rows).auditProblem }
+
     func growMap() throws(SnapshotFailure) {}
     var waitsForGrowth: Bool { false }
 
     func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) -> LSN {
         if isClosed { violations.append("copied after the end") }
-        let image = row.map { encode(rows, $0) } ?? []
+        let key = row?.isAuthenticated == true ? keys.current : nil
+        let image = row == nil ? [] : SimulatedImage(row: row, rows: rows).encoded(key: key)
         let copied = row?.position.lsn ?? .zero
         for _ in 0..<8 {
             TurnSite.copy.pause()
@@ -198,43 +292,4 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     }
 
     func close() { isClosed = true }
-
-    private func encode(_ rows: [Bytes: Row], _ row: CheckpointRow) -> Bytes {
-        var bytes = Bytes()
-        func append(_ part: Bytes) {
-            withUnsafeBytes(of: UInt32(part.count)) { bytes.append(contentsOf: $0) }
-            bytes.append(contentsOf: part)
-        }
-        append(row.encoded(key: keys.current))
-        for key in rows.keys.sorted(by: { compareKeys($0, $1) < 0 }) {
-            append(key)
-            append(withUnsafeBytes(of: rows[key]?.lsn ?? 0) { Bytes($0) } + (rows[key]?.value ?? []))
-        }
-        return bytes
-    }
-
-    private func decode(_ bytes: Bytes) throws(SystemCallError) {
-        var offset = 0
-        func part() -> Bytes? {
-            guard offset + 4 <= bytes.count else { return nil }
-            let count = Int(bytes[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) })
-            defer { offset += 4 + count }
-            return Bytes(bytes[offset + 4..<offset + 4 + count])
-        }
-        guard let first = part() else { return }
-        let reading = first.withUnsafeBytes { CheckpointRow.read($0) }
-        guard case .valid(let found) = reading else {
-            throw SystemCallError(call: "checkpoint row", number: 5, path: path)
-        }
-        if found.isAuthenticated, let key = keys.key(KeyID(rawValue: found.keyID)) {
-            guard first.withUnsafeBytes({ found.isGenuine($0, key: key) }) else {
-                throw SystemCallError(call: "checkpoint row's code", number: 5, path: path)
-            }
-        }
-        row = found
-        while let key = part(), let value = part() {
-            let lsn = value.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
-            rows[key] = Row(value: Bytes(value.dropFirst(8)), lsn: lsn)
-        }
-    }
 }

@@ -28,6 +28,7 @@ struct SimulatedStore {
 
     init(_ disk: SimulatedDisk, direct: Bool = true, options: StorageOptions? = nil) throws(StorageError) {
         let options = options ?? Self.options(direct: direct)
+        disk.prepareRoot()
         var opening = LogOpening(io: disk, root: Self.root, options: options) { store, create throws(StorageError) in
             try SimulatedSnapshot(
                 disk,

@@ -17,6 +17,10 @@ struct Simulation {
         var checkpoints = 0
         var failedOpenings = 0
         var keyChanges = 0
+        var fullOpenings = 0
+        var readOnlyOpenings = 0
+        var stale = 0
+        var lostPages = 0
 
         mutating func add(_ other: Tally) {
             runs += other.runs
@@ -30,6 +34,10 @@ struct Simulation {
             checkpoints += other.checkpoints
             failedOpenings += other.failedOpenings
             keyChanges += other.keyChanges
+            fullOpenings += other.fullOpenings
+            readOnlyOpenings += other.readOnlyOpenings
+            stale += other.stale
+            lostPages += other.lostPages
         }
     }
 
@@ -73,12 +81,14 @@ struct Simulation {
         self.generator = generator
         keyGenerator = SeededGenerator(seed: seed ^ 0x6B65_7973)
         if Bool.random(using: &self.generator) { disk.loseNamesIndependently() }
+        disk.rememberPages()
     }
 
     /// Throws a `Finding`.
     mutating func run() throws {
         tally.runs = 1
         for _ in 0..<Int.random(in: 3...5, using: &generator) { try session() }
+        disk.limit(to: nil)
         _ = try open()
     }
 
@@ -116,16 +126,44 @@ struct Simulation {
         options.encryption = EncryptionKeys(current: next, previous: known)
     }
 
-    /// Opens without faults: everything that was promised must be there.
+    /// Opens without faults, perhaps on a full disk: everything that was promised must be there.
     private mutating func open() throws -> SimulatedStore {
         let store: SimulatedStore
         do {
-            store = try SimulatedStore(disk, options: options)
+            store = try openWithoutRoom() ?? SimulatedStore(disk, options: options)
+        } catch let error as Finding {
+            throw error
         } catch {
             throw Finding("refused to open a sound store: \(error)")
         }
         try checkRecovered(store)
         return store
+    }
+
+    /// nil: the disk has room, or there is no store yet, which needs room to be made; then it has room now.
+    private mutating func openWithoutRoom() throws -> SimulatedStore? {
+        guard isFull else { return nil }
+        let isThere = disk.contents("\(SimulatedStore.root)/FORMAT") != nil
+        do throws(StorageError) {
+            let store = try SimulatedStore(disk, options: options)
+            tally.fullOpenings += 1
+            if store.log.metrics.segments == 0 { tally.readOnlyOpenings += 1 }
+            return store
+        } catch {
+            guard !isThere, error.code == .lowSpace || error.systemCall?.isLackOfSpace == true else {
+                throw Finding("a full store did not open: \(error)")
+            }
+            fill(nil)
+            return nil
+        }
+    }
+
+    private var isFull = false
+
+    /// Others take all room but a few blocks; nil: they give it back.
+    private mutating func fill(_ blocks: Int?) {
+        isFull = blocks != nil
+        disk.limit(to: blocks.map { disk.usedBytes + $0 * LogLimits.blockBytes })
     }
 
     private mutating func checkRecovered(_ store: SimulatedStore) throws {
@@ -144,7 +182,7 @@ struct Simulation {
     private mutating func openUnderFaults() throws {
         guard chance(3) else { return }
         tally.failedOpenings += 1
-        if chance(4) {
+        if chance(4), !isFull {
             let isThere = disk.contents("\(SimulatedStore.root)/FORMAT") != nil
             disk.fail("pread", EIO)
             do {
@@ -242,9 +280,7 @@ struct Simulation {
     }
 
     private mutating func changeCapacity() {
-        if chance(2) { return disk.limit(to: nil) }
-        let used = disk.image.values.reduce(0) { $0 + $1.count }
-        disk.limit(to: used + Int.random(in: 0..<8, using: &generator) * LogLimits.blockBytes)
+        fill(chance(2) ? nil : Int.random(in: 0..<8, using: &generator))
     }
 
     // MARK: The end of a session
@@ -256,8 +292,9 @@ struct Simulation {
         if metrics.slowSyncs != UInt64(warnings) {
             throw Finding("\(metrics.slowSyncs) slow syncs, \(warnings) warnings")
         }
-        let violations = (store.log.snapshot as? SimulatedSnapshot)?.violations ?? []
-        if let violation = violations.first { throw Finding(violation) }
+        let snapshot = store.log.snapshot as? SimulatedSnapshot
+        if let violation = snapshot?.violations.first { throw Finding(violation) }
+        if let problem = snapshot?.auditProblem { throw Finding("the snapshot is unsound: \(problem)") }
         if !hasFaults, metrics.segmentsOnDisk != disk.segments.count {
             throw Finding("\(metrics.segmentsOnDisk) segments known, \(disk.segments.count) on disk")
         }
@@ -271,13 +308,13 @@ struct Simulation {
         case 4: crashWhileClosing(store)
         default: disk = disk.afterCrash(.random(seed: generator.next()))
         }
-        disk.limit(to: nil)
+        fill(chance(3) ? Int.random(in: 0..<8, using: &generator) : nil)
         disk.healAll()
         tally.crashes += 1
     }
 
     private mutating func close(_ store: SimulatedStore) throws {
-        disk.limit(to: nil)
+        if chance(2) { fill(nil) }
         let isClosed = (try? store.close()) != nil
         try check(store)
         disk = disk.copy()
@@ -296,11 +333,12 @@ struct Simulation {
 
     /// Kills the owner and damages a copy of what it left. False: nothing to damage, or nothing proves the last batch.
     private mutating func tamper(_ store: SimulatedStore) -> Bool {
-        disk.limit(to: nil)
+        fill(nil)
         disk.healAll()
         _ = store.log.writeStep()
         _ = store.log.sealStep()
-        let isProven = store.log.writer.withLock { !$0.hasStopped && $0.log.isSealed }
+        // Opened without room for a segment: none fixes the end that was found.
+        let isProven = store.log.writer.withLock { !$0.hasStopped && $0.log.isSealed && $0.log.segment != nil }
         disk = disk.copy()
         guard isProven else { return false }
         let what = Tampering.allCases.randomElement(using: &generator) ?? .rot
@@ -313,20 +351,30 @@ struct Simulation {
     /// I7: refused with a row that says why, or it was provably harmless.
     private mutating func checkTampered() throws {
         guard let (copy, lsn, what) = tampered else { return }
+        if [.lostPage, .lostCommit].contains(what) { tally.lostPages += 1 }
         do {
             let store = try SimulatedStore(copy, options: options)
-            tally.harmless += 1
             guard store.log.recovery.recoveredLSN.rawValue == lsn else {
                 throw Finding(
                     "\(what): \(store.log.recovery.row) \(store.log.recovery.condition) \(lsn) silently became \(store.log.recovery.recoveredLSN) (I7)"
                 )
             }
+            if what == .staleRow { return try checkScrubbed(store) }
+            tally.harmless += 1
             guard let rows = model.recover(lsn), store.content.sorted() == rows else {
                 throw Finding("\(what): other rows at LSN \(lsn) (I7)")
             }
         } catch let error as StorageError {
             tally.refused += 1
-            guard let row = error.row, Tampering.refusals.contains(row) else { throw Finding("\(what): \(error)") }
+            guard let row = error.row, what.refusals.contains(row) else { throw Finding("\(what): \(error)") }
+        }
+    }
+
+    /// A row of an earlier checkpoint is sound by itself; digest and counts say that it doesn't belong there.
+    private mutating func checkScrubbed(_ store: SimulatedStore) throws {
+        tally.stale += 1
+        guard (store.log.snapshot as? SimulatedSnapshot)?.auditProblem != nil else {
+            throw Finding("a scrub does not see a stale row")
         }
     }
 }
@@ -340,7 +388,9 @@ enum SimulatedFiles {
             if isOpen, path.hasPrefix(directory.wal + "/spare-") { return false }
             let name = String(path[path.index(after: path.lastIndex(of: "/")!)...])
             switch SimulatedDisk.parent(path) {
-            case directory.wal: return LogDirectory.segmentNumber(ofName: name) == nil
+            // On a full disk, where no folder can be made, what is set aside stays there.
+            case directory.wal:
+                return LogDirectory.segmentNumber(ofName: name) == nil && !name.hasSuffix(".wal.unused")
             case directory.quarantine: return ![".tail", ".unused"].contains { name.hasSuffix($0) }
             default: return true
             }
