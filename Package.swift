@@ -11,10 +11,18 @@ let confined: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
-/// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, and the storage
-/// tests are the only ones (`tools/dev/mutants`, which builds in `.build-mutants`).
+/// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, for the unit
+/// tests, the crash tests and `tools/dev/mutants` (`./test`, which builds in `.build-mutants`). The storage engine is
+/// optimised, assertions kept: its simulated crashes are what the unit tests spend their time on.
 let hasFaults = Context.environment["III_MUTANTS"] != nil
-let faults: [SwiftSetting] = hasFaults ? [.define("III_MUTANTS")] : []
+
+/// `III_TSAN=1`: not the product. `Storage` takes POSIX mutexes, which are the ones that ThreadSanitizer knows, and the
+/// storage tests are the only ones (`tools/dev/thread-sanitizer`, which builds in `.build-tsan`).
+let isSanitized = Context.environment["III_TSAN"] != nil
+
+let faults: [SwiftSetting] =
+    (hasFaults ? [.define("III_MUTANTS")] : []) + (isSanitized ? [.define("III_TSAN")] : [])
+let optimised: [SwiftSetting] = hasFaults ? [.unsafeFlags(["-O", "-assert-config", "Debug"])] : []
 
 let package = Package(
     name: "iii",
@@ -39,7 +47,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: ["CPlatform", "CLMDB", "CLZ4", "CCrypto"],
-            swiftSettings: faults,
+            swiftSettings: faults + optimised,
             linkerSettings: [
                 .linkedLibrary(":liblmdb.a"), .linkedLibrary(":liblz4.a"), .linkedLibrary(":libcrypto.a"),
                 .linkedLibrary("dl"),
@@ -167,6 +175,6 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-if hasFaults {
+if isSanitized {
     package.targets.removeAll { $0.type == .test && $0.name != "StorageTests" }
 }

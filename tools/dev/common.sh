@@ -64,7 +64,16 @@ faulty_build=.build-mutants
 # build_with_faults ROOT: a debug build; the first takes minutes, later ones seconds.
 build_with_faults() {
     step "Building with faults and failpoints (debug)"
-    III_MUTANTS=1 swift build --package-path "$1" --scratch-path "$1/$faulty_build" --build-tests 2>&1 | tail -n 1
+    local log
+    log=$(mktemp)
+    if III_MUTANTS=1 swift build --package-path "$1" --scratch-path "$1/$faulty_build" --build-tests >"$log" 2>&1; then
+        tail -n 1 "$log"
+        rm -f "$log"
+    else
+        grep -E 'error:' "$log" | sort -u || tail -n 40 "$log"
+        rm -f "$log"
+        return 1
+    fi
 }
 
 # port_is_open PORT: whether something accepts connections there on loopback.

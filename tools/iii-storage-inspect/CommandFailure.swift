@@ -17,7 +17,19 @@ struct CommandFailure: Error {
     /// A storage error's message says what happened, then what to do, as sentences or clauses of one.
     init(_ error: StorageError) {
         let (what, remedy) = Self.split(error.message)
-        self.init(what, path: error.path, remedy: remedy, status: ProcessStatus(error))
+        self.init(what, path: error.path, remedy: Self.ownRemedy(error) ?? remedy, status: ProcessStatus(error))
+    }
+
+    /// Where this tool has a remedy of its own, in place of the engine's.
+    private static func ownRemedy(_ error: StorageError) -> String? {
+        switch error.code {
+        case .unusableKey where !error.missingKeys.isEmpty:
+            "give the key with --key-file PATH (more of them: repeat it), or one as text in \(KeyArguments.variable)"
+        case .notEncrypted:
+            "leave the key away; if its encryption was switched off, add --encryption-off. "
+                + "If it must be encrypted, somebody replaced it: restore a backup"
+        default: nil
+        }
     }
 
     var line: String {

@@ -54,6 +54,8 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
     /// The row of the recovery table that decided (storage.md §5.10).
     public var row: RecoveryRow?
     public var systemCall: SystemCallError?
+    /// Keys that are needed and were not given.
+    public var missingKeys: [KeyID] = []
 
     public init(_ code: Code, _ message: String, path: String? = nil, systemCall: SystemCallError? = nil) {
         self.code = code

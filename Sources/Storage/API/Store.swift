@@ -242,20 +242,17 @@ public final class Store: Sendable {
     }
 
     private func stop() -> Result<Void, StorageError> {
-        log.refuseCommits()
-        isStopping.set()
-        writerWakeUp.post()
-        spareWakeUp.post()
-        checkpointWakeUp.post()
-        scrubWakeUp.post()
-        for thread in threads { thread.join() }
-        // Usually nothing is left; but the last reference may go away in a callback on the writer's own thread.
-        while case .wrote = log.writeStep() {}
-        log.backups.close(log.options.clock)
-        // One that did not end has the files open.
+        // A backup that did not end has the files open.
         defer { log.backups.whenOver { [lock] in lock.release() } }
         do throws(StorageError) {
-            try log.closeLog()
+            try log.stop {
+                isStopping.set()
+                writerWakeUp.post()
+                spareWakeUp.post()
+                checkpointWakeUp.post()
+                scrubWakeUp.post()
+                for thread in threads { thread.join() }
+            }
             return .success(())
         } catch {
             return .failure(error)

@@ -32,14 +32,14 @@ extension LogStore {
     private func copy(_ store: StoreID, to backup: BackupWriter<IO>, _ progress: (_ doneBytes: UInt64) -> Void)
         throws(StorageError) -> BackupReport
     {
-        try snapshot.copy(to: backup.partial.snapshot, isCancelled: backup.isCancelled)
+        let checkpoint = try snapshot.copy(to: backup.partial.snapshot, isCancelled: backup.isCancelled)
         // Every batch that is written from now on has a later time.
         let (end, files, now) = writer.withLock { ($0.log.end, $0.files, options.clock.wallNanoseconds()) }
         do throws(SystemCallError) {
             var manifest = BackupManifest(
                 store: store,
                 createdAt: now,
-                checkpoint: .zero,
+                checkpoint: checkpoint,
                 through: LSN(rawValue: min(end.lastLSN.rawValue, gate.durableLSN.rawValue)),
                 coveredUntil: now,
                 files: []

@@ -79,7 +79,7 @@ public final class PartialDirectory {
         if !isMutant(.noBackupNameSync) { try FileTree(path).sync() }
         try io.unlink(path + "/" + Self.marker)
         try io.syncDirectory(path)
-        try io.renameNewDirectory(path, to: target)
+        try io.renameNew(path, to: target)
         isNamed = true
         try io.syncDirectory(parentDirectory(of: target))
         releaseLock()

@@ -288,6 +288,7 @@ extension CommitCore {
     func refuse(_ error: StorageError, isFinal: Bool = false) -> (isNew: Bool, unsaturated: [@Sendable () -> Void]) {
         let isNew = refusal == nil || isFinal && refusal?.code != .durabilityLost
         if isNew { refusal = error }
+        if isMutant(.refusalNotTold) { return (isNew, []) }
         return (isNew, takeAllUnsaturatedCallbacks())
     }
 

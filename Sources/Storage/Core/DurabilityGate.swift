@@ -112,6 +112,7 @@ final class DurabilityGate: Sendable {
     /// is safe.
     func publish(_ lsn: LSN) {
         startDelivery { state in
+            precondition(state.failure == nil || !isMutant(.trapAfterFailure), "durable after a failure")
             precondition(lsn.rawValue >= durable.load(ordering: .relaxed), "the durable LSN went back")
             if state.failure == nil { durable.store(lsn.rawValue, ordering: .releasing) }
         }

@@ -170,6 +170,16 @@ extension LogStore {
         for callback in unsaturated { callback() }
     }
 
+    /// The end: what is pending is written, the threads end, backups end or are cancelled, the files are given up.
+    func stop(endThreads: () -> Void) throws(StorageError) {
+        refuseCommits()
+        endThreads()
+        // Usually nothing is left; but the last reference may go away in a callback on the writer's own thread.
+        while case .wrote = writeStep() {}
+        if !isMutant(.noWaitForBackups) { backups.close(options.clock) }
+        try closeLog()
+    }
+
     /// After the last step: last checkpoint, clean-shutdown mark, spare given back, file closed.
     func closeLog() throws(StorageError) {
         defer {
@@ -185,9 +195,11 @@ extension LogStore {
             state.hasStopped = true
             guard state.backlog.isEmpty else {
                 state.log.closeFile()
+                let isShort = isShortOfResources.withLock { $0 }
+                let what = isShort ? "out of descriptors, memory or threads" : "with the disk full"
                 return StorageError(
                     .lowSpace,
-                    "closed with the disk full: \(state.backlog.count) batches that were never acknowledged are lost",
+                    "closed \(what): \(state.backlog.count) batches that were never acknowledged are lost",
                     path: directory.root
                 )
             }

@@ -62,23 +62,22 @@ final class LogStore<IO: StorageIO>: Sendable {
             reportDamage(error)
             throw error
         }
-        return (Pending(.success(committed.result), lsn: committed.lsn, gate: gate, isRead: false), committed.wakesWriter)
+        return (Pending(committed.result, lsn: committed.lsn, gate: gate, isRead: false), committed.wakesWriter)
     }
 
     func read<R: Sendable, Failure: Error>(
         _ body: (borrowing ReadView) throws(Failure) -> R
     ) throws(Failure) -> Pending<R> {
-        let (result, seen) = try core.withLock { (core) throws(Failure) -> (Result<R, StorageError>, UInt64) in
-            guard !core.isClosed else { return (.failure(.closed(directory)), 0) }
-            core.readFailure = nil
+        let (value, seen, failure) = try core.withLock { (core) throws(Failure) -> (R, UInt64, StorageError?) in
+            core.readFailure = core.isClosed ? .closed(directory) : nil
             defer { core.snapshot.endRead() }
             let view = ReadView(core: core)
             let value = try body(view)
-            return (core.readFailure.map { .failure($0) } ?? .success(value), core.seenLSN)
+            return (value, core.seenLSN, core.readFailure)
         }
         // A lack of memory passes.
-        if case .failure(let error) = result, error.code != .closed, error.code != .overloaded { reportDamage(error) }
-        return Pending(result, lsn: LSN(rawValue: seen), gate: gate, isRead: true)
+        if let failure, failure.code != .closed, failure.code != .overloaded { reportDamage(failure) }
+        return Pending(value, lsn: LSN(rawValue: seen), gate: gate, isRead: true, failure: failure)
     }
 
     /// A row of the snapshot is damaged: nothing more is written on top of it; reads of other rows go on (§5.8).

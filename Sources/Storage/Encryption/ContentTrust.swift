@@ -129,7 +129,7 @@ extension StorageError {
             segment,
             "log segment \(segment.header.number) is not encrypted, but the store is. \(unproven), or cut the log here "
                 + "with iii-storage-inspect. If the store was used without its key, open it without a key, close it, "
-                + "then encrypt it with `encrypt_existing: true`"
+                + "then encrypt it with `encrypt_existing: true`; iii-storage-inspect reads it with --encryption-off"
         )
     }
 
@@ -162,7 +162,7 @@ extension StorageError {
             .damaged,
             "the snapshot was written with \(what), but the store is encrypted. \(unproven). If the store was used "
                 + "without its key, open it without a key (the old one as a previous key), close it, then encrypt it "
-                + "with `encrypt_existing: true`",
+                + "with `encrypt_existing: true`; iii-storage-inspect reads it with --encryption-off",
             path: path
         )
         error.row = .r17

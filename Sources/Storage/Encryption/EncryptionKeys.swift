@@ -11,6 +11,9 @@ public struct EncryptionKeys: Sendable {
         self.previous = previous
     }
 
+    /// No key was given.
+    public var isEmpty: Bool { current == nil && previous.isEmpty }
+
     func key(_ id: KeyID) -> EncryptionKey? {
         if let current, current.id == id { return current }
         return previous.first { $0.id == id }
@@ -28,11 +31,13 @@ public struct EncryptionKeys: Sendable {
         let facts = given.isEmpty ? "no key was given" : "the given keys are \(given.joined(separator: ", "))"
         let names = missing.map { "\($0)" }.joined(separator: ", ")
         let (noun, pronoun) = missing.count == 1 ? ("key", "that key") : ("keys", "those keys")
-        return StorageError(
+        var error = StorageError(
             .unusableKey,
             "this was encrypted with the \(noun) \(names), but \(facts). Nothing was changed; "
                 + "open the store with \(pronoun) as the current or a previous one",
             path: path
         )
+        error.missingKeys = missing
+        return error
     }
 }

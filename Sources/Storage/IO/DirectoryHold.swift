@@ -91,7 +91,8 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
                 throw .ownershipUnknown(place.path, error)
             }
             guard found != place.identity else { continue }
-            throw .ownershipLost(place.path, found == nil ? "it was removed or renamed" : "something else stands there now")
+            let name = place.path.split(separator: "/").last ?? "/"
+            throw .ownershipLost(place.path, found == nil ? "\(name) was removed or renamed" : "something else stands there now")
         }
     }
 }

@@ -11,6 +11,7 @@ extension LogInspector {
             path: path,
             formatVersion: format == nil ? nil : SegmentHeader.major,
             storeID: format?.store.text,
+            incarnation: format?.incarnation,
             hasSnapshot: try io.exists(directory.snapshot),
             segments: try files(numbers),
             temporaryFiles: listed(others.filter { LogDirectory.isTemporary($0) }),

@@ -35,9 +35,20 @@ public struct LogInspector: Sendable {
 
     /// Reads the whole log and tells `visit` what stands there, in order. Throws what `visit` throws, and a
     /// `StorageError` of its own only if the store can't be read at all: damage is in the report.
+    ///
+    /// - Parameter needsKeys: false: without any key an encrypted log is walked too, headers and checksums alone
+    ///   (`LogReport.unopenedBatches`).
     @discardableResult
-    public func walk(_ visit: (LogEvent) throws -> Void = { _ in }) throws -> LogReport {
-        try logWalk().run { event, _ in try visit(event) }
+    public func walk(needsKeys: Bool = true, _ visit: (LogEvent) throws -> Void = { _ in }) throws -> LogReport {
+        var walk = try logWalk()
+        walk.needsKeys = needsKeys
+        return try walk.run { event, _ in try visit(event) }
+    }
+
+    /// Some segment needs a key, by its header.
+    func isEncrypted() throws(StorageError) -> Bool {
+        let surveyor = LogSurveyor(io: io, directory: directory, start: try start(), keys: keys)
+        return try surveyor.survey().segments.contains { $0.header?.isEncrypted ?? false }
     }
 
     func logWalk() throws(StorageError) -> LogWalk<PosixIO> {

@@ -16,6 +16,10 @@ public struct LogReport: Sendable {
     public var bytes: UInt64 = 0
     /// The log holds everything from this LSN on, but for the gaps.
     public var retainedFrom = LSN(rawValue: 1)
+    /// Keys that segments are sealed with, in the order of the log.
+    public var keyIDs: [KeyID] = []
+    /// Batches whose checksum is right and whose records nobody has looked at: no key was given.
+    public var unopenedBatches: UInt64 = 0
     /// Segments disappeared while they were read: a running engine retired them.
     public var sawRetirement = false
 }

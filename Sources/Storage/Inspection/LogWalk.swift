@@ -4,6 +4,8 @@ struct LogWalk<IO: StorageIO> {
     let directory: LogDirectory
     let start: LogStart
     let keys: EncryptionKeys
+    /// Otherwise encrypted segments are walked without any key too: checksums and headers, no records.
+    var needsKeys = true
     /// An engine has the store open.
     let isInUse: () -> Bool
 
@@ -132,6 +134,7 @@ struct LogWalk<IO: StorageIO> {
                 fixedEnd: fixedEnd,
                 isNewest: next == nil,
                 keys: keys,
+                needsKeys: needsKeys,
                 isInUse: isInUse
             )
             return try walk.runToEnd(&state)

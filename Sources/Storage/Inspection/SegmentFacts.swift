@@ -43,6 +43,8 @@ public struct SegmentFacts: Sendable {
         public var predecessorEndOffset: UInt64
         public var requiredFeatures: UInt32
         public var ignorableFeatures: UInt32
+        /// nil: not encrypted.
+        public var keyID: KeyID?
         /// Nanoseconds since 1970.
         public var createdAt: UInt64
     }
@@ -100,6 +102,7 @@ extension SegmentFacts.Header {
             predecessorEndOffset: header.predecessor.endOffset,
             requiredFeatures: header.requiredFeatures,
             ignorableFeatures: header.ignorableFeatures,
+            keyID: header.isEncrypted ? KeyID(rawValue: header.keyID) : nil,
             createdAt: header.createdAt
         )
     }

@@ -52,7 +52,8 @@ extension SegmentWalk {
         case .nothing(let reason): return .nothing(reason)
         case .newer(let what): return .newer(what)
         case .batch(let found):
-            let payload = try payload(of: found).flatMap { Self.checked($0, found.header) }
+            let isOpened = codec != nil
+            let payload = try payload(of: found).flatMap { isOpened ? Self.checked($0, found.header) : .success($0) }
             return .batch(found, mismatch: state.mismatch(found), payload)
         }
     }
@@ -77,7 +78,8 @@ extension SegmentWalk {
         }
     }
 
-    /// The raw payload of a batch, valid until the next read: the one place that knows how payloads are stored.
+    /// The raw payload of a batch, valid until the next read: the one place that knows how payloads are stored. Empty if
+    /// there is no key to open it with.
     mutating func payload(of found: FoundBatch) throws(WalkStop) -> Result<UnsafeRawBufferPointer, BatchFlaw> {
         let header = found.header
         guard header.paddedBytes <= LogLimits.maximumBatchBytes else {
@@ -90,6 +92,10 @@ extension SegmentWalk {
             return .failure(.damaged("payload checksum does not match"))
         }
         do {
+            guard let codec else {
+                try BatchCodec.requireKnown(header)
+                return .success(UnsafeRawBufferPointer(start: nil, count: 0))
+            }
             return .success(try codec.decode(stored, header))
         } catch {
             switch error {
@@ -121,6 +127,8 @@ extension SegmentWalk {
 
     /// Keys that can still be read in a payload whose checksum is wrong.
     mutating func keys(of found: FoundBatch) throws(WalkStop) -> [KeyMention] {
+        // Of sealed records nothing can be read.
+        guard header?.isEncrypted != true else { return [] }
         guard found.header.compression == 0, found.header.paddedBytes <= LogLimits.maximumBatchBytes else { return [] }
         let whole = try bytes(at: found.offset, found.header.paddedBytes)
         guard whole.count > BatchHeader.encodedBytes else { return [] }

@@ -18,7 +18,8 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
     /// An engine has the store open: what looks wrong is read a second time.
     let isInUse: () -> Bool
 
-    let codec: BatchCodec
+    /// nil: no key was given, and the caller wants only what can be told without it.
+    let codec: BatchCodec?
     var window: SegmentWindow<IO>
     /// Of this use of the file; nil until the first batch of a segment with a damaged header.
     var epoch: UInt64?
@@ -34,9 +35,10 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
         fixedEnd: PredecessorFacts?,
         isNewest: Bool,
         keys: EncryptionKeys,
+        needsKeys: Bool,
         isInUse: @escaping () -> Bool
     ) throws(WalkStop) {
-        let codec = try Self.codec(segment, keys)
+        let codec = try Self.codec(segment, keys, needsKeys: needsKeys)
         let window = try Self.open(io, segment.facts.path, isInUse)
         self.codec = codec
         self.window = window
@@ -51,9 +53,12 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
         facts = segment.facts
     }
 
-    /// Without its key nothing of an encrypted log can be told for certain.
-    private static func codec(_ segment: LogSurvey.Segment, _ keys: EncryptionKeys) throws(WalkStop) -> BatchCodec {
+    /// A key that was given must be the right one: nothing is passed over that the caller believes to have checked.
+    private static func codec(_ segment: LogSurvey.Segment, _ keys: EncryptionKeys, needsKeys: Bool)
+        throws(WalkStop) -> BatchCodec?
+    {
         guard let header = segment.header else { return BatchCodec(nil) }
+        if header.isEncrypted, keys.isEmpty, !needsKeys { return nil }
         do {
             return BatchCodec(try keys.cipher(for: header, path: segment.facts.path))
         } catch {
@@ -107,6 +112,7 @@ struct SegmentWalk<IO: StorageIO>: ~Copyable {
         try state.closeGap(before: found.header.number, found.header.firstLSN, endOffset: offset)
         let batch = describe(found, verdict)
         state.count(batch)
+        if codec == nil, batch.recordCount > 0 { state.countUnopened() }
         facts.content.add(batch)
         try state.emit(.batch(batch), payload: payload)
         state.expected = ExpectedBatch(after: found)

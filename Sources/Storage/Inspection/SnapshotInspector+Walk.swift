@@ -3,6 +3,8 @@ public enum SnapshotItem: Sendable {
     case row(SnapshotRow)
     /// A row whose checksum or envelope is wrong: only its key can be told.
     case damaged(SnapshotReport.DamagedRow)
+    /// A row whose checksum is right and whose value nobody has looked at: no key was given.
+    case sealed(TableID, key: Bytes, LSN)
 }
 
 /// How a walk reads.
@@ -95,6 +97,7 @@ extension SnapshotInspector {
         let key = cursor.key.map { Bytes($0) } ?? []
         audit.counts[table.rawValue, default: 0] += 1
         do throws(StorageError) {
+            if let lsn = try sealedRow(cursor, &audit) { return .sealed(table, key: key, lsn) }
             let value = try cursor.value()
             if let rowKey = cursor.rowKey,
                 case .valid(let envelope) = SnapshotEnvelope.read(cursor.rawValue, key: rowKey)
@@ -104,8 +107,28 @@ extension SnapshotInspector {
             return .row(SnapshotRow(table: table, key: key, value: Bytes(value.bytes), lsn: LSN(rawValue: value.lsn)))
         } catch {
             guard error.row == .r17 else { throw error }
-            return .damaged(.init(table: table, key: key, reason: error.message))
+            return .damaged(.init(table: table, key: key, reason: error.message, isUnproven: isChecksumRight(cursor)))
         }
+    }
+
+    /// LSN of an encrypted row that there is no key for; nil: the row is to be opened.
+    private func sealedRow(_ cursor: LMDBCursor, _ audit: inout SnapshotAudit) throws(StorageError) -> LSN? {
+        guard !snapshot.options.needsKeys, let key = cursor.rowKey,
+            case .valid(let envelope) = SnapshotEnvelope.read(cursor.rawValue, key: key), envelope.isEncrypted
+        else { return nil }
+        guard isChecksumRight(cursor) else {
+            throw .snapshotDamaged(snapshot.path, "the checksum of a row does not match (LSN \(envelope.lsn))")
+        }
+        audit.digest.add(checksum: envelope.checksum, lsn: envelope.lsn)
+        return LSN(rawValue: envelope.lsn)
+    }
+
+    private func isChecksumRight(_ cursor: LMDBCursor) -> Bool {
+        let (value, start) = (cursor.rawValue, SnapshotEnvelope.encodedBytes)
+        guard let key = cursor.rowKey, case .valid(let envelope) = SnapshotEnvelope.read(value, key: key) else {
+            return false
+        }
+        return envelope.isSound(key: key, payload: value.part(start, value.count - start))
     }
 
     private func note(_ row: SnapshotReport.DamagedRow, _ audit: inout SnapshotAudit, _ omitted: inout UInt64) {
@@ -113,12 +136,16 @@ extension SnapshotInspector {
             omitted += 1
             return
         }
-        audit.damaged.append(.init(table: row.table, key: row.key, reason: row.reason))
+        audit.damaged.append(
+            .init(table: row.table, key: row.key, reason: row.reason, isUnproven: row.isUnproven)
+        )
     }
 
     private func report(_ walk: SnapshotPass, isWhole: Bool) -> SnapshotReport {
         SnapshotReport(
-            damaged: walk.audit.damaged.map { .init(table: $0.table, key: $0.key, reason: $0.reason) },
+            damaged: walk.audit.damaged.map {
+                .init(table: $0.table, key: $0.key, reason: $0.reason, isUnproven: $0.isUnproven)
+            },
             omittedDamaged: walk.omitted,
             isWhole: isWhole,
             matchesCheckpoint: walk.matches,
@@ -180,6 +207,7 @@ extension SnapshotItem {
         switch self {
         case .row(let row): row.key.count + row.value.count
         case .damaged(let row): row.key.count
+        case .sealed(_, let key, _): key.count
         }
     }
 }

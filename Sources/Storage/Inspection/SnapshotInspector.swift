@@ -3,21 +3,55 @@ import Glibc
 /// Reads a store's snapshot without opening the store, beside a running engine too: LMDB's own lock file keeps what is
 /// being read (storage.md §5.12).
 ///
-/// Not thread-safe. A damaged LMDB file can end the process that reads it: run a deep look at a suspicious one in a process of its own.
+/// Not thread-safe. A damaged LMDB file can end the process that reads it where its pages were not looked at before
+/// (`PageCheck`): then read it in a process of its own.
 public final class SnapshotInspector {
+    /// Which trees are looked at page by page before LMDB follows them. Takes as long as reading their pages.
+    public enum PageCheck: Sendable {
+        /// None: for whoever wants rows of a damaged tree, up to the page that ends the process.
+        case never
+        /// Those of at most 256 MiB: for a look at single rows.
+        case small
+        /// All: for whoever reads everything anyway.
+        case always
+
+        var pages: Int {
+            switch self {
+            case .never: 0
+            case .small: Int(LMDBStructure.countedPages)
+            case .always: .max
+            }
+        }
+    }
+
     public let facts: SnapshotFacts
     let snapshot: LMDBSnapshot
     let directory: LogDirectory
 
     /// - Parameter path: the store's directory.
+    /// - Parameter needsKeys: false: without any key an encrypted snapshot is opened too. Its checkpoint row is shown
+    ///   unproven, and a walk checks the rows' checksums without opening them.
     /// - Throws: `.damaged` (R17) if there is no snapshot or it can't be read, `.unusableKey` if it needs another key.
-    public init(path: String, keys: EncryptionKeys = EncryptionKeys()) throws(StorageError) {
+    public init(
+        path: String,
+        keys: EncryptionKeys = EncryptionKeys(),
+        needsKeys: Bool = true,
+        pages: PageCheck = .small
+    ) throws(StorageError) {
         let directory = LogDirectory(root: path)
         var facts = stat()
         guard stat(directory.snapshotData, &facts) == 0, facts.st_size >= 2 * LogLimits.blockBytes else {
             throw .snapshotDamaged(directory.snapshotData, "the file is missing or empty")
         }
-        snapshot = try Self.open(directory, bytes: Int(facts.st_size), keys)
+        var options = StorageOptions()
+        options.encryption = keys
+        var own = SnapshotOptions(options, store: try Self.readFormat(directory) ?? StoreID(high: 0, low: 0))
+        own.needsKeys = needsKeys || !keys.isEmpty
+        own.isReadOnly = true
+        own.walkedPages = pages.pages
+        // As large as the file at least, or LMDB could not map it.
+        own.mapBytes = max(own.mapBytes, LogLimits.roundedToBlock(Int(facts.st_size)))
+        snapshot = try Self.open(directory, own)
         try Self.requireProof(snapshot, directory, keys)
         self.facts = SnapshotFacts(snapshot, fileBytes: Int(facts.st_size))
         self.directory = directory
@@ -46,14 +80,16 @@ public final class SnapshotInspector {
     }
 
     /// The store's id is in FORMAT; without one, in the checkpoint row (rows are sealed for their store).
-    private static func open(_ directory: LogDirectory, bytes: Int, _ keys: EncryptionKeys) throws(StorageError)
+    private static func open(_ directory: LogDirectory, _ options: SnapshotOptions) throws(StorageError)
         -> LMDBSnapshot
     {
-        if let store = try readFormat(directory) { return try open(directory, bytes: bytes, keys, store) }
-        let unnamed = try open(directory, bytes: bytes, keys, StoreID(high: 0, low: 0))
-        guard let store = unnamed.row?.store else { return unnamed }
-        unnamed.close()
-        return try open(directory, bytes: bytes, keys, store)
+        let snapshot = try LMDBSnapshot(path: directory.snapshot, options: options)
+        guard options.store == StoreID(high: 0, low: 0), let store = snapshot.row?.store else { return snapshot }
+        snapshot.close()
+        var named = options
+        named.store = store
+        named.walkedPages = 0
+        return try LMDBSnapshot(path: directory.snapshot, options: named)
     }
 
     private static func readFormat(_ directory: LogDirectory) throws(StorageError) -> StoreID? {
@@ -64,18 +100,6 @@ public final class SnapshotInspector {
             guard error.code == .needsVersion else { return nil }
             throw error
         }
-    }
-
-    private static func open(_ directory: LogDirectory, bytes: Int, _ keys: EncryptionKeys, _ store: StoreID)
-        throws(StorageError) -> LMDBSnapshot
-    {
-        var options = StorageOptions()
-        options.encryption = keys
-        var snapshotOptions = SnapshotOptions(options, store: store)
-        snapshotOptions.isReadOnly = true
-        // As large as the file at least, or LMDB could not map it.
-        snapshotOptions.mapBytes = max(snapshotOptions.mapBytes, LogLimits.roundedToBlock(bytes))
-        return try LMDBSnapshot(path: directory.snapshot, options: snapshotOptions)
     }
 
     /// 32 hexadecimal digits, as the checkpoint row names it; nil: no checkpoint yet.
@@ -135,6 +159,8 @@ public struct SnapshotFacts: Sendable {
         public var digest: UInt64
         /// nil: not encrypted.
         public var keyID: KeyID?
+        /// More keys that rows may be sealed with: a rotation, or switching encryption off, is not complete.
+        public var furtherKeyIDs: [KeyID] = []
         /// Rows by table.
         public var tables: [UInt16: UInt64]
 
@@ -147,6 +173,7 @@ public struct SnapshotFacts: Sendable {
             batch: UInt64,
             digest: UInt64,
             keyID: KeyID?,
+            furtherKeyIDs: [KeyID] = [],
             tables: [UInt16: UInt64]
         ) {
             self.lsn = lsn
@@ -157,8 +184,14 @@ public struct SnapshotFacts: Sendable {
             self.batch = batch
             self.digest = digest
             self.keyID = keyID
+            self.furtherKeyIDs = furtherKeyIDs
             self.tables = tables
         }
+    }
+
+    /// Keys that rows may be sealed with.
+    public var keyIDs: [KeyID] {
+        checkpoint.map { ($0.keyID.map { [$0] } ?? []) + $0.furtherKeyIDs } ?? []
     }
 
     public init(checkpoint: Checkpoint?, fileBytes: Int, usedBytes: Int, freeBytes: Int) {
@@ -188,6 +221,7 @@ public struct SnapshotFacts: Sendable {
                 batch: row.position.end.lastBatch.rawValue,
                 digest: row.digest.rawValue,
                 keyID: row.keyID == 0 ? nil : KeyID(rawValue: row.keyID),
+                furtherKeyIDs: row.furtherKeys.filter { $0 != 0 }.map { KeyID(rawValue: $0) },
                 tables: row.counts
             )
         }
@@ -200,11 +234,14 @@ public struct SnapshotReport: Sendable {
         public var table: TableID
         public var key: Bytes
         public var reason: String
+        /// Its checksum is right, but no holder of the store's key wrote it.
+        public var isUnproven: Bool
 
-        public init(table: TableID, key: Bytes, reason: String) {
+        public init(table: TableID, key: Bytes, reason: String, isUnproven: Bool = false) {
             self.table = table
             self.key = key
             self.reason = reason
+            self.isUnproven = isUnproven
         }
     }
 

@@ -4,6 +4,8 @@ public enum SnapshotReplay: Sendable {
     case impossible(String)
     case compared(rows: UInt64, differences: [Difference], omitted: UInt64)
 
+    /// Why it is impossible without a key.
+    public static let sealed = "rows or records are encrypted, and no key was given"
     /// Why it is impossible where trying again may help.
     public static let overtaken = "a running engine took a checkpoint meanwhile"
 
@@ -32,20 +34,22 @@ extension SnapshotInspector {
     /// Memory: key, checksum and length of every row; not the values.
     public func compareWithReplay(keys: EncryptionKeys = EncryptionKeys()) throws -> SnapshotReplay {
         guard let checkpoint = facts.checkpoint else { return .impossible("there is no checkpoint yet") }
+        let log = try LogInspector(path: directory.root, keys: keys)
+        if keys.isEmpty, try !facts.keyIDs.isEmpty || log.isEncrypted() { return .impossible(SnapshotReplay.sealed) }
         var filter = RecordFilter()
         filter.to = checkpoint.lsn
         let derived = Overlay()
-        let log = try LogInspector(path: directory.root, keys: keys).records(filter) { event in
+        let report = try log.records(filter) { event in
             guard case .record(let record) = event else { return }
             derived.apply(record.withFingerprint)
         }
-        if let reason = Self.obstacle(log, through: checkpoint.lsn) { return .impossible(reason) }
+        if let reason = Self.obstacle(report, through: checkpoint.lsn) { return .impossible(reason) }
         var comparison = Comparison(derived)
-        let report = try walk { item in
+        let pass = try walk { item in
             comparison.meet(item)
             return true
         }
-        guard report.span.isOneMoment, report.span.last == checkpoint.lsn else {
+        guard pass.span.isOneMoment, pass.span.last == checkpoint.lsn else {
             return .impossible(SnapshotReplay.overtaken)
         }
         return comparison.finish()
@@ -78,6 +82,8 @@ private struct Comparison {
         case .damaged(let row):
             add(.different, row.table, row.key)
             derived.forget(row.key, in: derived.table(row.table))
+        // A snapshot with sealed rows that can't be opened is not compared.
+        case .sealed: break
         case .row(let row):
             let table = derived.table(row.table)
             let entry = table.entries.entry(row.key)

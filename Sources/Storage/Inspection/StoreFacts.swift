@@ -6,6 +6,8 @@ public struct StoreFacts: Sendable {
     public var formatVersion: UInt16?
     /// 32 hexadecimal digits; nil as above.
     public var storeID: String?
+    /// Drawn by the last restore, cut or salvage; 0: there was none. nil as above.
+    public var incarnation: UInt64?
     /// A snapshot stands beside the log: the log need not reach back to LSN 1.
     public var hasSnapshot: Bool
     /// Segment files, by number.

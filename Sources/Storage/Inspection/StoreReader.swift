@@ -19,13 +19,19 @@ public final class StoreReader {
 
     /// The content at the end of the log, or after an earlier record.
     ///
+    /// - Parameter pages: `.always` for whoever reads everything.
     /// - Throws: `.missingFiles` if the position lies before the snapshot's: only a backup reaches back there.
-    public init(path: String, keys: EncryptionKeys = EncryptionKeys(), at position: LSN? = nil) throws {
-        var beginning = try Beginning(path, keys, position)
+    public init(
+        path: String,
+        keys: EncryptionKeys = EncryptionKeys(),
+        at position: LSN? = nil,
+        pages: SnapshotInspector.PageCheck = .small
+    ) throws {
+        var beginning = try Beginning(path, keys, position, pages)
         for _ in 1..<Self.attempts where beginning.isOvertaken {
             // LMDB must not have a file open twice.
             beginning.snapshot.snapshot.close()
-            beginning = try Beginning(path, keys, position)
+            beginning = try Beginning(path, keys, position, pages)
         }
         self.position = position
         log = beginning.log
@@ -42,8 +48,8 @@ public final class StoreReader {
         let through: LSN
         private let checkpoint: LSN
 
-        init(_ path: String, _ keys: EncryptionKeys, _ position: LSN?) throws {
-            snapshot = try SnapshotInspector(path: path, keys: keys)
+        init(_ path: String, _ keys: EncryptionKeys, _ position: LSN?, _ pages: SnapshotInspector.PageCheck) throws {
+            snapshot = try SnapshotInspector(path: path, keys: keys, pages: pages)
             checkpoint = snapshot.facts.checkpoint?.lsn ?? .zero
             if let position, position < checkpoint {
                 throw StorageError(

@@ -88,6 +88,11 @@ struct WalkState {
         report.content.add(batch)
     }
 
+    /// Its checksum is right; nobody has looked at its records.
+    mutating func countUnopened() {
+        report.unopenedBatches += 1
+    }
+
     /// The log holds everything from here on.
     mutating func begin(at lsn: LSN) {
         report.retainedFrom = lsn
@@ -96,6 +101,8 @@ struct WalkState {
     mutating func count(_ segment: SegmentFacts) {
         report.segments += 1
         report.bytes += segment.bytes
+        guard let id = segment.header?.keyID, !report.keyIDs.contains(id) else { return }
+        report.keyIDs.append(id)
     }
 
     /// Nothing before the next batch counts any more.

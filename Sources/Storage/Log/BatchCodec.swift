@@ -95,10 +95,7 @@ final class BatchCodec: @unchecked Sendable {
 
     /// The records of a batch whose payload checksum is right: in place, or in the codec's memory until the next call.
     func decode(_ stored: UnsafeRawBufferPointer, _ header: BatchHeader) throws(Failure) -> UnsafeRawBufferPointer {
-        guard header.compression <= 1 else { throw .needsVersion("batch compression \(header.compression)") }
-        guard header.rawBytes <= LogLimits.maximumBatchBytes else {
-            throw .senseless("\(header.rawBytes) bytes of records in one batch")
-        }
+        try Self.requireKnown(header)
         var plain = stored
         if let cipher, header.recordCount > 0 { plain = try open(stored, header, cipher) }
         guard header.compression == 1 else {
@@ -108,6 +105,14 @@ final class BatchCodec: @unchecked Sendable {
             return plain
         }
         return try decompress(plain, Int(header.rawBytes))
+    }
+
+    /// What a header alone says about the way in which its records are stored.
+    static func requireKnown(_ header: BatchHeader) throws(Failure) {
+        guard header.compression <= 1 else { throw .needsVersion("batch compression \(header.compression)") }
+        guard header.rawBytes <= LogLimits.maximumBatchBytes else {
+            throw .senseless("\(header.rawBytes) bytes of records in one batch")
+        }
     }
 
     private var opened = BatchBuffer(capacity: LogLimits.blockBytes)

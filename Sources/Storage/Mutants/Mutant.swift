@@ -90,8 +90,6 @@ enum Mutant: String, CaseIterable {
     case noRecoveryFileSync
     /// An opening doesn't sync the log's names before it shows what they hold.
     case noRecoveryNameSync
-    /// An opening on a full disk doesn't sync the removal of covered segments.
-    case noCoveredRemovalSync
     /// An opening on a full disk removes the segment that the checkpoint ends in, too.
     case removeCoveredTooMuch
     /// A segment file that was cut short is taken for whole.
@@ -100,6 +98,12 @@ enum Mutant: String, CaseIterable {
     case noTailCopy
     /// A batch in another's place is taken for a torn write.
     case noStrayCheck
+    /// A sync that ends after the store has failed ends the process with a trap.
+    case trapAfterFailure
+    /// Who waits for room isn't told that the store closes.
+    case refusalNotTold
+    /// Closing doesn't wait for backups, and doesn't cancel them.
+    case noWaitForBackups
 }
 
 @inline(__always)

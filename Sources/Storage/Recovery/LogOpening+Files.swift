@@ -118,7 +118,7 @@ extension LogOpening {
         try orOpenFailed { () throws(SystemCallError) in
             let first = isMutant(.removeCoveredTooMuch) ? needed.next : needed
             for file in recovered.files where file.number < first { try io.unlink(directory.segment(file.number)) }
-            if !isMutant(.noCoveredRemovalSync) { try io.syncDirectory(directory.wal) }
+            try io.syncDirectory(directory.wal)
         }
         recovered.files.removeAll { $0.number < needed }
     }

@@ -6,6 +6,8 @@ public struct SalvageReport: Sendable {
         public var key: Bytes
         /// nil: not known.
         public var lsn: LSN?
+        /// The snapshot's row was left out though its checksum is right: no holder of the store's key wrote it.
+        public var isUnproven = false
     }
 
     public enum SnapshotCondition: Sendable, Equatable {

@@ -24,7 +24,7 @@ public struct DirectSnapshotSource: SnapshotSource {
 
     public func walk(reversed: Bool, _ visit: (SnapshotNews) throws -> Bool) throws -> String? {
         do {
-            let snapshot = try SnapshotInspector(path: path, keys: keys)
+            let snapshot = try SnapshotInspector(path: path, keys: keys, pages: .never)
             guard try visit(.facts(snapshot.facts, storeID: snapshot.storeID)) else { return nil }
             try snapshot.walk(reversed: reversed, .inOneRead) { try visit(.item($0)) }
             return nil

@@ -135,7 +135,8 @@ extension StoreSalvage {
             let row = SalvageReport.Row(
                 table: TableID(rawValue: UInt16(rowKey[0]) << 8 | UInt16(rowKey[1])),
                 key: Bytes(rowKey.dropFirst(SnapshotKey.tableBytes)),
-                lsn: lsn
+                lsn: lsn,
+                isUnproven: unknown.unproven.contains(rowKey)
             )
             if lsn == nil { report.lost.append(row) } else { report.recovered.append(row) }
         }

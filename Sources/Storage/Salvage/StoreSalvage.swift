@@ -146,7 +146,10 @@ public final class StoreSalvage {
             self.storeID = storeID
         case .item(.damaged(let row)):
             met[row.table.rawValue, default: 0] += 1
-            unknown.add(row.table, row.key)
+            unknown.add(row.table, row.key, isUnproven: row.isUnproven)
+        case .item(.sealed(let table, let key, _)):
+            met[table.rawValue, default: 0] += 1
+            unknown.add(table, key)
         case .item(.row(let row)):
             try made().put(row)
             report.rowsFromSnapshot += 1

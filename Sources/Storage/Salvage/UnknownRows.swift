@@ -6,14 +6,17 @@ struct UnknownRows {
     var range: (after: Bytes?, before: Bytes?)?
     /// Damaged rows by row key, with the LSN of the change in the log that says what they are.
     private(set) var damaged: [Bytes: LSN?] = [:]
+    /// Those of them that no holder of the store's key wrote.
+    private(set) var unproven: Set<Bytes> = []
     private(set) var omitted: UInt64 = 0
 
-    mutating func add(_ table: TableID, _ key: Bytes) {
+    mutating func add(_ table: TableID, _ key: Bytes, isUnproven: Bool = false) {
         guard damaged.count < InspectionLimits.damagedRows else {
             omitted += 1
             return
         }
         damaged.updateValue(nil, forKey: SnapshotKey.make(table, key))
+        if isUnproven { unproven.insert(SnapshotKey.make(table, key)) }
     }
 
     func contains(_ rowKey: Bytes) -> Bool {

@@ -9,6 +9,7 @@ struct SnapshotAudit: Equatable, Sendable {
         var table: TableID
         var key: Bytes
         var reason: String
+        var isUnproven = false
     }
 
     /// More are counted by nobody: a snapshot like that is no longer worth a list.

@@ -10,7 +10,7 @@ extension LMDBSnapshot {
     ///
     /// Not by `mdb_env_copy2`, which nobody can stop: a store that closes waits a few seconds, not for a slow disk. One read
     /// transaction for the whole length makes it the image of one checkpoint.
-    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) {
+    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) -> LSN {
         switch life.withLock({ $0.beginCopy() }) {
         case .granted: break
         case .closed: throw Self.closed(path)
@@ -22,16 +22,19 @@ extension LMDBSnapshot {
             let source = try makeReader()
             defer { mdb_txn_abort(source) }
             var target = try SnapshotTarget(directory, mapBytes: 2 * size.fileBytes + Self.copiedBytes)
-            try copyRows(source, into: &target, isCancelled)
+            let checkpoint = try copyRows(source, into: &target, isCancelled)
             try target.finish()
+            return checkpoint
         } catch {
             throw StorageError(.inputOutput, "copying the snapshot failed: \(error.reason)", path: directory)
         }
     }
 
     private func copyRows(_ source: OpaquePointer, into target: inout SnapshotTarget, _ isCancelled: () -> Bool)
-        throws(LMDBError)
+        throws(LMDBError) -> LSN
     {
+        let checkpointKey = SnapshotKey.make(SnapshotKey.checkpointTable, SnapshotKey.checkpointRow)
+        var checkpoint = LSN.zero
         var opened: OpaquePointer?
         try orThrow(mdb_cursor_open(source, Self.tree, &opened), "mdb_cursor_open", path)
         defer { mdb_cursor_close(opened) }
@@ -40,6 +43,11 @@ extension LMDBSnapshot {
         var status = mdb_cursor_get(opened, &key, &value, MDB_FIRST)
         while status == 0 {
             guard !isCancelled() else { throw LMDBError(call: "copy", status: ECANCELED, path: path) }
+            if checkpoint == .zero, UnsafeRawBufferPointer(key).elementsEqual(checkpointKey),
+                case .valid(let row) = CheckpointRow.read(UnsafeRawBufferPointer(value))
+            {
+                checkpoint = row.position.lsn
+            }
             try target.append(&key, &value)
             if target.bytesInTransaction >= Self.copiedBytes { try target.commit() }
             touch()
@@ -47,6 +55,7 @@ extension LMDBSnapshot {
             status = mdb_cursor_get(opened, &key, &value, MDB_NEXT)
         }
         guard status == MDB_NOTFOUND else { throw LMDBError(call: "mdb_cursor_get", status: status, path: path) }
+        return checkpoint
     }
 
     private func endCopy() {

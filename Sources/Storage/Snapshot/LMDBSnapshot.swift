@@ -80,6 +80,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         } catch {
             throw error.refusal
         }
+        if size.usedPages <= options.walkedPages { try walkTree() }
         try readRow()
     }
 

@@ -10,6 +10,8 @@ struct SnapshotOptions: Sendable {
     var isReadOnly = false
     /// For inspection without the keys: the checkpoint row is shown though nothing proves it.
     var needsKeys = true
+    /// For inspection: a tree of up to so many pages is looked at page by page before LMDB follows it.
+    var walkedPages = 0
     /// The snapshot is made now: no part of the store is older than this version.
     var isNew = false
 

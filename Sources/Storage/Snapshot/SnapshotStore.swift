@@ -32,7 +32,10 @@ protocol SnapshotStore: AnyObject, Sendable {
     var waitsForGrowth: Bool { get }
     /// Copies a consistent image to a directory that exists. Any thread, beside everything else; ends early when it is no
     /// longer wanted, which is asked for often. Throws `.closed` after `close`.
-    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError)
+    ///
+    /// - Returns: the LSN of the checkpoint that was copied; zero: there was none yet.
+    @discardableResult
+    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) -> LSN
     /// Reads of images that are no longer the newest, by other processes; what they keep from being used again.
     func readersOfOldImages() -> Set<ReaderWatch.Reader>
     func bytesKept(by reader: ReaderWatch.Reader) -> Int

@@ -106,6 +106,10 @@ struct SpareLoop<IO: StorageIO>: Sendable {
 
     func run() {
         iii_set_thread_background()
+        loop()
+    }
+
+    func loop() {
         var mustRetry = false
         while !isStopping.isSet {
             wakeUp.wait(nanoseconds: mustRetry ? Self.retryNanoseconds : Self.trimNanoseconds)

@@ -94,6 +94,11 @@ final class WakeUp: @unchecked Sendable {
 
     /// nil: no limit.
     func wait(nanoseconds: UInt64?) {
+        #if DEBUG && !III_TSAN
+            if let taker = Turns.ofThisThread {
+                return taker.sleep(nanoseconds: nanoseconds) { iii_semaphore_wait(self.semaphore, 0) == 1 }
+            }
+        #endif
         _ = iii_semaphore_wait(semaphore, nanoseconds ?? .max)
     }
 }

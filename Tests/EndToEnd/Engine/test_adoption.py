@@ -48,10 +48,11 @@ def write_volume(directory: pathlib.Path, indexes: Indexes) -> dict[str, str]:
 
 
 def hashes(directory: pathlib.Path) -> dict[str, str]:
+    """Of upstream's files: FORMAT.tmp is what a kill may leave of ours."""
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(directory.iterdir())
-        if file.suffix in (".bin", ".tmp") and file.is_file()
+        if file.suffix in (".bin", ".tmp") and file.name != "FORMAT.tmp" and file.is_file()
     }
 
 

@@ -44,6 +44,8 @@ import Testing
         try await put(store, 61...90)
         let report = try store.backup(to: scratch.path + "/backup")
         #expect(report.through == LSN(rawValue: 180) && report.files >= 3)
+        let manifest = try PosixIO().readFile(scratch.path + "/backup/" + BackupManifest.name, limit: 1 << 20)
+        #expect(try BackupManifest(decoding: manifest).checkpoint == LSN(rawValue: 120))
         try await put(store, 91...120)
         #expect(throws: StorageError.self) { try store.backup(to: scratch.path + "/backup") }
         try store.close()
@@ -109,6 +111,37 @@ import Testing
             )
         }
         #expect(error?.message.contains("it gives LSN 1 to 400, ") == true)
+    }
+
+    /// A checkpoint beside a backup retires no log that is still to be copied.
+    @Test func aCheckpointBesideABackupRetiresNothing() throws {
+        let scratch = try ScratchDirectory()
+        var options = StorageOptions()
+        options.initialSegmentBytes = 16 * LogLimits.blockBytes
+        options.maximumSegmentBytes = options.initialSegmentBytes
+        options.checkpointIntervalNanoseconds = 0
+        let store = try SteppedStore(scratch.path + "/store", options: options)
+        var generator = SeededGenerator(seed: 1)
+        while store.log.metrics.segmentsOnDisk < 4 {
+            let value = (0..<8000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            _ = try store.log.commit { $0.put(TableID(rawValue: 1), key: [value[0], value[1]], value: value) }
+            store.flush()
+        }
+        var isFirst = true
+        let report = try store.log.backup(to: scratch.path + "/backup") { _ in
+            guard isFirst else { return }
+            isFirst = false
+            #expect(store.log.beginCheckpoint())
+            guard case .written = store.log.writeCheckpoint() else {
+                Issue.record("no checkpoint")
+                return
+            }
+        }
+        #expect(report.files >= 6 && store.log.metrics.retiredSegments == 0)
+        #expect(store.log.beginCheckpoint())
+        _ = store.log.writeCheckpoint()
+        #expect(store.log.metrics.retiredSegments > 0, "the next one does")
+        try store.close()
     }
 
     @Test func aDamagedBackupIsRefused() async throws {

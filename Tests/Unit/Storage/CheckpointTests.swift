@@ -218,6 +218,69 @@ import Testing
         #expect(try SimulatedStore(disk.copy()).content == ["1 a 1", "1 b 2", "1 c 2"])
     }
 
+    /// I5: the end of the checkpoint before is not the end of this one.
+    @Test func nothingIsWrittenBeforeItsChangesAreDurable() throws {
+        let store = try SimulatedStore(SimulatedDisk())
+        try store.put("a", "1")
+        #expect(store.checkpoint())
+        try store.put("b", "2")
+        #expect(store.log.beginCheckpoint())
+        guard case .nothing = store.log.writeCheckpoint() else { throw StorageError(.damaged, "written") }
+        _ = store.log.writeStep()
+        guard case .written(let row) = store.log.writeCheckpoint() else { throw StorageError(.damaged, "not written") }
+        #expect(row.position.lsn == LSN(rawValue: 2))
+    }
+
+    /// An opening without writes: the log ends in an older segment, and the empty batch that takes its end along is durable
+    /// before the snapshot rests on it (I5).
+    @Test func aCheckpointAfterAnOpeningWithoutWritesSurvivesAPowerCut() throws {
+        let disk = SimulatedDisk()
+        try SimulatedStore(disk, direct: false).putDurably("a", "1")
+        let store = try SimulatedStore(disk.afterKill(), direct: false)
+        #expect(store.checkpoint())
+        #expect((store.log.snapshot as? SimulatedSnapshot)?.violations == [])
+        #expect(try SimulatedStore(store.disk.afterCrash(.dropAll), direct: false).content == ["1 a 1"])
+    }
+
+    /// No room for the snapshot: what goes back below the live changes includes the trimmed ranges.
+    @Test func anUndoneCheckpointKeepsItsTrims() throws {
+        let store = try SimulatedStore(SimulatedDisk())
+        for key in ["a", "b", "c"] { try store.putDurably(key, "1") }
+        #expect(store.checkpoint())
+        _ = try store.log.commit { $0.trim(SimulatedStore.rows, from: Bytes("a".utf8), upTo: Bytes("c".utf8)) }
+        (store.log.snapshot as? SimulatedSnapshot)?.failures = [.lowSpace(StorageError(.lowSpace, "no room"))]
+        #expect(!store.checkpoint())
+        #expect(store.content == ["1 c 1"] && store.get("a") == nil)
+        store.log.judgeSpace()
+        #expect(store.checkpoint())
+        #expect(store.content == ["1 c 1"])
+    }
+
+    /// A crash while segments are retired leaves no gap.
+    @Test func segmentsAreRetiredOldestFirst() throws {
+        func retire(crashAt call: Int?) throws -> SimulatedDisk {
+            let disk = SimulatedDisk()
+            let store = try SimulatedStore(disk)
+            while disk.segments.count < 5 { try store.putDurably("key \(disk.calls)", "1") }
+            #expect(store.log.beginCheckpoint())
+            if let call { disk.crash(atCall: disk.calls + call) }
+            _ = store.log.writeCheckpoint()
+            return disk
+        }
+        #expect(try retire(crashAt: nil).segments.count < 4)
+        var call = 0
+        while true {
+            let disk = try retire(crashAt: call)
+            guard disk.isDead else { break }
+            let after = disk.afterCrash(.keepAll)
+            let numbers = after.segments
+            #expect(numbers.last == 5 && numbers.count == Int(5 - numbers[0] + 1), "call \(call): \(numbers)")
+            #expect(throws: Never.self) { try SimulatedStore(after) }
+            call += 1
+        }
+        #expect(call > 3)
+    }
+
     /// Nobody waits for the lock while a checkpoint ends or is undone: freeing its changes took 27 ms, putting them back
     /// 460 ms, once a second while the disk is full. Each hold moves few entries; commits in between keep their say.
     @Test func undoingACheckpointHoldsTheLockForMoments() throws {

@@ -101,6 +101,25 @@ import Testing
         #expect(released.value == 8)
     }
 
+    /// I4: a checkpoint may freeze what no sync has reached yet; a scan that shows it waits all the same.
+    @Test func aScanWaitsForWhatACheckpointFroze() throws {
+        let store = try SimulatedStore(SimulatedDisk())
+        try store.put("new", "1")
+        #expect(store.log.beginCheckpoint())
+        let released = Counter()
+        store.log.read { view in
+            var count = 0
+            view.scan(rows, from: nil, upTo: nil) { _, _ in
+                count += 1
+                return true
+            }
+            return count
+        }.whenDurable { _ in released.add() }
+        #expect(released.value == 0, "the row may still be lost")
+        _ = store.log.writeStep()
+        #expect(released.value == 1)
+    }
+
     @Test func aTransactionWithoutChangesWaitsForWhatItMaySee() throws {
         let store = try SimulatedStore(SimulatedDisk())
         let released = Counter()

@@ -48,9 +48,11 @@ import Testing
         disk.lie(lies)
         if let crashAt { disk.crash(atCall: crashAt) }
         let acknowledged = Counter()
-        let half = scenario.kind == .reopened ? transactions / 2 : 0
+        let half = scenario.hasTwoSessions ? transactions / 2 : 0
         for part in [1..<half + 1, half + 1..<transactions + 1] where !part.isEmpty {
-            guard let store = try? scenario.open(disk) else { break }
+            guard let store = try? part.upperBound <= half + 1 ? scenario.openFirst(disk) : scenario.open(disk) else {
+                break
+            }
             for number in part {
                 guard let committed = try? store.log.commit({ apply(number, &$0) }) else { break }
                 committed.pending.whenDurable { result in
@@ -208,6 +210,8 @@ import Testing
         switch scenario.kind {
         case .recycling: #expect(headers.contains { $0.ignorableFeatures & SegmentHeader.recycledFeature != 0 })
         case .encrypted: #expect(headers.allSatisfy { $0.isEncrypted })
+        case .rotated: #expect(headers.last?.keyID == CrashScenario.secondKey?.id.rawValue)
+        case .encryptedLater: #expect(headers.last?.keyID == CrashScenario.key?.id.rawValue)
         case .retention: #expect(headers.count > 2)
         default: break
         }

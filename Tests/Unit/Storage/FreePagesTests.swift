@@ -26,7 +26,7 @@ import Testing
         // No compression makes it smaller.
         @Sendable func value(_ seed: UInt64) -> Bytes {
             var generator = SeededGenerator(seed: seed)
-            return (0..<60_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            return generator.bytes(60_000)
         }
         func change(_ body: @Sendable (inout Transaction, Bytes) -> Void) throws {
             for number in 0..<40 {

@@ -34,7 +34,7 @@ import Testing
 
     private func noise(_ count: Int, _ seed: UInt8) -> Bytes {
         var generator = SeededGenerator(seed: UInt64(seed) + 1)
-        return Bytes((0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next() >> 24) })
+        return generator.bytes(count)
     }
 
     private func expectLocked(_ path: String, _ location: SourceLocation = #_sourceLocation) {

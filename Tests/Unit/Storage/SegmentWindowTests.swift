@@ -13,7 +13,7 @@ import Testing
         let scratch = try ScratchDirectory()
         let path = scratch.path + "/file"
         var generator = SeededGenerator(seed: UInt64(size))
-        let content = (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let content = generator.bytes(size)
         try PosixIO().replaceFile(path, in: scratch.path, with: content)
         for readsAhead in [false, true] {
             var window = try SegmentWindow(io: PosixIO(), path: path, readsAhead: readsAhead)

@@ -42,9 +42,9 @@ import Testing
         print(
             "L2: \(sum.runs) seeds, \(sum.sessions) sessions, \(sum.transactions) transactions, \(sum.crashes) ends, "
                 + "\(sum.failedOpenings) failed openings, \(sum.checkpoints) checkpoints, \(sum.slowSyncs) slow syncs, "
-                + "\(sum.lowSpace) steps with a full disk, tampering: \(sum.refused) refused, \(sum.harmless) harmless"
+                + "\(sum.lowSpace) steps with a full disk, \(sum.keyChanges) changes of keys, tampering: \(sum.refused) refused, \(sum.harmless) harmless"
         )
         guard sum.runs >= 1000 else { return }
-        #expect(sum.refused > 100 && sum.harmless > 20 && sum.slowSyncs > 20 && sum.lowSpace > 100)
+        #expect(sum.refused > 100 && sum.harmless > 20 && sum.slowSyncs > 20 && sum.lowSpace > 100 && sum.keyChanges > 500)
     }
 }

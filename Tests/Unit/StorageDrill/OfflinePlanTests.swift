@@ -7,6 +7,7 @@ import Testing
         var plan = OfflinePlan()
         (plan.step, plan.writer, plan.directory, plan.base) = (.check, .restoreLog, "/some where", "/base")
         (plan.seed, plan.expected, plan.isReported) = (5, 76, true)
+        plan.isEncrypted = true
         #expect(try OfflinePlan(arguments: plan.arguments) == plan)
         #expect(throws: DrillError.self) { try OfflinePlan(arguments: ["offline", "check"]) }
     }

@@ -13,10 +13,18 @@ struct OfflineChild {
 
     private let plan: OfflinePlan
     private let workload: Workload
-    private var shape = StoreShape()
+    private let shape: StoreShape
+
+    private init(_ plan: OfflinePlan) {
+        self.plan = plan
+        workload = Workload(seed: plan.seed)
+        var shape = StoreShape()
+        shape.key = plan.isEncrypted ? 2 : 0
+        self.shape = shape
+    }
 
     static func run(_ plan: OfflinePlan) throws {
-        let child = OfflineChild(plan: plan, workload: Workload(seed: plan.seed))
+        let child = OfflineChild(plan)
         switch plan.step {
         case .prepare: try child.prepare()
         case .write: try child.write()
@@ -29,8 +37,12 @@ struct OfflineChild {
     private func prepare() throws {
         try DrillFiles.createDirectories(plan.directory)
         var facts = OfflineFacts()
-        let store = try Store.open(path: plan.source, options: shape.options)
+        var store = try Store.open(path: plan.source, options: firstShape.options)
         _ = try commit(store, Self.early)
+        if plan.isEncrypted {
+            try store.close()
+            store = try Store.open(path: plan.source, options: shape.options)
+        }
         try store.checkpoint()
         facts.positionCount = try commit(store, Self.part)
         facts.position = store.durableLSN.rawValue
@@ -48,6 +60,13 @@ struct OfflineChild {
         }
         let file = try OpenFile(plan.facts, O_WRONLY | O_CREAT | O_TRUNC)
         try Self.write(facts.text, file)
+    }
+
+    /// What the writers read has been sealed with two keys.
+    private var firstShape: StoreShape {
+        var first = shape
+        first.key = min(shape.key, 1)
+        return first
     }
 
     private static func write(_ text: String, _ file: borrowing OpenFile) throws(DrillError) {
@@ -82,7 +101,7 @@ struct OfflineChild {
             guard pwrite(file.descriptor, &damaged, 1, off_t(place)) == 1 else {
                 throw DrillError.failed("pwrite", name)
             }
-            if (try? StoreCut.plan(plan.source)) != nil { return }
+            if (try? StoreCut.plan(plan.source, keys: shape.options.encryption)) != nil { return }
             guard pwrite(file.descriptor, &bytes[place], 1, off_t(place)) == 1 else {
                 throw DrillError.failed("pwrite", name)
             }
@@ -115,9 +134,11 @@ struct OfflineChild {
                 position: position,
                 options: shape.options
             )
-        case .salvage: _ = try StoreSalvage.run(from: plan.source, to: plan.target)
+        case .salvage: _ = try StoreSalvage.run(from: plan.source, to: plan.target, keys: shape.options.encryption)
         case .cut:
-            guard let cut = try StoreCut.plan(plan.source) else { throw DrillError("there is nothing to cut") }
+            guard let cut = try StoreCut.plan(plan.source, keys: shape.options.encryption) else {
+                throw DrillError("there is nothing to cut")
+            }
             _ = try StoreCut.run(
                 plan.source,
                 segment: cut.segment,
@@ -174,7 +195,7 @@ struct OfflineChild {
             return Verdict(problem: "the store was changed, but the safety copy is not whole: \(difference)")
         }
         // Refused as before: then it can be cut again.
-        if !plan.isReported, try StoreCut.plan(plan.source) != nil { return Verdict() }
+        if !plan.isReported, try StoreCut.plan(plan.source, keys: shape.options.encryption) != nil { return Verdict() }
         return store(plan.source, plan.expected)
     }
 

@@ -31,7 +31,10 @@ struct OfflinePlan: Equatable, Sendable {
     /// Transactions that the writer's result must hold; 0: not known yet.
     var expected: UInt64 = 0
     var isReported = false
+    /// The source's key was changed on the way.
+    var isEncrypted = false
 
+    var name: String { writer.rawValue + (isEncrypted ? "-encrypted" : "") }
     var source: String { directory + "/source" }
     var backup: String { directory + "/backup" }
     var target: String { directory + "/target" }
@@ -40,19 +43,20 @@ struct OfflinePlan: Equatable, Sendable {
     var arguments: [String] {
         [
             Self.command, step.rawValue, writer.rawValue, directory, base, "\(seed)", "\(expected)",
-            isReported ? "reported" : "unreported",
+            isReported ? "reported" : "unreported", isEncrypted ? "encrypted" : "plain",
         ]
     }
 
     init() {}
 
     init(arguments: [String]) throws(DrillError) {
-        guard arguments.count == 8, let step = Step(rawValue: arguments[1]),
+        guard arguments.count == 9, let step = Step(rawValue: arguments[1]),
             let writer = OfflineWriter(rawValue: arguments[2]), let seed = UInt64(arguments[5]),
             let expected = UInt64(arguments[6])
         else { throw DrillError("not a plan: \(arguments)") }
         (self.step, self.writer, directory, base) = (step, writer, arguments[3], arguments[4])
         (self.seed, self.expected, isReported) = (seed, expected, arguments[7] == "reported")
+        isEncrypted = arguments[8] == "encrypted"
     }
 }
 

@@ -25,6 +25,8 @@ public struct OfflineRounds: Sendable {
 
     static let patienceNanoseconds: UInt64 = 120_000_000_000
     static let journalBytes: UInt64 = 512 << 20
+    /// One in so many images is of an encrypted store.
+    static let encryptedShare = 3
 
     private let options: Options
 
@@ -38,26 +40,32 @@ public struct OfflineRounds: Sendable {
         let writers = OfflineWriter.allCases
         for (index, writer) in writers.enumerated() {
             let share = options.images / writers.count + (index < options.images % writers.count ? 1 : 0)
-            try runOne(writer, share, scratch, &result, report)
+            var plan = OfflinePlan()
+            (plan.writer, plan.seed) = (writer, options.seed)
+            let encrypted = share / Self.encryptedShare
+            try runOne(plan, share - encrypted, scratch, &result, report)
+            guard encrypted > 0 else { continue }
+            plan.isEncrypted = true
+            try runOne(plan, encrypted, scratch, &result, report)
         }
         try DrillFiles.removeTree(scratch)
         return result
     }
 
     private func runOne(
-        _ writer: OfflineWriter,
+        _ kind: OfflinePlan,
         _ images: Int,
         _ scratch: String,
         _ result: inout RoundsResult,
         _ report: (String) -> Void
     ) throws(DrillError) {
-        let place = options.directory + "/" + writer.rawValue
+        let name = kind.name
+        let place = options.directory + "/" + name
         let (base, root, path) = (place + "/base", place + "/recorded", place + "/journal")
         try DrillFiles.removeTree(place)
         try DrillFiles.createDirectories(place)
-        var plan = OfflinePlan()
-        (plan.writer, plan.base, plan.seed) = (writer, base, options.seed)
-        plan.directory = base
+        var plan = kind
+        (plan.base, plan.directory) = (base, base)
         try start(plan, [:])
         try TreeComparison(base, root).copy()
         (plan.step, plan.directory) = (.write, root)
@@ -69,11 +77,11 @@ public struct OfflineRounds: Sendable {
         let journal = try Journal(path: path)
         if let why = journal.stopped { throw DrillError("the recording stopped: \(why)", path: path) }
         plan.step = .check
-        plan.expected = try OfflineFacts(path: plan.facts).expected(writer)
+        plan.expected = try OfflineFacts(path: plan.facts).expected(plan.writer)
         plan.expected = try whole(plan, journal, scratch, &result)
         let failed = result.failed
         let made = try cut(plan, journal, images, scratch, &result, report)
-        report("\(writer.rawValue): \(journal.entries.count) entries, \(made) images, \(result.failed - failed) failed")
+        report("\(name): \(journal.entries.count) entries, \(made) images, \(result.failed - failed) failed")
         if result.failed == failed { try DrillFiles.removeTree(place) }
     }
 
@@ -86,7 +94,7 @@ public struct OfflineRounds: Sendable {
         let differences = try image.differences(from: plan.directory, ignoring: PowerCutRounds.unrecorded)
         for difference in differences { result.fail("the recorder missed something: \(difference)") }
         let verdict = try check(plan, image, .keepAll, scratch)
-        result.add(verdict, "\(plan.writer.rawValue), no power cut")
+        result.add(verdict, "\(plan.name), no power cut")
         return plan.expected > 0 ? plan.expected : verdict.found ?? 0
     }
 
@@ -114,7 +122,7 @@ public struct OfflineRounds: Sendable {
                 made += 1
                 let verdict = try check(plan, image, loss, scratch)
                 let what =
-                    "\(plan.writer.rawValue), power cut at entry \(position) of \(journal.entries.count)"
+                    "\(plan.name), power cut at entry \(position) of \(journal.entries.count)"
                     + (image.acknowledged > 0 ? ", after success was reported" : "") + ", \(loss)"
                 result.add(verdict, what)
                 if !verdict.isSound { report("\(what): \(verdict)") }
@@ -154,7 +162,7 @@ public struct OfflineRounds: Sendable {
         _ = try process.readText(until: deadline, limit: IsolatedCheck.maximumTextBytes)
         let ending = process.wait()
         guard ending == .exit(0) else {
-            throw DrillError("\(plan.writer.rawValue), \(plan.step.rawValue): the process failed (\(ending))")
+            throw DrillError("\(plan.name), \(plan.step.rawValue): the process failed (\(ending))")
         }
     }
 }

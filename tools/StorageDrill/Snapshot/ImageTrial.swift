@@ -29,7 +29,9 @@ struct ImageTrial {
         try DrillFiles.createDirectories(directory + "/snapshot")
     }
 
-    /// `generation`: of the commit that was cut short; it or the one before is the state to be found.
+    /// As the engine opens it.
+    ///
+    /// - Parameter generation: of the commit that was cut short; it or the one before is the state to be found.
     func run(_ bytes: [UInt8], generation: UInt64) throws(DrillError) -> TrialOutcome {
         try makeImage(bytes)
         do {
@@ -37,6 +39,30 @@ struct ImageTrial {
         } catch {
             return .refused("\(error)")
         }
+    }
+
+    /// As `iii-storage-inspect verify --deep` reads it.
+    func inspect(_ bytes: [UInt8], generation: UInt64) throws(DrillError) -> TrialOutcome {
+        try makeImage(bytes)
+        do {
+            return try read(generation)
+        } catch {
+            return .refused("\(error)")
+        }
+    }
+
+    private func read(_ generation: UInt64) throws -> TrialOutcome {
+        let snapshot = try SnapshotInspector(path: directory, keys: scenario.keys(of: generation), pages: .always)
+        var hash = ContentHash()
+        let report = try snapshot.rows { row in
+            row.key.withUnsafeBytes { key in row.value.withUnsafeBytes { hash.add(row.table.rawValue, key, $0) } }
+            return true
+        }
+        guard report.isSound else { return .detected("\(report.damaged.count) damaged rows, or another digest") }
+        let found = snapshot.facts.checkpoint?.generation ?? 0
+        guard found < UInt64(model.hashes.count) else { return .wrong("generation \(found)") }
+        guard model.hashes[Int(found)] == hash.value else { return .wrong("not the rows after \(found) checkpoints") }
+        return (generation - 1...generation).contains(found) ? .right : .earlier
     }
 
     private func makeImage(_ bytes: [UInt8]) throws(DrillError) {

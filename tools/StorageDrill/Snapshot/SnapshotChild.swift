@@ -51,11 +51,17 @@ struct SnapshotChild {
         var tally = SnapshotTally()
         for index in choice.items.indices where index % plan.lanes == plan.lane && index >= plan.first {
             tally.next = index
+            tally.isInTool = true
             try tally.save(file)
             alarm(Self.patienceSeconds)
             let item = choice.items[index]
             let state = states[item.commit].state(at: item.state)
             let generation = states[item.commit].commit.generation
+            if let problem = tally.addTool(try trial.inspect(state.bytes, generation: generation), state) {
+                say("\(index) \(problem)")
+            }
+            tally.isInTool = false
+            try tally.save(file)
             let outcome = try trial.run(state.bytes, generation: generation)
             if let problem = tally.add(outcome, state) {
                 say("\(index) \(problem)")
@@ -73,6 +79,18 @@ struct SnapshotChild {
 }
 
 extension SnapshotTally {
+    /// What a tool made of the image. nil: as it must be.
+    mutating func addTool(_ outcome: TrialOutcome, _ state: CommitStates.State) -> String? {
+        switch outcome {
+        case .wrong(let what): return "\(SnapshotRounds.tool) shows it as sound: \(what)"
+        case .refused, .detected:
+            guard state.expected == nil else { return "\(SnapshotRounds.tool): \(outcome)" }
+            reported += 1
+        case .right, .earlier: shown += state.expected == nil ? 1 : 0
+        }
+        return nil
+    }
+
     /// nil: as it must be.
     mutating func add(_ outcome: TrialOutcome, _ state: CommitStates.State) -> String? {
         if state.expected != nil {

@@ -18,7 +18,8 @@ public struct SnapshotRounds: Sendable {
         public var lanes = 2
         /// What makes this program call `DrillChild.run` with the arguments that follow.
         public var childArguments: [String]
-        /// Impossible states that end the process, or are shown as right, count as failures too.
+        /// Impossible states that end the engine's process, or that it shows as right, count as failures too. Those that end
+    /// a tool's process, or that it shows as right, always do.
         public var isStrict = SnapshotRounds.isStrict
 
         public init(directory: String, childArguments: [String]) {
@@ -30,6 +31,9 @@ public struct SnapshotRounds: Sendable {
     /// False: an opening checks LMDB's meta pages and free list, but trusts the pages of its rows; impossible states in which
     /// one of these was never written end the process still (one in sixty). They are counted and printed only.
     static let isStrict = false
+
+    /// Begins the text of a problem that a tool had, not the engine.
+    static let tool = "the tool"
 
     /// A recording, and all images of one.
     static let patienceNanoseconds: UInt64 = 3_600_000_000_000
@@ -79,13 +83,14 @@ public struct SnapshotRounds: Sendable {
         let lanes = try runLanes(plan)
         var tally = SnapshotTally()
         let failed = result.failed
-        var (deaths, lies) = (0, 0)
+        var (deaths, lies, toolDeaths) = (0, 0, 0)
         for lane in lanes {
             tally = tally + lane.tally
             for problem in lane.problems {
                 let item = choice.items[problem.image]
                 let state = states[item.commit].state(at: item.state)
-                if state.expected == nil, !options.isStrict {
+                if problem.isDeath, problem.isInTool { toolDeaths += 1 }
+                if state.expected == nil, !options.isStrict, !problem.isInTool {
                     if problem.isDeath { deaths += 1 } else { lies += 1 }
                     continue
                 }
@@ -103,7 +108,8 @@ public struct SnapshotRounds: Sendable {
             "\(plan.kind.rawValue) (seed \(plan.seed)): commits of \(pages) pages, depth \(states.map(\.commit.depth).max() ?? 0); "
                 + "\(choice.items.count) of \(choice.total) states: \(tally.sound) allowed and sound; impossible ones: "
                 + "\(tally.right) right, \(tally.earlier) earlier, \(tally.refused) refused, \(tally.detected) found by the "
-                + "audit, \(lies) shown as right, \(deaths) ended the process; \(result.failed - failed) failed; \((monotonicNanoseconds() - start) / 1_000_000) ms"
+                + "audit, \(lies) shown as right, \(deaths) ended the process; by the tool \(tally.reported) refused or found, "
+                + "\(tally.shown) shown and sound, \(toolDeaths) ended the process; \(result.failed - failed) failed; \((monotonicNanoseconds() - start) / 1_000_000) ms"
         )
         if result.failed == failed { try DrillFiles.removeTree(plan.directory) }
         return choice.items.count
@@ -137,6 +143,7 @@ public struct SnapshotRounds: Sendable {
         var image: Int
         var text: String
         var isDeath = false
+        var isInTool = false
     }
 
     private struct Lane: Sendable {
@@ -187,7 +194,8 @@ public struct SnapshotRounds: Sendable {
             for line in text.split(separator: "\n") {
                 let words = line.split(separator: " ", maxSplits: 1)
                 guard words.count == 2, let image = Int(words[0]) else { throw DrillError(String(line)) }
-                lane.problems.append(Problem(image: image, text: String(words[1])))
+                let text = String(words[1])
+                lane.problems.append(Problem(image: image, text: text, isInTool: text.hasPrefix(Self.tool)))
             }
             let tally = try SnapshotTally(path: plan.tallies)
             lane.tally = lane.tally + tally
@@ -196,7 +204,8 @@ public struct SnapshotRounds: Sendable {
                 throw DrillError("a process that tries images failed (\(ending)), see its words above")
             }
             let death = "the process did not survive it (\(ending))"
-            lane.problems.append(Problem(image: tally.next, text: death, isDeath: true))
+            let what = tally.isInTool ? "\(Self.tool): \(death)" : death
+            lane.problems.append(Problem(image: tally.next, text: what, isDeath: true, isInTool: tally.isInTool))
             plan.first = tally.next + 1
         }
         throw DrillError("more than \(Self.maximumRestarts) images ended their process", path: plan.directory)

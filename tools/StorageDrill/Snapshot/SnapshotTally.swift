@@ -11,10 +11,17 @@ struct SnapshotTally: Equatable, Sendable {
     var earlier = 0
     var refused = 0
     var detected = 0
+    /// The image is being read as tools read it, before an engine opens it.
+    var isInTool = false
+    /// Impossible states that tools showed as sound, and those that they refused or found damaged.
+    var shown = 0
+    var reported = 0
 
-    private static let count = 6
+    private static let count = 9
 
-    private var numbers: [Int] { [next, sound, right, earlier, refused, detected] }
+    private var numbers: [Int] {
+        [next, sound, right, earlier, refused, detected, isInTool ? 1 : 0, shown, reported]
+    }
 
     var images: Int { sound + right + earlier + refused + detected }
 
@@ -25,6 +32,8 @@ struct SnapshotTally: Equatable, Sendable {
         sum.earlier = left.earlier + right.earlier
         sum.refused = left.refused + right.refused
         sum.detected = left.detected + right.detected
+        sum.shown = left.shown + right.shown
+        sum.reported = left.reported + right.reported
         return sum
     }
 
@@ -48,5 +57,6 @@ struct SnapshotTally: Equatable, Sendable {
         if let problem { throw problem }
         (next, sound, right, earlier, refused, detected) =
             (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5])
+        (isInTool, shown, reported) = (numbers[6] == 1, numbers[7], numbers[8])
     }
 }

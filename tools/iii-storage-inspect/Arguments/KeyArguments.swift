@@ -16,6 +16,12 @@ struct KeyArguments: ParsableArguments {
     )
     var files: [String] = []
 
+    @Flag(
+        name: .customLong("encryption-off"),
+        help: "The store's encryption was switched off: all keys are earlier ones, plain content is believed."
+    )
+    var isSwitchedOff = false
+
     /// - Throws: `.unusableKey`, which names the file or says that the variable is wrong.
     func keys() throws(StorageError) -> EncryptionKeys {
         var keys: [EncryptionKey] = []
@@ -23,9 +29,11 @@ struct KeyArguments: ParsableArguments {
         if keys.isEmpty, let text = getenv(Self.variable), text.pointee != 0 {
             keys.append(try EncryptionKey(text: String(cString: text)))
         }
+        // With a current key, what holds no proof of it counts as forged.
+        if isSwitchedOff { return EncryptionKeys(current: nil, previous: keys) }
         return EncryptionKeys(current: keys.first, previous: Array(keys.dropFirst()))
     }
 
     /// The same options for a child process; the variable is inherited.
-    var words: [String] { files.flatMap { ["--key-file", $0] } }
+    var words: [String] { files.flatMap { ["--key-file", $0] } + (isSwitchedOff ? ["--encryption-off"] : []) }
 }

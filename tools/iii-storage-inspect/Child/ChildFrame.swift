@@ -15,7 +15,7 @@ struct ChildFrame {
         /// The value is JSON: what the snapshot says of itself.
         case facts = 1
         case row
-        /// A damaged row; the value is the reason.
+        /// A damaged row; the value is the reason, the number 1 if its checksum is right.
         case damaged
         /// Rows read so far, in place of them.
         case progress

@@ -46,7 +46,13 @@ struct ChildSnapshotSource: SnapshotSource {
             return .item(.row(SnapshotRow(table: frame.table, key: frame.key, value: frame.value, lsn: lsn)))
         case .damaged:
             let reason = String(decoding: frame.value, as: UTF8.self)
-            return .item(.damaged(.init(table: frame.table, key: frame.key, reason: reason)))
+            let row = SnapshotReport.DamagedRow(
+                table: frame.table,
+                key: frame.key,
+                reason: reason,
+                isUnproven: frame.number == 1
+            )
+            return .item(.damaged(row))
         case .progress, .refusal, .replay, .failure, .end: return nil
         }
     }

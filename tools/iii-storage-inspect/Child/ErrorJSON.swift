@@ -6,7 +6,7 @@ enum ErrorJSON {
         [
             "code": .string(error.code.description), "message": .string(error.message), "path": JSON(error.path),
             "row": JSON(error.row?.rawValue), "segment": JSON(error.segment), "offset": JSON(error.offset),
-            "batch": JSON(error.batch),
+            "batch": JSON(error.batch), "missingKeys": .array(error.missingKeys.map { .string("\($0)") }),
         ]
     }
 
@@ -17,6 +17,8 @@ enum ErrorJSON {
         error.segment = json?["segment"]?.integer
         error.offset = json?["offset"]?.integer
         error.batch = json?["batch"]?.integer
+        let missing = json?["missingKeys"]?.elements ?? []
+        error.missingKeys = missing.compactMap { $0.text }.compactMap { UInt64($0, radix: 16) }.map { KeyID(rawValue: $0) }
         return error
     }
 }

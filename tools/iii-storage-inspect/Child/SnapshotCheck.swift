@@ -14,6 +14,8 @@ struct SnapshotCheck {
     var matchesCheckpoint: Bool?
     var replay: ReplayReport?
     var isDeep = false
+    /// What is encrypted was not opened.
+    var isWithoutKey = false
     /// Every row was read, but never all of one moment.
     var isOvertaken = false
 
@@ -37,11 +39,12 @@ extension SnapshotCheck {
     static func run(_ path: String, _ key: KeyArguments, _ log: LogReport, isDeep: Bool, _ console: Console) throws
         -> SnapshotCheck
     {
+        var check = SnapshotCheck()
+        check.isWithoutKey = try key.keys().isEmpty
         // A creation that was cut short has none yet.
-        if log.verdict.condition == .new { return SnapshotCheck() }
+        if log.verdict.condition == .new { return check }
         var words = [SnapshotWalk.name, path] + key.words
         if isDeep { words += ["--deep", "--replay"] }
-        var check = SnapshotCheck()
         check.isDeep = isDeep
         let ending = try SnapshotChild(tool: console.tool, words: words).run { frame in
             check.take(frame, console)
@@ -60,7 +63,8 @@ extension SnapshotCheck {
         case .facts: begin(json().flatMap { SnapshotFactsReport.facts($0) })
         case .row: break
         case .damaged:
-            add(.init(table: frame.table, key: frame.key, reason: String(decoding: frame.value, as: UTF8.self)))
+            let reason = String(decoding: frame.value, as: UTF8.self)
+            add(.init(table: frame.table, key: frame.key, reason: reason, isUnproven: frame.number == 1))
         case .progress: console.showProgress("reading the snapshot", done: frame.number, of: facts?.rows ?? 0)
         case .refusal: refusal = ErrorJSON.error(json())
         case .replay: replay = json().map { ReplayReport($0) }

@@ -26,7 +26,7 @@ struct Batches: InspectCommand {
         try requireSegment(facts)
         var progress = ReadingProgress(facts, console)
         var table = Table(BatchReport.columns, on: console)
-        let report = try inspector.walk { event in
+        let report = try inspector.walk(needsKeys: false) { event in
             progress.pass(event)
             try print(event, console, &table)
         }

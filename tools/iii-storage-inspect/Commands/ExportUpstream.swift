@@ -31,7 +31,7 @@ struct ExportUpstream: InspectCommand {
         let start = console.nanoseconds()
         let keys = try keys.keys()
         let inspector = try LogInspector(path: path, keys: keys)
-        let reader = try StoreReader(path: inspector.path, keys: keys)
+        let reader = try StoreReader(path: inspector.path, keys: keys, pages: .always)
         let (result, volume) = try StoreInTheMaking.make(.volume, to) { partial in
             try translating(reader) {
                 let contents = try ContentKind.allCases.map { try StoredContent(reader, $0) }

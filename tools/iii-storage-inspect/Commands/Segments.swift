@@ -14,7 +14,7 @@ struct Segments: InspectCommand {
         let inspector = try store.open(console)
         var progress = ReadingProgress(try inspector.facts(), console)
         var table = Table(SegmentReport.columns, on: console)
-        let report = try inspector.walk { event in
+        let report = try inspector.walk(needsKeys: false) { event in
             progress.pass(event)
             guard case .segmentEnd(let segment) = event else { return }
             if store.json {

@@ -36,7 +36,12 @@ struct Snapshot: InspectCommand {
 
     func run(on console: Console) throws -> ProcessStatus {
         let path = try store.open(console).path
-        let snapshot = try SnapshotInspector(path: path, keys: try store.key.keys())
+        let snapshot = try SnapshotInspector(
+            path: path,
+            keys: try store.key.keys(),
+            needsKeys: rows,
+            pages: rows ? .always : .small
+        )
         if store.json {
             try console.line(SnapshotFactsReport.json(snapshot.facts))
         } else {

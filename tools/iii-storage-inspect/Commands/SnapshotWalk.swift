@@ -80,13 +80,23 @@ struct SnapshotWalk: InspectCommand {
     /// must not be open twice in a process.
     private func open() throws -> (SnapshotInspector, StorageError?) {
         do {
-            let snapshot = try SnapshotInspector(path: path, keys: try key.keys())
+            let snapshot = try inspector()
             let refusal = try snapshot.logRefusal()
             let isHeld = try refusal != nil && LogInspector(path: path).facts().lock.isHeld
             if !isHeld { return (snapshot, refusal) }
         }
-        let snapshot = try SnapshotInspector(path: path, keys: try key.keys())
+        let snapshot = try inspector()
         return (snapshot, try snapshot.logRefusal())
+    }
+
+    /// For its rows a damaged snapshot is read as far as that goes, whatever then becomes of this process.
+    private func inspector() throws -> SnapshotInspector {
+        try SnapshotInspector(
+            path: path,
+            keys: try key.keys(),
+            needsKeys: rows,
+            pages: rows ? .never : deep ? .always : .small
+        )
     }
 
     private func walk(_ snapshot: SnapshotInspector, _ table: TableID?, _ console: Console) throws -> SnapshotReport {
@@ -96,7 +106,13 @@ struct SnapshotWalk: InspectCommand {
             count += 1
             switch item {
             case .damaged(let row):
-                let frame = ChildFrame(kind: .damaged, table: row.table, key: row.key, value: Bytes(row.reason.utf8))
+                let frame = ChildFrame(
+                    kind: .damaged,
+                    table: row.table,
+                    number: row.isUnproven ? 1 : 0,
+                    key: row.key,
+                    value: Bytes(row.reason.utf8)
+                )
                 try frame.write(to: console)
             case .row(let row) where rows:
                 let frame = ChildFrame(
@@ -107,7 +123,7 @@ struct SnapshotWalk: InspectCommand {
                     value: row.value
                 )
                 try frame.write(to: console)
-            case .row:
+            case .row, .sealed:
                 guard count % Self.progressRows == 0 else { break }
                 try ChildFrame(kind: .progress, number: count).write(to: console)
             }

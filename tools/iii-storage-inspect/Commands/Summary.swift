@@ -14,7 +14,7 @@ struct Summary: InspectCommand {
         let inspector = try store.open(console)
         let facts = try inspector.facts()
         var progress = ReadingProgress(facts, console)
-        let report = try inspector.walk { progress.pass($0) }
+        let report = try inspector.walk(needsKeys: false) { progress.pass($0) }
         let snapshot = try SnapshotCheck.run(inspector.path, store.key, report, isDeep: false, console)
         let summary = SummaryReport(facts: facts, log: report, snapshot: snapshot)
         if store.json {

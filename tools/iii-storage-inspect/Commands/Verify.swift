@@ -27,7 +27,7 @@ struct Verify: InspectCommand {
         let inspector = try store.open(console)
         let facts = try inspector.facts()
         var progress = ReadingProgress(facts, console)
-        let log = try inspector.walk { progress.pass($0) }
+        let log = try inspector.walk(needsKeys: false) { progress.pass($0) }
         let snapshot = try SnapshotCheck.run(inspector.path, store.key, log, isDeep: deep, console)
         let naming = RowNaming(VerifyReport.rows(log, snapshot), of: inspector.path, store.key, console)
         let report = VerifyReport(log: log, snapshot: snapshot, path: inspector.path, naming: naming)

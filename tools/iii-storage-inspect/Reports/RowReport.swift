@@ -15,6 +15,8 @@ enum RowReport {
             ]
         case .damaged(let row):
             [String(row.table.rawValue), "-", ByteText.key(row.key, isFull: isFull), "-", "damaged: \(row.reason)"]
+        case .sealed(let table, let key, let lsn):
+            [String(table.rawValue), lsn.description, ByteText.key(key, isFull: isFull), "-", "encrypted"]
         }
     }
 
@@ -28,6 +30,10 @@ enum RowReport {
         case .damaged(let row):
             JSON.object([("type", "damagedRow"), ("table", .number(UInt64(row.table.rawValue)))])
                 .adding(ByteText.members("key", row.key, isRaw: isRaw))
+        case .sealed(let table, let key, let lsn):
+            JSON.object([("type", "sealedRow"), ("table", .number(UInt64(table.rawValue)))])
+                .adding(ByteText.members("key", key, isRaw: isRaw))
+                .adding([("lsn", .number(lsn.rawValue))])
         }
     }
 }

@@ -68,8 +68,9 @@ enum SalvageText {
     }
 
     private static func phrase(_ row: SalvageReport.Row, _ naming: RowNaming) -> String {
-        let place = naming.text(row.table, row.key)
-        return row.lsn.map { "\(place) (LSN \($0))" } ?? place
+        var place = naming.text(row.table, row.key)
+        if let lsn = row.lsn { place += " (LSN \(lsn))" }
+        return row.isUnproven && row.lsn == nil ? "\(place): left out, \(SnapshotCheckReport.unproven)" : place
     }
 
     static func json(_ report: SalvageReport, _ target: String, _ naming: RowNaming) -> JSON {
@@ -104,6 +105,9 @@ enum SalvageText {
     private static func json(_ row: SalvageReport.Row, _ naming: RowNaming) -> JSON {
         JSON.object([("table", .number(UInt64(row.table.rawValue)))])
             .adding(ByteText.members("key", row.key, isRaw: false))
-            .adding([("lsn", JSON(row.lsn?.rawValue)), naming.member(row.table, row.key)])
+            .adding([
+                ("lsn", JSON(row.lsn?.rawValue)), ("unproven", .bool(row.isUnproven)),
+                naming.member(row.table, row.key),
+            ])
     }
 }

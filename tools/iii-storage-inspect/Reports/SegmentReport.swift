@@ -12,8 +12,13 @@ enum SegmentReport {
         return [
             String(segment.number), String(segment.bytes), String(content.usedBytes), String(content.batches),
             String(content.records), Amounts.cell(content.firstLSN), Amounts.cell(content.lastLSN),
-            content.firstCommit.map { Timestamp(nanoseconds: $0).short } ?? "-", state(segment.standing),
+            content.firstCommit.map { Timestamp(nanoseconds: $0).short } ?? "-",
+            state(segment.standing) + encryption(segment.header),
         ]
+    }
+
+    private static func encryption(_ header: SegmentFacts.Header?) -> String {
+        header?.keyID.map { " (encrypted with key \($0))" } ?? ""
     }
 
     private static func state(_ standing: SegmentFacts.Standing) -> String {
@@ -59,6 +64,7 @@ enum SegmentReport {
             "predecessorEndOffset": .number(header.predecessorEndOffset),
             "requiredFeatures": .number(UInt64(header.requiredFeatures)),
             "ignorableFeatures": .number(UInt64(header.ignorableFeatures)),
+            "keyID": JSON(header.keyID.map { "\($0)" }),
             "createdAt": .string(Timestamp(nanoseconds: header.createdAt).precise),
         ]
     }

@@ -28,8 +28,11 @@ struct SnapshotCheckReport {
     static let overtaken =
         "digest and counts: an engine took a checkpoint each time the rows were read. Verify a backup, or try again"
 
+    static let unproven = "its checksum is right, but no holder of the key wrote it"
+
     private func phrase(_ row: SnapshotReport.DamagedRow) -> String {
-        "\(naming.text(row.table, row.key)): its checksum does not match"
+        let reason = row.isUnproven ? Self.unproven : "its checksum does not match"
+        return "\(naming.text(row.table, row.key)): \(reason)"
     }
 
     var json: JSON {
@@ -46,6 +49,6 @@ struct SnapshotCheckReport {
     private func json(_ row: SnapshotReport.DamagedRow) -> JSON {
         JSON.object([("table", .number(UInt64(row.table.rawValue)))])
             .adding(ByteText.members("key", row.key, isRaw: false))
-            .adding([naming.member(row.table, row.key)])
+            .adding([("unproven", .bool(row.isUnproven)), naming.member(row.table, row.key)])
     }
 }

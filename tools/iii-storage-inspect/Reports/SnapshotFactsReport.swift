@@ -12,7 +12,7 @@ enum SnapshotFactsReport {
             let end = "segment \(checkpoint.segment), offset \(checkpoint.offset), batch \(checkpoint.batch)"
             listing.add("ends in the log", end)
             listing.add("digest", ByteText.hexadecimal(withUnsafeBytes(of: checkpoint.digest.bigEndian) { Bytes($0) }))
-            listing.add("key id", checkpoint.keyID.map { "\($0)" } ?? "none: not encrypted")
+            listing.add("key id", key(checkpoint))
             listing.add("rows", String(facts.rows))
             for (table, rows) in tables(checkpoint) {
                 listing.add("  \(title(table))", String(rows))
@@ -24,6 +24,12 @@ enum SnapshotFactsReport {
         listing.add("used", Amounts.bytes(UInt64(facts.usedBytes)))
         listing.add("free", Amounts.bytes(UInt64(facts.freeBytes)))
         return listing
+    }
+
+    private static func key(_ checkpoint: SnapshotFacts.Checkpoint) -> String {
+        let current = checkpoint.keyID.map { "\($0)" } ?? "none: not encrypted"
+        guard !checkpoint.furtherKeyIDs.isEmpty else { return current }
+        return "\(current), but some rows may still need \(checkpoint.furtherKeyIDs.map { "\($0)" }.joined(separator: ", "))"
     }
 
     private static func title(_ table: UInt16) -> String {
@@ -56,6 +62,7 @@ enum SnapshotFactsReport {
             "segment": .number(checkpoint.segment), "offset": .number(checkpoint.offset),
             "batch": .number(checkpoint.batch), "digest": .number(checkpoint.digest),
             "keyID": JSON(checkpoint.keyID.map { "\($0)" }),
+            "furtherKeyIDs": .array(checkpoint.furtherKeyIDs.map { .string("\($0)") }),
             "tables": .array(tables(checkpoint).map { ["table": .number(UInt64($0.0)), "rows": .number($0.1)] }),
         ]
     }
@@ -73,6 +80,10 @@ enum SnapshotFactsReport {
         )
     }
 
+    private static func keyID(_ json: JSON) -> KeyID? {
+        json.text.flatMap { UInt64($0, radix: 16) }.map { KeyID(rawValue: $0) }
+    }
+
     private static func checkpoint(_ json: JSON) -> SnapshotFacts.Checkpoint? {
         func number(_ name: String) -> UInt64 { json[name]?.integer ?? 0 }
         guard let lsn = json["lsn"]?.integer else { return nil }
@@ -88,7 +99,8 @@ enum SnapshotFactsReport {
             offset: number("offset"),
             batch: number("batch"),
             digest: number("digest"),
-            keyID: json["keyID"]?.text.flatMap { UInt64($0, radix: 16) }.map { KeyID(rawValue: $0) },
+            keyID: json["keyID"].flatMap(keyID),
+            furtherKeyIDs: (json["furtherKeyIDs"]?.elements ?? []).compactMap(keyID),
             tables: tables
         )
     }

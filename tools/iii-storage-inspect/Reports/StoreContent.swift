@@ -22,7 +22,7 @@ enum StoreContent {
 
     private static func open(_ path: String, _ keys: EncryptionKeys, at position: LSN?) throws -> StoreReader {
         do {
-            return try StoreReader(path: path, keys: keys, at: position)
+            return try StoreReader(path: path, keys: keys, at: position, pages: .always)
         } catch let error as StorageError where error.code == .missingFiles && error.row == nil {
             // A moment before the snapshot is no damage.
             var failure = CommandFailure(error)

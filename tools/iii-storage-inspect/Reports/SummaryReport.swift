@@ -10,11 +10,13 @@ struct SummaryReport {
         var listing = Listing()
         listing.add("path", facts.path)
         listing.add("store", facts.storeID ?? "unknown: no usable FORMAT file")
+        listing.add("incarnation", incarnation)
         listing.add("format", facts.formatVersion.map(String.init) ?? "unknown")
         listing.add("condition", ConditionReport.phrase(log.verdict))
         if let problem = log.problems.first { listing.add("problem", ProblemReport.phrase(problem)) }
         listing.add("lock", lock)
         listing.add("segments", segments)
+        EncryptionReport(log: log, snapshot: snapshot).add(to: &listing)
         addContent(to: &listing)
         listing.add("log end", log.tail.map { "segment \($0.segment), offset \($0.offset)" } ?? "not found")
         SnapshotCheckReport(check: snapshot).add(to: &listing)
@@ -41,6 +43,17 @@ struct SummaryReport {
         listing.add("retained from", "LSN \(log.retainedFrom)")
     }
 
+    private var incarnation: String {
+        guard let number = facts.incarnation else { return "unknown" }
+        return number == 0 ? "none: never restored, cut or salvaged" : Self.hexadecimal(number)
+    }
+
+    /// As positions that are given out name it.
+    private static func hexadecimal(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+
     private func counted(_ count: UInt64, _ first: UInt64?, _ last: UInt64?, _ unit: String = "") -> String {
         guard let first, let last else { return "0" }
         return "\(count) (\(unit)\(Amounts.range(first, last)))"
@@ -59,6 +72,7 @@ struct SummaryReport {
     var json: JSON {
         let store: JSON = [
             "path": .string(facts.path), "storeID": JSON(facts.storeID),
+            "incarnation": JSON(facts.incarnation.map(Self.hexadecimal)),
             "formatVersion": JSON(facts.formatVersion.map(UInt64.init)),
             "condition": .string(log.verdict.condition.rawValue), "row": .string(log.verdict.row.rawValue),
             "problem": log.problems.first.map(ProblemReport.json) ?? .null,
@@ -66,7 +80,8 @@ struct SummaryReport {
             "segments": .array(facts.segments.map { ["number": .number($0.number), "bytes": .number($0.bytes)] }),
             "logBytes": .number(facts.logBytes), "retainedFrom": .number(log.retainedFrom.rawValue),
         ]
-        return store.adding(ContentReport.members(log.content))
+        return store.adding(EncryptionReport(log: log, snapshot: snapshot).members)
+            .adding(ContentReport.members(log.content))
             .adding([
                 ("end", log.tail.map(TailReport.json) ?? .null), ("hasSnapshot", .bool(facts.hasSnapshot)),
                 ("snapshot", SnapshotCheckReport(check: snapshot).json),

@@ -23,6 +23,7 @@ struct VerifyReport {
         listing.add("certain", certain.isEmpty ? "nothing" : "LSN " + certain.joined(separator: ", "))
         if let tail = log.tail { listing.add("tail", TailReport.phrase(tail)) }
         SnapshotCheckReport(check: snapshot, naming: naming).add(to: &listing)
+        EncryptionReport(log: log, snapshot: snapshot).add(to: &listing)
         CertaintyReport(log: log, snapshot: snapshot).add(to: &listing)
         for problem in log.problems { listing.add("problem", ProblemReport.phrase(problem)) }
         if log.omittedProblems > 0 { listing.add("problem", "and \(log.omittedProblems) more") }
@@ -76,7 +77,8 @@ struct VerifyReport {
             "row": .string(log.verdict.row.rawValue), "segments": .number(UInt64(log.segments)),
             "logBytes": .number(log.bytes), "retainedFrom": .number(log.retainedFrom.rawValue),
         ]
-        return start.adding(ContentReport.members(log.content))
+        return start.adding(EncryptionReport(log: log, snapshot: snapshot).members)
+            .adding(ContentReport.members(log.content))
             .adding([
                 (
                     "certain",

@@ -53,6 +53,15 @@ final class LMDBFile {
         }
     }
 
+    /// The meta page of one transaction; nil: two more have replaced it. The page size is known after this.
+    func meta(of transaction: UInt64) throws(StorageError) -> LMDBMeta? {
+        let bytes = try metaBytes()
+        guard let meta = bytes.withUnsafeBytes({ LMDBMetaPair.meta(of: transaction, in: $0) }) else { return nil }
+        if let flaw = meta.flaw(page: meta.number) { throw LMDBFlaw(page: meta.number, flaw).refusal(path) }
+        pageBytes = meta.pageBytes
+        return meta
+    }
+
     /// A branch or leaf page.
     func page(_ number: UInt64) throws(StorageError) -> LMDBPage {
         if readsDevice { forget(number) }

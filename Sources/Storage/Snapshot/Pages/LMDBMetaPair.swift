@@ -20,6 +20,18 @@ enum LMDBMetaPair {
         return pick(first, second)
     }
 
+    /// The meta page that one transaction wrote; its fields are not judged.
+    static func meta(of transaction: UInt64, in bytes: UnsafeRawBufferPointer) -> LMDBMeta? {
+        guard bytes.count >= LMDBMeta.encodedBytes else { return nil }
+        let first = LMDBMeta(bytes.part(0, LMDBMeta.encodedBytes))
+        if first.transaction == transaction { return first }
+        guard LMDBMeta.pageSizes.contains(first.pageBytes),
+            bytes.count >= first.pageBytes + LMDBMeta.encodedBytes
+        else { return nil }
+        let second = LMDBMeta(bytes.part(first.pageBytes, LMDBMeta.encodedBytes))
+        return second.transaction == transaction ? second : nil
+    }
+
     private static func pick(_ first: LMDBMeta, _ second: LMDBMeta) -> Result<LMDBMeta, LMDBFlaw> {
         let picked = first.transaction < second.transaction ? second : first
         let other = first.transaction < second.transaction ? first : second

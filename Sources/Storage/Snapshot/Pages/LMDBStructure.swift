@@ -55,6 +55,15 @@ enum LMDBStructure {
         }
     }
 
+    /// Walks the free list and the whole tree of rows of one image.
+    ///
+    /// - Returns: false if the file has gone on to other images.
+    static func count(_ path: String, transaction: UInt64) throws(StorageError) -> Bool {
+        guard let file = try LMDBFile(path), let meta = try file.meta(of: transaction) else { return false }
+        try count(file, meta, try LMDBFreeList(file, meta))
+        return true
+    }
+
     /// Walks the whole tree of rows, without the rows: every page once, none of them free, as many as the meta page says.
     ///
     /// Takes as long as reading the leaf pages. The caller sees to it that the image doesn't change.
@@ -65,6 +74,7 @@ enum LMDBStructure {
         var leaf = try walk.first()
         var used = meta.lastPage <= LMDBFreeList.maximumPages ? free.pages : nil
         while let page = leaf {
+            for branch in walk.takeBranches() { try take(branch, 1, &used, file) }
             try take(page.number, 1, &used, file)
             for index in 0..<page.count {
                 guard let run = try walk.overflow(page.node(index), of: page) else { continue }

@@ -30,6 +30,8 @@ struct LMDBTreeWalk {
     private var levels: [Level] = []
     private var lastKey: Bytes?
     private(set) var counts = Counts()
+    /// Branch pages that were met since they were last taken.
+    private var branches: [UInt64] = []
 
     init(_ file: LMDBFile, _ tree: LMDBMeta.Tree, lastPage: UInt64, order: Order) {
         self.file = file
@@ -60,6 +62,11 @@ struct LMDBTreeWalk {
         return nil
     }
 
+    mutating func takeBranches() -> [UInt64] {
+        defer { branches.removeAll(keepingCapacity: true) }
+        return branches
+    }
+
     private mutating func descend(to root: UInt64, _ key: Bytes?) throws(StorageError) -> LMDBPage {
         var number = root
         while true {
@@ -76,6 +83,7 @@ struct LMDBTreeWalk {
                 counts.entries += UInt64(page.count)
             } else {
                 counts.branch += 1
+                branches.append(number)
             }
             let index = key.map { child(of: page, $0) } ?? 0
             try checkOrder(page)

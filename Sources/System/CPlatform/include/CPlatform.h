@@ -20,7 +20,10 @@ int iii_try_lock_file(int fd);
 /// flock(2) on an open directory, exclusive, without waiting. 0, or an errno (EWOULDBLOCK: held; others: not possible here).
 int iii_try_lock_directory(int fd);
 
-/// rename(2) that never takes the place of a file: EEXIST. 0, or an errno.
+/// rename(2) of a file or a directory that never takes the place of anything: EEXIST. 0, or an errno.
+///
+/// Where the file system has no RENAME_NOREPLACE, a file is linked and unlinked (a crash between leaves both names), and a
+/// directory, or a file where there are no hard links, is renamed after a look at the target.
 int iii_rename_new(const char *path, const char *target);
 
 /// Takes O_DIRECT from an open file and drops what the page cache has of it. 1 if it was set and is gone, 0 if not.
@@ -70,6 +73,5 @@ int iii_semaphore_wait(iii_semaphore *semaphore, uint64_t nanoseconds);
 #include "arguments.h"
 #include "filelock.h"
 #include "mapfault.h"
-#include "rename.h"
 
 #endif

@@ -175,6 +175,14 @@ import Testing
         #expect(error?.row == .r17 && error?.message.contains("not encrypted though all rows are") == true)
         #expect(readable(store) == Self.rows - 1)
         abandon(store)
+        // Salvage leaves it out, and says why.
+        let report = try StoreSalvage.run(
+            from: path,
+            to: scratch.path + "/saved",
+            keys: EncryptionKeys(current: Self.a)
+        )
+        let left = (report.lost + report.recovered).filter { $0.key == [7] }
+        #expect(left.count == 1 && left.allSatisfy(\.isUnproven), "\(report)")
     }
 
     /// A checkpoint row that was changed, or replaced by a plain one or by one of the version before.

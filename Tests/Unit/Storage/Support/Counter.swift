@@ -1,5 +1,7 @@
 import Synchronization
 
+@testable import Storage
+
 /// A number that callbacks may change.
 final class Counter: Sendable {
     private let number = Mutex(0)

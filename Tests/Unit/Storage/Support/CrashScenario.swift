@@ -13,6 +13,10 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
         case retention
         /// Log encrypted with a fixed key.
         case encrypted
+        /// Closed after half of it, and opened with another key.
+        case rotated
+        /// Closed after half of it, and encrypted from then on.
+        case encryptedLater
         /// Checkpoints find no room at first, or a map that must grow.
         case lowSpace
         /// Closed after half of it, with a checkpoint, and opened again.
@@ -43,12 +47,29 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
         case .recycling: options.maximumSegmentBytes = options.initialSegmentBytes
         case .retention: options.retainLogBytes = UInt64(3 * options.initialSegmentBytes)
         case .encrypted: options.encryption = EncryptionKeys(current: Self.key)
+        case .rotated:
+            options.encryption = EncryptionKeys(current: Self.secondKey, previous: [Self.key].compactMap { $0 })
+        case .encryptedLater:
+            options.encryption = EncryptionKeys(current: Self.key)
+            options.encryptsExistingStore = true
         case .plain, .lowSpace, .reopened, .checkpointInFlight, .idle: break
         }
         return options
     }
 
-    private static let key = try? EncryptionKey(bytes: Bytes(repeating: 0x4B, count: EncryptionKey.bytes))
+    static let key = try? EncryptionKey(bytes: Bytes(repeating: 0x4B, count: EncryptionKey.bytes))
+    static let secondKey = try? EncryptionKey(bytes: Bytes(repeating: 0x4C, count: EncryptionKey.bytes))
+
+    /// The workload is closed and opened again in its middle.
+    var hasTwoSessions: Bool { kind == .reopened || kind == .rotated || kind == .encryptedLater }
+
+    /// As the first session opens the store: before the key was changed.
+    func openFirst(_ disk: SimulatedDisk) throws(StorageError) -> SimulatedStore {
+        var options = options
+        if kind == .rotated { options.encryption = EncryptionKeys(current: Self.key) }
+        if kind == .encryptedLater { options.encryption = EncryptionKeys() }
+        return try SimulatedStore(disk, options: options)
+    }
 
     func open(_ disk: SimulatedDisk) throws(StorageError) -> SimulatedStore {
         try SimulatedStore(disk, options: options)

@@ -4,9 +4,3 @@ func bytes(_ hexadecimal: String) -> [UInt8] {
     precondition(digits.count.isMultiple(of: 2))
     return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
 }
-
-extension SeededGenerator {
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
-    }
-}

@@ -13,4 +13,10 @@ struct SeededGenerator: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
     }
+
+    /// Eight at a time: noise byte by byte took a quarter of the crash tests' time.
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        var words = (0..<(count + 7) / 8).map { _ in next() }
+        return words.withUnsafeMutableBytes { Array($0[..<count]) }
+    }
 }

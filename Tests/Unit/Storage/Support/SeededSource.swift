@@ -1,5 +1,7 @@
 import Synchronization
 
+@testable import Storage
+
 /// Random numbers for callers that share them, as `StorageOptions.random` does.
 final class SeededSource: Sendable {
     private let generator: Mutex<SeededGenerator>

@@ -17,6 +17,14 @@ final class SimulatedClock: Sendable {
         }
     }
 
+    /// Without a tick.
+    var time: UInt64 { now.withLock { $0 } }
+
+    /// Never back.
+    func advance(to time: UInt64) {
+        now.withLock { $0 = max($0, time) }
+    }
+
     func advance(by nanoseconds: UInt64) {
         now.withLock { $0 += nanoseconds }
     }

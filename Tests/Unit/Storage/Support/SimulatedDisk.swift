@@ -195,8 +195,7 @@ final class SimulatedDisk: Sendable {
                 case 0: apply(.write(offset + UInt64(start), sector), &content)
                 case 1: break
                 default:
-                    let garbage = sector.map { _ in UInt8.random(in: 0...255, using: &generator) }
-                    apply(.write(offset + UInt64(start), garbage), &content)
+                    apply(.write(offset + UInt64(start), generator.bytes(sector.count)), &content)
                 }
             }
         }

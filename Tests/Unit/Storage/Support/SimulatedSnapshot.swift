@@ -18,8 +18,9 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     private(set) var row: CheckpointRow?
     /// Fails the next uses of `apply`.
     var failures: [SnapshotFailure] = []
-    /// Commits that would have run ahead of the durable log (I5).
+    /// Commits that would have run ahead of the durable log (I5), and uses that LMDB would not survive.
     private(set) var violations: [String] = []
+    private var isClosed = false
 
     struct Row: Equatable {
         var value: Bytes
@@ -68,6 +69,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     func reusableBytes(inRunsOf pages: Int) -> Int { size.freeBytes }
 
     func find(_ table: TableID, _ key: UnsafeRawBufferPointer) throws(StorageError) -> SnapshotValue? {
+        if isClosed { throw .closed(LogDirectory(root: SimulatedStore.root)) }
         guard let row = rows[SnapshotKey.make(table, Bytes(key))] else { return nil }
         return SnapshotValue(bytes: keep(row.value), lsn: row.lsn)
     }
@@ -91,6 +93,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     func cursor(_ table: TableID, from: Bytes?, upTo: Bytes?, reversed: Bool) throws(StorageError) -> any SnapshotCursor
     {
+        if isClosed { throw .closed(LogDirectory(root: SimulatedStore.root)) }
         let low = SnapshotKey.make(table, from ?? [])
         let high = upTo.map { SnapshotKey.make(table, $0) } ?? SnapshotKey.end(of: table)
         let keys = rows.keys.filter { compareKeys($0, low) >= 0 && compareKeys($0, high) < 0 }
@@ -122,6 +125,8 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     func apply(_ changes: Overlay, _ position: CheckpointPosition) throws(SnapshotFailure) -> CheckpointRow {
         if !failures.isEmpty { throw failures.removeFirst() }
+        if isClosed { violations.append("written after the end") }
+        TurnSite.apply.pause()
         checkWriteAhead(position.end)
         var next = rows
         for (number, table) in changes.tables {
@@ -154,6 +159,7 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
         }
         rows = next
         row = made
+        TurnSite.applied.pause()
         return made
     }
 
@@ -173,8 +179,25 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     func growMap() throws(SnapshotFailure) {}
     var waitsForGrowth: Bool { false }
-    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) {}
-    func close() {}
+
+    func copy(to directory: String, isCancelled: () -> Bool) throws(StorageError) -> LSN {
+        if isClosed { violations.append("copied after the end") }
+        let image = row.map { encode(rows, $0) } ?? []
+        let copied = row?.position.lsn ?? .zero
+        for _ in 0..<8 {
+            TurnSite.copy.pause()
+            guard !isCancelled() else { throw StorageError(.closed, "cancelled") }
+            if isClosed { violations.append("the end came under a copy that nobody cancelled") }
+        }
+        do throws(SystemCallError) {
+            try disk.replace(directory + "/data.mdb", with: image)
+            return copied
+        } catch {
+            throw .deviceFailed(error)
+        }
+    }
+
+    func close() { isClosed = true }
 
     private func encode(_ rows: [Bytes: Row], _ row: CheckpointRow) -> Bytes {
         var bytes = Bytes()

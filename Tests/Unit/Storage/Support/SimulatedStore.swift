@@ -41,6 +41,11 @@ struct SimulatedStore {
         log = LogStore(options: options, io: disk, opened: try opening.run())
     }
 
+    init(_ disk: SimulatedDisk, _ log: LogStore<SimulatedDisk>) {
+        self.disk = disk
+        self.log = log
+    }
+
     /// The checkpoint in progress may be written: its changes are durable in the log (I5).
     var isCheckpointDurable: Bool { log.nextCheckpointAction() == .write }
 

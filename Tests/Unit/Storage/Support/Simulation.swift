@@ -16,6 +16,7 @@ struct Simulation {
         var lowSpace = 0
         var checkpoints = 0
         var failedOpenings = 0
+        var keyChanges = 0
 
         mutating func add(_ other: Tally) {
             runs += other.runs
@@ -28,6 +29,7 @@ struct Simulation {
             lowSpace += other.lowSpace
             checkpoints += other.checkpoints
             failedOpenings += other.failedOpenings
+            keyChanges += other.keyChanges
         }
     }
 
@@ -44,7 +46,9 @@ struct Simulation {
     private var model = SimulationModel()
     private var disk = SimulatedDisk()
     private let clock = SimulatedClock()
-    private let options: StorageOptions
+    private var options: StorageOptions
+    /// Of its own, so that keys change nothing else of a life.
+    private var keyGenerator: SeededGenerator
     /// Highest positions that were acknowledged, and that a released read rested on.
     private let acknowledged = Counter()
     private let shown = Counter()
@@ -67,6 +71,7 @@ struct Simulation {
         options.onWarning = { if $0.hasPrefix("a sync of the log") { slowWarnings.add() } }
         self.options = options
         self.generator = generator
+        keyGenerator = SeededGenerator(seed: seed ^ 0x6B65_7973)
         if Bool.random(using: &self.generator) { disk.loseNamesIndependently() }
     }
 
@@ -82,6 +87,7 @@ struct Simulation {
     // MARK: Sessions
 
     private mutating func session() throws {
+        changeKeys()
         try openUnderFaults()
         let store = try open()
         tally.sessions += 1
@@ -93,6 +99,22 @@ struct Simulation {
     }
 
     private var slowWarningsAtStart = 0
+
+    /// Between two sessions the operator may begin to encrypt, change the key, or switch encryption off for good.
+    private mutating func changeKeys() {
+        let keys = options.encryption
+        let isOff = keys.current == nil && !keys.previous.isEmpty
+        guard !isOff, Int.random(in: 0..<4, using: &keyGenerator) == 0 else { return }
+        tally.keyChanges += 1
+        let known = [keys.current].compactMap { $0 } + keys.previous
+        guard known.isEmpty || Int.random(in: 0..<4, using: &keyGenerator) > 0 else {
+            options.encryption = EncryptionKeys(current: nil, previous: known)
+            return
+        }
+        if known.isEmpty { options.encryptsExistingStore = true }
+        let next = try? EncryptionKey(bytes: Bytes(repeating: 0x4C + UInt8(known.count), count: EncryptionKey.bytes))
+        options.encryption = EncryptionKeys(current: next, previous: known)
+    }
 
     /// Opens without faults: everything that was promised must be there.
     private mutating func open() throws -> SimulatedStore {

@@ -39,15 +39,11 @@ struct SyncAudit {
     ///   - arguments: as the shell takes them.
     ///   - forgetting: syncs that the recorder leaves out, to see whether the audit notices.
     func run(_ arguments: String, forgetting: String = "") throws -> Result {
-        let (base, image) = (scratch + "/base", scratch + "/image")
-        let (journal, library) = (scratch + "/journal", scratch + "/recorder.so")
-        _ = Executable.shell("rm -rf \(base) \(image) \(journal); cp -a \(root) \(base)")
-        if access(library, F_OK) != 0 { try Self.buildRecorder(library) }
-        let environment =
-            "III_RECORD_ROOT=\(root) III_RECORD_JOURNAL=\(journal) III_RECORD_FORGET=\(forgetting) LD_PRELOAD=\(library)"
-        let (output, status) = Executable.shell("\(environment) $TOOL \(arguments)")
-        let recorded = try Journal(path: journal)
-        let powerCut = try PowerCutImage(journal: recorded, base: base)
+        let image = scratch + "/image"
+        _ = Executable.shell("rm -rf \(image)")
+        let recording = try record(forgetting: forgetting) { "\($0) $TOOL \(arguments)" }
+        let (output, status, recorded) = (recording.output, recording.status, recording.journal)
+        let powerCut = try PowerCutImage(journal: recorded, base: recording.base)
         try powerCut.advance(to: recorded.entries.count)
         try powerCut.build(.dropAll, into: image)
         let excluded = Self.ignored.map { "-x \($0)" }.joined(separator: " ")
@@ -59,6 +55,26 @@ struct SyncAudit {
             unexplained: try powerCut.differences(from: root, ignoring: Self.ignored)
                 + (recorded.stopped.map { [$0] } ?? [])
         )
+    }
+
+    /// A command line that was run under the recorder.
+    struct Recording {
+        var output: String
+        var status: Int32
+        var journal: Journal
+        /// The root as it was before.
+        var base: String
+    }
+
+    /// - Parameter line: gets the assignments that begin the recording of one command of the shell.
+    func record(forgetting: String = "", _ line: (String) -> String) throws -> Recording {
+        let (base, journal, library) = (scratch + "/base", scratch + "/journal", scratch + "/recorder.so")
+        _ = Executable.shell("rm -rf \(base) \(journal); cp -a \(root) \(base)")
+        if access(library, F_OK) != 0 { try Self.buildRecorder(library) }
+        let environment =
+            "III_RECORD_ROOT=\(root) III_RECORD_JOURNAL=\(journal) III_RECORD_FORGET=\(forgetting) LD_PRELOAD=\(library)"
+        let (output, status) = Executable.shell(line(environment))
+        return Recording(output: output, status: status, journal: try Journal(path: journal), base: base)
     }
 
     private static func buildRecorder(_ library: String) throws {
