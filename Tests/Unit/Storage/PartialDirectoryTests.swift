@@ -14,7 +14,8 @@ import Testing
 
     /// Path below the partial directory: what is there, and whether this program may have made it.
     private static let contents: [(path: String, isOurs: Bool)] = [
-        ("snapshot/data.mdb", true), ("snapshot/lock.mdb", true), ("wal/00000000000000000007.wal", true),
+        ("snapshot/data.mdb", true), ("snapshot/lock.mdb", true), ("snapshot/SCRUB", true),
+        ("wal/00000000000000000007.wal", true),
         ("wal/spare-1.tmp", true), ("FORMAT", true), ("MANIFEST", true), ("LOCK", true), ("MANIFEST.tmp", true),
         ("quarantine/00000000000000000007.wal.4096.tail", true), ("scope.bin", true), ("notes.txt", false),
         ("wal/notes.txt", false), ("snapshot/notes.txt", false), ("deeper/FORMAT", false), ("wal/deeper/x", false),
