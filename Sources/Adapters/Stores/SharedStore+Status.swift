@@ -21,6 +21,8 @@ extension SharedStore {
                 syncMicroseconds: metrics.syncNanosecondsEWMA / 1000,
                 isEncrypted: store.recovery.isEncrypted,
                 isLowSpace: metrics.isLowSpace,
+                isShortOfResources: metrics.isShortOfResources,
+                resourceShortages: metrics.resourceShortages,
                 isSaturated: store.isSaturated
             )
         )

@@ -50,6 +50,7 @@ public enum HealthReport {
 
     private static func state(_ store: JSON) -> String {
         if store["low_space"] == true { return "FULL" }
+        if store["short_of_resources"] == true { return "SHORT" }
         return store["saturated"] == true ? "SATURATED" : "ok"
     }
 

@@ -41,6 +41,10 @@ public struct StoreStatus: Sendable, Equatable {
         public var isEncrypted: Bool
         /// The disk is full: writes are refused.
         public var isLowSpace: Bool
+        /// The process has no file descriptor or memory left: writes wait for them. And how often the log met that since the
+        /// store was opened.
+        public var isShortOfResources: Bool
+        public var resourceShortages: UInt64
         /// Too much waits for the disk: writes wait before they are taken.
         public var isSaturated: Bool
 
@@ -55,6 +59,8 @@ public struct StoreStatus: Sendable, Equatable {
             syncMicroseconds: UInt64 = 0,
             isEncrypted: Bool = false,
             isLowSpace: Bool = false,
+            isShortOfResources: Bool = false,
+            resourceShortages: UInt64 = 0,
             isSaturated: Bool = false
         ) {
             self.path = path
@@ -67,6 +73,8 @@ public struct StoreStatus: Sendable, Equatable {
             self.syncMicroseconds = syncMicroseconds
             self.isEncrypted = isEncrypted
             self.isLowSpace = isLowSpace
+            self.isShortOfResources = isShortOfResources
+            self.resourceShortages = resourceShortages
             self.isSaturated = isSaturated
         }
 

@@ -41,7 +41,7 @@ private struct HealthStore {
 
     /// Writes are refused, or wait before they are taken.
     var isDegraded: Bool {
-        store.disk.map { $0.isLowSpace || $0.isSaturated } ?? false
+        store.disk.map { $0.isLowSpace || $0.isShortOfResources || $0.isSaturated } ?? false
     }
 
     var json: JSON {
@@ -60,6 +60,8 @@ private struct HealthStore {
             "sync_us": Self.number(disk?.syncMicroseconds),
             "encrypted": disk.map { .bool($0.isEncrypted) } ?? .null,
             "low_space": .bool(disk?.isLowSpace ?? false),
+            "short_of_resources": .bool(disk?.isShortOfResources ?? false),
+            "resource_shortages": Self.number(disk?.resourceShortages),
             "saturated": .bool(disk?.isSaturated ?? false),
         ]
     }
@@ -77,7 +79,7 @@ extension FunctionDescription {
         responseFormat: JSONSchema.document(
             "HealthResult",
             [
-                .required("status", .oneOf(["healthy", "degraded"]), "degraded: a store is full or saturated"),
+                .required("status", .oneOf(["healthy", "degraded"]), "degraded: a store is full, short of resources or saturated"),
                 .required("version", .string),
                 .required("uptime_ms", .uint64),
                 .required("stores", .array(of: .object(storeRow))),
@@ -99,6 +101,8 @@ extension FunctionDescription {
         .optional("sync_us", .uint64, "How long a write and its sync take, a moving mean"),
         .optional("encrypted", .boolean),
         .required("low_space", .boolean, "The disk is full: writes are refused"),
+        .required("short_of_resources", .boolean, "No file descriptor or memory is left: writes wait for them"),
+        .optional("resource_shortages", .uint64, "How often that was found since the store was opened"),
         .required("saturated", .boolean, "Too much waits for the disk: writes wait before they are taken"),
     ]
 }

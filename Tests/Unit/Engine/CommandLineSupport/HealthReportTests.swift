@@ -29,6 +29,19 @@ struct HealthReportTests {
         )
     }
 
+    @Test(
+        "the state, worst first",
+        arguments: [
+            ("low_space", "FULL"), ("short_of_resources", "SHORT"), ("saturated", "SATURATED"), ("encrypted", "ok"),
+        ]
+    )
+    func state(member: String, text: String) {
+        let store: JSON = ["workers": ["iii-state"], "mode": "synced", "path": "/x", member: true]
+        let output = HealthReport.verbose(["stores": [store]], address: "h", port: 1)
+        let padding = String(repeating: " ", count: max(0, "state".count - text.count))
+        #expect(output.standardOutput.hasSuffix("  \(text)\(padding)  /x\n"))
+    }
+
     @Test("nothing kept")
     func noStores() {
         let output = HealthReport.verbose(

@@ -33,7 +33,8 @@ import Testing
             health.hasSuffix(
                 #""stores":[{"workers":["iii-state"],"mode":"synced","path":"/a","lsn":12,"durable_lsn":9,"#
                     + #""checkpoint_lsn":5,"lag_records":3,"log_bytes":100,"snapshot_bytes":200,"#
-                    + #""available_bytes":300,"sync_us":40,"encrypted":true,"low_space":false,"saturated":false}]}"#
+                    + #""available_bytes":300,"sync_us":40,"encrypted":true,"low_space":false,"#
+                    + #""short_of_resources":false,"resource_shortages":7,"saturated":false}]}"#
             )
         )
     }
@@ -45,16 +46,24 @@ import Testing
                 #""stores":[{"workers":["iii-state"],"mode":"memory","path":null,"lsn":null,"durable_lsn":null,"#
                     + #""checkpoint_lsn":null,"lag_records":null,"log_bytes":null,"snapshot_bytes":null,"#
                     + #""available_bytes":null,"sync_us":null,"encrypted":null,"low_space":false,"#
-                    + #""saturated":false}]}"#
+                    + #""short_of_resources":false,"resource_shortages":null,"saturated":false}]}"#
             )
         )
     }
 
-    @Test(arguments: [(false, false, "healthy"), (true, false, "degraded"), (false, true, "degraded")])
-    func degraded(_ isLowSpace: Bool, _ isSaturated: Bool, _ status: String) throws {
-        let broken = StoreStatus.disk("/b", isLowSpace: isLowSpace, isSaturated: isSaturated)
+    @Test(arguments: 0..<8)
+    func degraded(_ mask: Int) throws {
+        var broken = StoreStatus.disk("/b")
+        broken.disk?.isLowSpace = mask & 1 != 0
+        broken.disk?.isShortOfResources = mask & 2 != 0
+        broken.disk?.isSaturated = mask & 4 != 0
+        let status = mask == 0 ? "healthy" : "degraded"
         let health = try JSON.parse(Self.health(of: [StoreStandIn("iii-state", [.disk("/a"), broken, .memory])]))
         #expect(health["status"] == .string(status))
+        let row = try #require(health["stores"]?.array?[1])
+        for (bit, name) in ["low_space", "short_of_resources", "saturated"].enumerated() {
+            #expect(row[name] == .bool(mask & 1 << bit != 0))
+        }
     }
 
     /// Five seconds after its start.
@@ -91,7 +100,7 @@ private final class StoreStandIn: Worker {
 }
 
 extension StoreStatus {
-    fileprivate static func disk(_ path: String, isLowSpace: Bool = false, isSaturated: Bool = false) -> StoreStatus {
+    fileprivate static func disk(_ path: String) -> StoreStatus {
         StoreStatus(
             disk: Disk(
                 path: path,
@@ -103,8 +112,7 @@ extension StoreStatus {
                 availableBytes: 300,
                 syncMicroseconds: 40,
                 isEncrypted: true,
-                isLowSpace: isLowSpace,
-                isSaturated: isSaturated
+                resourceShortages: 7
             )
         )
     }
