@@ -140,7 +140,7 @@ public final class Store: Sendable {
 
     /// A consistent read; the result is released when everything it saw is durable, at once in the common case.
     ///
-    /// After `close` the body isn't run, and the result is `.closed`.
+    /// After `close` the result is `.closed`, whatever the body found.
     public func read<R: Sendable, Failure: Error>(
         _ body: (borrowing ReadView) throws(Failure) -> R
     ) throws(Failure) -> Pending<R> {

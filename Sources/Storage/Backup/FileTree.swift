@@ -93,7 +93,7 @@ struct FileTree {
         case directory.wal:
             LogDirectory.segmentNumber(ofName: name) != nil || LogDirectory.isTemporary(name)
                 || name == LogDirectory.headName
-        case directory.snapshot: ["data.mdb", "lock.mdb", "SCRUB"].contains(name)
+        case directory.snapshot: ["data.mdb", "lock.mdb", LogDirectory.scrubName].contains(name)
         default: true
         }
     }

@@ -34,6 +34,9 @@ struct StoreFilesCopy {
         }
     }
 
+    /// What speaks of this directory only.
+    private static let leftOut: Set<String> = ["LOCK", PartialDirectory.marker, LogDirectory.scrubName]
+
     private func folders(_ target: String) -> [(String, String)] {
         let target = LogDirectory(root: target)
         return [
@@ -49,8 +52,7 @@ struct StoreFilesCopy {
         _ progress: (UInt64) -> Void
     ) throws(SystemCallError) {
         // Temporary files hold nothing, and come and go beside a running engine.
-        for name in try io.list(from).sorted()
-        where name != "LOCK" && name != PartialDirectory.marker && !LogDirectory.isTemporary(name) {
+        for name in try io.list(from).sorted() where !Self.leftOut.contains(name) && !LogDirectory.isTemporary(name) {
             guard try isFile(from + "/" + name) else { continue }
             let bytes = try FileCopy(io: io).bytes(from + "/" + name)
             let written = try FileCopy(io: io).copy(

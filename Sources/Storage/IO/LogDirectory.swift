@@ -9,6 +9,8 @@ struct LogDirectory: Sendable {
     var snapshot: String { root + "/snapshot" }
     var snapshotData: String { snapshot + "/data.mdb" }
     var snapshotLock: String { snapshot + "/lock.mdb" }
+    /// How far the scrub of this very snapshot has come (`ScrubProgress`).
+    static let scrubName = "SCRUB"
     var quarantine: String { root + "/quarantine" }
     /// Names the newest segment that was ever begun (`LogHead`).
     var head: String { wal + "/" + Self.headName }

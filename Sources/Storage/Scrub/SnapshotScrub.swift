@@ -39,7 +39,7 @@ final class SnapshotScrub: Sendable {
     /// - Parameter path: of the snapshot's directory.
     init(path: String, mapped: MappedMemory) {
         data = path + "/data.mdb"
-        file = path + "/SCRUB"
+        file = path + "/" + LogDirectory.scrubName
         self.mapped = mapped
     }
 

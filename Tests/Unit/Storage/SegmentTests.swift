@@ -52,6 +52,7 @@ import Testing
 
     @Test func aSpareIsUsedOnceAndGivenBack() throws {
         let disk = SimulatedDisk()
+        for folder in ["/store", "/store/wal"] { try disk.createDirectory(folder) }
         let preparer = SegmentPreparer(io: disk, directory: LogDirectory(root: "/store"))
         let path = "/store/wal/spare-1.tmp"
         try preparer.prepare(bytes: 8192)
@@ -69,11 +70,13 @@ import Testing
         #expect(disk.paths == [1, 2].map { "/store/wal/spare-\($0).tmp" })
     }
 
-    @Test func aSpareThatDoesNotFitLeavesNothingBehind() {
+    @Test func aSpareThatDoesNotFitLeavesNothingBehind() throws {
         let disk = SimulatedDisk()
-        disk.limit(to: 4096)
+        for folder in ["/store", "/store/wal"] { try disk.createDirectory(folder) }
+        disk.limit(to: 3 * 4096)
         let preparer = SegmentPreparer(io: disk, directory: LogDirectory(root: "/store"))
-        #expect(throws: SystemCallError.self) { try preparer.prepare(bytes: 8192) }
+        let error = #expect(throws: SystemCallError.self) { try preparer.prepare(bytes: 8192) }
+        #expect(error?.number == ENOSPC)
         #expect(!preparer.hasSpare && disk.contents("/store/wal/spare-1.tmp") == nil)
     }
 }

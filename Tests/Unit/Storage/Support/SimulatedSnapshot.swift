@@ -100,7 +100,6 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
     }
 
     fileprivate func value(_ key: Bytes) throws(StorageError) -> SnapshotValue? {
-        if isClosed { throw .closed(LogDirectory(root: SimulatedStore.root)) }
         guard let row = rows[key] else { return nil }
         let result = key.withUnsafeBytes { key in
             row.withUnsafeBytes { row in
@@ -132,7 +131,6 @@ final class SimulatedSnapshot: SnapshotStore, @unchecked Sendable {
 
     func cursor(_ table: TableID, from: Bytes?, upTo: Bytes?, reversed: Bool) throws(StorageError) -> any SnapshotCursor
     {
-        if isClosed { throw .closed(LogDirectory(root: SimulatedStore.root)) }
         let low = SnapshotKey.make(table, from ?? [])
         let high = upTo.map { SnapshotKey.make(table, $0) } ?? SnapshotKey.end(of: table)
         let keys = rows.keys.filter { compareKeys($0, low) >= 0 && compareKeys($0, high) < 0 }
