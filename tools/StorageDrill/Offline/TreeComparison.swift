@@ -1,7 +1,7 @@
 /// Compares the files of two directories, byte by byte, but for what only a running process needs.
 struct TreeComparison {
-    /// Locks hold nothing, temporary files either.
-    private static let ignored = ["LOCK", "lock.mdb"]
+    /// Locks hold nothing, temporary files either, and a copy leaves out how far its original was scrubbed.
+    private static let ignored = ["LOCK", "lock.mdb", "SCRUB"]
 
     private let left: String
     private let right: String

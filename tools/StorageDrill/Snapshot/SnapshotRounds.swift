@@ -200,7 +200,7 @@ public struct SnapshotRounds: Sendable {
             let tally = try SnapshotTally(path: plan.tallies)
             lane.tally = lane.tally + tally
             if ending == .exit(0) { return lane }
-            guard case .signal = ending else {
+            guard ending.isDeathByAPage else {
                 throw DrillError("a process that tries images failed (\(ending)), see its words above")
             }
             let death = "the process did not survive it (\(ending))"
@@ -209,5 +209,13 @@ public struct SnapshotRounds: Sendable {
             plan.first = tally.next + 1
         }
         throw DrillError("more than \(Self.maximumRestarts) images ended their process", path: plan.directory)
+    }
+}
+
+extension ChildProcess.Ending {
+    /// LMDB followed what a page says: a signal, or the storage exit code after a read behind the end of the file.
+    fileprivate var isDeathByAPage: Bool {
+        if case .signal = self { return true }
+        return self == .exit(74)
     }
 }
