@@ -13,16 +13,18 @@ let confined: [SwiftSetting] = [
 
 /// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, for the unit
 /// tests, the crash tests and `tools/dev/mutants` (`./test`, which builds in `.build-mutants`).
-/// Not optimised: without whole-module optimisation Swift 6.3.1 loses the `deinit` of a generic noncopyable structure
-/// (`SegmentWindow` left its file open), and with it the compiler crashes on `@testable` code.
+/// A debug build whose storage engine and its tests are optimised, with their assertions: simulations take a fraction of
+/// the time. Without whole-module optimisation Swift 6.3.1 loses the `deinit` of a generic noncopyable structure, so
+/// there is none of these; with it the compiler crashes on `@testable` code.
 let hasFaults = Context.environment["III_MUTANTS"] != nil
 
 /// `III_TSAN=1`: not the product. `Storage` takes POSIX mutexes, which are the ones that ThreadSanitizer knows, and the
 /// storage tests are the only ones (`tools/dev/thread-sanitizer`, which builds in `.build-tsan`).
 let isSanitized = Context.environment["III_TSAN"] != nil
 
+let optimised = SwiftSetting.unsafeFlags(["-O", "-assert-config", "Debug"])
 let faults: [SwiftSetting] =
-    (hasFaults ? [.define("III_MUTANTS")] : []) + (isSanitized ? [.define("III_TSAN")] : [])
+    (hasFaults ? [.define("III_MUTANTS"), optimised] : []) + (isSanitized ? [.define("III_TSAN")] : [])
 
 let package = Package(
     name: "iii",

@@ -1,17 +1,31 @@
 /// A sliding window over one segment file: aligned reads of a mebibyte, bounded memory unless a single batch is larger.
 struct SegmentWindow<IO: StorageIO>: ~Copyable {
-    private let io: IO
-    private let file: IO.File
     /// Bytes in the file.
     let size: UInt64
+    private let opened: Opened
     private let pieceBytes: Int
-    /// nil: nobody reads ahead.
-    private var ahead: ReadAhead<IO>?
     private var place: AlignedBytes
     /// Where in `place` the window begins.
     private var base = 0
     private var start: UInt64 = 0
     private var filled = 0
+
+    /// The file, which is closed with it, and the thread that reads ahead; nil: nobody does.
+    private final class Opened {
+        let io: IO
+        let file: IO.File
+        var ahead: ReadAhead<IO>?
+
+        init(_ path: String, _ io: IO) throws(SystemCallError) {
+            self.io = io
+            file = try io.open(path, .readDevice)
+        }
+
+        deinit {
+            ahead?.stop()
+            io.close(file)
+        }
+    }
 
     /// `pieceBytes`: read at once. `readsAhead`: the file will be read from one end to the other.
     init(
@@ -20,31 +34,18 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
         pieceBytes: Int = LogLimits.mebibyte,
         readsAhead: Bool = false
     ) throws(StorageError) {
-        let (file, size) = try Self.open(path, io)
-        self.io = io
-        self.file = file
-        self.size = size
+        (opened, size) = try Self.open(path, io)
         self.pieceBytes = pieceBytes
         place = AlignedBytes(count: LogLimits.roundedToBlock(max(1, Int(min(size, UInt64(pieceBytes))))))
         guard readsAhead, io.canReadAhead, size > UInt64(pieceBytes) else { return }
         // Without it everything works as well.
-        ahead = try? ReadAhead(io: io, file: file, headRoom: pieceBytes, pieceBytes: pieceBytes)
+        opened.ahead = try? ReadAhead(io: io, file: opened.file, headRoom: pieceBytes, pieceBytes: pieceBytes)
     }
 
-    deinit {
-        ahead?.stop()
-        io.close(file)
-    }
-
-    private static func open(_ path: String, _ io: IO) throws(StorageError) -> (IO.File, UInt64) {
+    private static func open(_ path: String, _ io: IO) throws(StorageError) -> (Opened, UInt64) {
         do throws(SystemCallError) {
-            let file = try io.open(path, .readDevice)
-            do throws(SystemCallError) {
-                return (file, try io.size(file))
-            } catch {
-                io.close(file)
-                throw error
-            }
+            let opened = try Opened(path, io)
+            return (opened, try io.size(opened.file))
         } catch {
             throw .deviceFailed(error)
         }
@@ -73,7 +74,7 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
 
     /// Goes on with the piece that was read meanwhile; false: it isn't the one, or not enough.
     private mutating func slide(to offset: UInt64, _ wanted: Int) throws(SystemCallError) -> Bool {
-        guard let ahead, ahead.offset == end, offset >= start, offset <= end else { return false }
+        guard let ahead = opened.ahead, ahead.offset == end, offset >= start, offset <= end else { return false }
         let rest = Int(end - offset)
         guard rest <= ahead.headRoom, wanted <= rest + pieceBytes else { return false }
         let count = try ahead.take(&place, keeping: base + Int(offset - start), rest)
@@ -85,13 +86,14 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
     }
 
     private mutating func jump(to offset: UInt64, _ wanted: Int) throws(SystemCallError) {
-        ahead?.drop()
+        opened.ahead?.drop()
         if wanted > place.count { place = AlignedBytes(count: LogLimits.roundedToBlock(wanted)) }
         base = 0
         start = offset
         filled = 0
         let bytes = min(place.count, max(pieceBytes, LogLimits.roundedToBlock(wanted)))
-        filled = try io.readAll(file, into: UnsafeMutableRawBufferPointer(rebasing: place.mutable[..<bytes]), at: offset)
-        if let ahead, end < size { ahead.request(end) }
+        let target = UnsafeMutableRawBufferPointer(rebasing: place.mutable[..<bytes])
+        filled = try opened.io.readAll(opened.file, into: target, at: offset)
+        if let ahead = opened.ahead, end < size { ahead.request(end) }
     }
 }

@@ -43,10 +43,9 @@ struct FailedCommits {
 final class SyncWitness: Sendable {
     private let descriptor: Atomic<Int32>
 
-    /// nil: it can't be opened.
-    init?(_ path: String) {
+    init(_ path: String) throws(SystemCallError) {
         let opened = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-        guard opened >= 0 else { return nil }
+        guard opened >= 0 else { throw SystemCallError(call: "open", number: errno, path: path) }
         descriptor = Atomic(opened)
     }
 

@@ -21,6 +21,9 @@ struct LMDBError: Error, Sendable {
     var refusal: StorageError {
         if let shortage { return .snapshotWaits("the snapshot can't be read now", shortage) }
         if let systemCall { return .deviceFailed(systemCall) }
+        guard status != MDB_READERS_FULL else {
+            return StorageError(.overloaded, "too many programs read the snapshot; end some of them", path: path)
+        }
         return .snapshotDamaged(path, reason)
     }
 

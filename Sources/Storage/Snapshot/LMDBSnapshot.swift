@@ -38,7 +38,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     let codec: SnapshotCodec
     /// nil: opened for reading only.
     let scrub: SnapshotScrub?
-    /// nil: read-only, or there was no descriptor for it.
+    /// nil: opened for reading only.
     let witness: SyncWitness?
     /// The checkpoint thread's.
     var failedCommits = FailedCommits()
@@ -78,7 +78,12 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             guard error.status == EACCES else { throw error.refusal }
             throw .snapshotOfAnotherUser(path, error)
         }
-        witness = options.isReadOnly ? nil : SyncWitness(path + "/data.mdb")
+        do throws(SystemCallError) {
+            witness = options.isReadOnly ? nil : try SyncWitness(path + "/data.mdb")
+        } catch {
+            mdb_env_close(environment)
+            throw .openFailed(error)
+        }
         // From here on `deinit` closes the environment, on errors too.
         do {
             try learn()
@@ -107,6 +112,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         }
         var own = SnapshotOptions(options, store: store)
         own.isNew = create
+        own.walkedPages = SnapshotOptions.walkedAtOpening
         let snapshot = try LMDBSnapshot(path: directory.snapshot, options: own)
         guard create else {
             try snapshot.coverMissingEnd(bytes: Int(facts.st_size))

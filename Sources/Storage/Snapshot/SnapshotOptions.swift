@@ -1,5 +1,8 @@
 /// How a snapshot works.
 struct SnapshotOptions: Sendable {
+    /// What an engine looks at: 4 MiB, about 2 ms. Larger trees are left to the scrub.
+    static let walkedAtOpening = 1024
+
     /// First size of the address range; sparse, doubled when full.
     var mapBytes: Int
     /// How much of the file the process may keep mapped in.
@@ -10,7 +13,7 @@ struct SnapshotOptions: Sendable {
     var isReadOnly = false
     /// For inspection without the keys: the checkpoint row is shown though nothing proves it.
     var needsKeys = true
-    /// For inspection: a tree of up to so many pages is looked at page by page before LMDB follows it.
+    /// A tree of up to so many pages is looked at page by page before LMDB follows it.
     var walkedPages = 0
     /// The snapshot is made now: no part of the store is older than this version.
     var isNew = false

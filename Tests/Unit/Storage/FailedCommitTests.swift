@@ -52,9 +52,9 @@ import Testing
     @Test func aWitnessThatIsClosedKnowsNothing() throws {
         let scratch = try ScratchDirectory()
         let path = scratch.path + "/file"
-        #expect(SyncWitness(path) == nil)
+        #expect(throws: SystemCallError.self) { try SyncWitness(path) }
         try PosixIO().close(PosixIO().open(path, .create))
-        let witness = try #require(SyncWitness(path))
+        let witness = try SyncWitness(path)
         #expect(!witness.lostPages)
         witness.close()
         #expect(witness.lostPages)

@@ -4,7 +4,8 @@ import Testing
 @testable import Storage
 
 /// A page of the tree that a device never wrote, or wrote over another one, ended the process of whoever read it: LMDB follows
-/// what stands there. Tools look at all pages first; every page is damaged here in many ways, in a process of its own.
+/// what stands there. Tools look at all pages first, an engine at those of a small tree; every page is damaged here in many
+/// ways, in a process of its own.
 @Suite struct PageWalkTests {
     @Test func everyDamageToAPageIsNamedOrSound() async {
         let child = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
@@ -56,6 +57,8 @@ private struct DamagedTree {
     }
 
     private let scratch: ScratchDirectory
+    private let options: StorageOptions
+    private let store: StoreID
     private let sound: Bytes
 
     private var directory: LogDirectory { LogDirectory(root: scratch.path) }
@@ -78,6 +81,8 @@ private struct DamagedTree {
             try store.checkpoint()
         }
         try store.close()
+        self.options = options
+        self.store = try #require(try FormatFile(io: PosixIO(), directory: LogDirectory(root: scratch.path)).read()).store
         sound = try PosixIO().readFile(LogDirectory(root: scratch.path).snapshotData, limit: 1 << 26)
     }
 
@@ -90,6 +95,7 @@ private struct DamagedTree {
                     var noise = SeededGenerator(seed: UInt64(page * 100 + round))
                     try write(sound, damage, page, of: pages, &noise)
                     do {
+                        try openAsAnEngine()
                         let snapshot = try SnapshotInspector(path: scratch.path, pages: .always)
                         let report = try snapshot.rows()
                         if report.isSound { shown += 1 } else { found += 1 }
@@ -104,6 +110,13 @@ private struct DamagedTree {
             return "\(pages) pages, \(named) named, \(found) found in rows, \(shown) in free pages"
         }
         return "\(pages) pages, \(named) named, \(found) found in rows, \(shown) in free pages: all named or sound"
+    }
+
+    private func openAsAnEngine() throws(StorageError) {
+        let snapshot = try LMDBSnapshot.open(directory, options, store: store, create: false)
+        defer { snapshot.close() }
+        // Tolerates damaged rows; what LMDB can't follow was refused.
+        _ = try? snapshot.audit()
     }
 
     private func write(

@@ -118,6 +118,9 @@ private enum ForeignReader {
         let snapshot = try? LMDBSnapshot(path: path + "/snapshot", options: own)
         if let snapshot, (try? snapshot.beginRead()) != nil { byte = 1 }
         write(ends[1], &byte, 1)
-        while true { pause() }
+        while true {
+            pause()
+            extendLifetime(snapshot)
+        }
     }
 }

@@ -61,9 +61,12 @@ import Testing
         try store.putDurably("z", "1")
     }
 
-    @Test func aReadWithoutMemoryIsNoDamage() {
-        let refusal = LMDBError(call: "mdb_cursor_open", status: ENOMEM, path: "/store/snapshot").refusal
-        #expect(refusal.code == .overloaded && refusal.row == nil && refusal.isRetryable)
+    @Test func aReadWithoutMemoryOrPlaceIsNoDamage() {
+        // MDB_READERS_FULL.
+        for status in [ENOMEM, -30790] {
+            let refusal = LMDBError(call: "mdb_txn_begin", status: status, path: "/store/snapshot").refusal
+            #expect(refusal.code == .overloaded && refusal.row == nil && refusal.isRetryable)
+        }
         guard case .final = failure(EIO) else { return #expect(Bool(false), "a failed device is final") }
         guard case .final = failure(-30795) else { return #expect(Bool(false), "MDB_PANIC is final") }
     }

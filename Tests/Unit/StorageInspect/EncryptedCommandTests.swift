@@ -35,16 +35,9 @@ import Testing
 
     @Test func withItsKeyAndWithout() throws {
         let scratch = try Scratch()
-        let (store, key, other) = (scratch.path + "/store", scratch.path + "/key", scratch.path + "/other")
-        for path in [key, other] { #expect(Run("keygen", "--output", path).status == .sound) }
-        var options = StoreFixture.options
-        options.encryption.current = try EncryptionKey(file: key)
-        let open = try Store.open(path: store + ".live", options: options)
-        try StoreFixture.put(open, 1...20)
-        try open.checkpoint()
-        try StoreFixture.put(open, 21...40)
-        _ = try StoreFilesCopy(source: store + ".live", target: store).run { _ in }
-        try open.close()
+        let (store, key) = try Self.encrypted(scratch)
+        let other = scratch.path + "/other"
+        #expect(Run("keygen", "--output", other).status == .sound)
         _ = try StoreFilesCopy(source: store + ".live", target: store + ".copy").run { _ in }
         for (number, command) in Self.commands.enumerated() {
             func run(_ keys: [String], _ suffix: String) -> Run {
