@@ -317,11 +317,9 @@ extension LogStore {
 
     /// At the end, with everything written and no thread left: what is frozen, then what came after.
     ///
-    /// A store that failed, or that closes with a full disk, leaves both to the log.
+    /// A store that failed, or that closes with a full disk or a damaged snapshot, leaves both to the log.
     func lastCheckpoint() {
-        guard writer.withLock({ !$0.hasStopped && $0.backlog.isEmpty }), !checkpoints.withLock({ $0.isDamaged }) else {
-            return
-        }
+        guard writer.withLock({ !$0.hasStopped && $0.backlog.isEmpty }) else { return }
         if case .failed = writeCheckpoint() { return }
         guard core.withLock({ !$0.live.isEmpty }) || snapshot.needsReseal, beginCheckpoint() else { return }
         _ = writeCheckpoint()

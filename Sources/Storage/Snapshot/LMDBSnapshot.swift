@@ -99,9 +99,15 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     }
 
     /// The snapshot of a store. A new one is durable, its name aside, when this returns; an existing one must be there.
-    static func open(_ directory: LogDirectory, _ options: StorageOptions, store: StoreID, create: Bool)
-        throws(StorageError) -> LMDBSnapshot
-    {
+    ///
+    /// `walkedPages`: a tree of up to so many is looked at page by page before LMDB follows it.
+    static func open(
+        _ directory: LogDirectory,
+        _ options: StorageOptions,
+        store: StoreID,
+        create: Bool,
+        walkedPages: Int = SnapshotOptions.walkedAtOpening
+    ) throws(StorageError) -> LMDBSnapshot {
         var facts = stat()
         guard create || stat(directory.snapshotData, &facts) == 0 else {
             throw .snapshotDamaged(directory.snapshotData, "the file is missing")
@@ -112,7 +118,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         }
         var own = SnapshotOptions(options, store: store)
         own.isNew = create
-        own.walkedPages = SnapshotOptions.walkedAtOpening
+        own.walkedPages = walkedPages
         let snapshot = try LMDBSnapshot(path: directory.snapshot, options: own)
         guard create else {
             try snapshot.coverMissingEnd(bytes: Int(facts.st_size))

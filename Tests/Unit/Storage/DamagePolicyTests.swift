@@ -69,6 +69,26 @@ import Testing
         try again.close()
     }
 
+    /// The damage was found while a checkpoint was being written: the log that it covers stays.
+    @Test func damageBesideACheckpointKeepsTheLog() throws {
+        let scratch = try ScratchDirectory()
+        var options = options
+        options.initialSegmentBytes = 64 << 10
+        options.maximumSegmentBytes = 64 << 10
+        let store = try SteppedStore(scratch.path, options: options)
+        store.log.checkpoints.withLock { $0.pins += 1 }
+        for _ in 0..<3 { try put(store, 0..<300, String(repeating: "x", count: 300)) }
+        store.log.beginCheckpoint()
+        guard case .written(let row) = store.log.writeCheckpoint() else { return #expect(Bool(false), "not written") }
+        let before = try files(scratch).segments
+        #expect(before.count > 2)
+        store.log.checkpoints.withLock { $0.pins -= 1 }
+        store.log.reportDamage(.snapshotDamaged(scratch.path, "a row"))
+        store.log.retireSegments(below: row.position.end.segment)
+        #expect(try files(scratch).segments == before)
+        try store.close()
+    }
+
     /// A checkpoint that meets a damaged row stops writing, and the process goes on: its reads are right.
     @Test func aCheckpointThatMeetsADamagedRowChangesNothing() throws {
         let scratch = try ScratchDirectory()
@@ -113,7 +133,8 @@ import Testing
     }
 
     /// A tree with more rows than were ever written ended in a trap: the counter ran below zero.
-    @Test func moreRowsThanCountedAreDamage() throws {
+    @Test(arguments: [nil, 0] as [UInt64?])
+    func moreRowsThanCountedAreDamage(count: UInt64?) throws {
         let scratch = try ScratchDirectory()
         let store = try SteppedStore(scratch.path, options: options)
         try put(store, 0..<10, "value")
@@ -121,7 +142,7 @@ import Testing
         _ = store.log.writeCheckpoint()
         let snapshot = try #require(store.log.snapshot as? LMDBSnapshot)
         var row = try #require(snapshot.row)
-        row.counts = [:]
+        row.counts[table.rawValue] = count
         let changes = Overlay()
         changes.set(TableEntry(key: key(1), value: nil, lsn: 100), in: changes.table(table))
         var failure: SnapshotFailure?

@@ -101,6 +101,24 @@ import Testing
         #expect(try SimulatedStore(disk.copy()).content == store.content)
     }
 
+    /// Where a file system copies on write, a prepared segment may find no room for its name.
+    @Test func aSegmentWithoutRoomForItsNameWaits() throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: true)
+        options.onFailure = { Issue.record("\($0)") }
+        let store = try SimulatedStore(disk, options: options)
+        for key in ["a", "b"] { try store.putDurably(key, "1") }
+        disk.fail("rename", ENOSPC, repeats: true)
+        let acknowledged = Counter()
+        try store.put("c", "1").whenDurable { if case .success = $0 { acknowledged.add() } }
+        for _ in 0..<3 { #expect(store.log.writeStep() == .outOfSpace) }
+        #expect(acknowledged.value == 0 && store.log.metrics.isLowSpace)
+        disk.healAll()
+        _ = store.log.writeStep()
+        #expect(acknowledged.value == 1)
+        #expect(try SimulatedStore(disk.copy()).content == store.content)
+    }
+
     /// It said that the disk was full.
     @Test func closingDuringAShortageSaysWhatWasShort() throws {
         let disk = SimulatedDisk()

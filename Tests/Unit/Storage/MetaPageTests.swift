@@ -43,6 +43,10 @@ import Testing
     }
 }
 
+extension LMDBMeta.Tree {
+    fileprivate var counts: [UInt64] { [branchPages, leafPages, overflowPages, entries] }
+}
+
 /// A small snapshot with rows, large values and free pages, and what it must hold.
 struct DamagedMetaPages {
     private let scratch: ScratchDirectory
@@ -110,8 +114,9 @@ struct DamagedMetaPages {
         try bytes.withUnsafeBytes { try io.writeAll(file, $0, at: 0) }
     }
 
+    /// As if the tree were too large to be walked.
     func open() throws(StorageError) -> LMDBSnapshot {
-        try LMDBSnapshot.open(directory, options, store: store, create: false)
+        try LMDBSnapshot.open(directory, options, store: store, create: false, walkedPages: 0)
     }
 
     func run(page: Int) throws {
@@ -192,6 +197,8 @@ struct DamagedMetaPages {
             return false
         }
         guard snapshot.row == row, try snapshot.audit() == audit else { throw StorageError(.damaged, "\(name): wrong") }
+        let counts = try LMDBStructure.check(directory.snapshotData)?.rows.counts
+        guard counts == meta.rows.counts else { throw StorageError(.damaged, "\(name): counts are believed") }
         for number in 1...2 {
             let change = Overlay()
             let lsn = row.position.lsn.rawValue + UInt64(number)

@@ -224,9 +224,10 @@ import Testing
     @Test func r12ASegmentThatNeverBeganIsSetAside() throws {
         let disk = try written()
         disk.overwrite(SimulatedStore.path(2), [UInt8](repeating: 0, count: 4 * block))
+        disk.loseNamesIndependently()
         let (report, content) = try report(disk)
         #expect(report.row == .r12 && content.count == 2 && report.condition == .tornTail)
-        #expect(disk.contents("/store/quarantine/00000000000000000002.wal.unused") != nil)
+        #expect(disk.afterCrash(.dropAll).contents("/store/quarantine/00000000000000000002.wal.unused") != nil)
         // The number is used again.
         #expect(disk.contents(SimulatedStore.path(2))?.first == 0x89)
         #expect(try self.report(disk.copy()).1.count == 2)

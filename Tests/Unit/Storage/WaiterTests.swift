@@ -14,6 +14,14 @@ import Testing
     enum End: String, CaseIterable {
         case written, logFails, syncFails, snapshotFails, snapshotFailsBesideASync, fullDiskAndRoomAgain, damage
         case close, closeOfAFullStore, closeAfterDamage, closeWithoutRoomForTheSnapshot
+
+        /// Nobody can hope any more, although the store is open.
+        var isFinal: Bool {
+            switch self {
+            case .logFails, .syncFails, .snapshotFails, .snapshotFailsBesideASync, .damage: true
+            default: false
+            }
+        }
     }
 
     private final class Hook: Sendable {
@@ -150,6 +158,11 @@ import Testing
     func everyWaiterIsAnsweredOnce(end: End) throws {
         let subject = try Subject(end)
         bring(end, to: subject)
+        if end.isFinal {
+            subject.join()
+            let told = subject.answers.withLock { $0 }
+            for kind in Kind.allCases { #expect(told[kind]?.count == 1, "\(kind) \(end) waits until the store closes") }
+        }
         try? subject.store.close()
         subject.join()
         let answers = subject.answers.withLock { $0 }
