@@ -14,8 +14,36 @@ struct CommandFailure: Error {
         self.status = status
     }
 
+    /// - Parameter what: what can't be done.
+    init(_ what: String, _ error: SystemCallError, remedy: String) {
+        guard !error.isLackOfResources else {
+            self.init(shortage: error)
+            return
+        }
+        self.init(
+            "\(what): \(error.reason)",
+            path: error.path.isEmpty ? nil : error.path,
+            remedy: remedy,
+            status: ProcessStatus(error)
+        )
+    }
+
+    /// The process's own matter.
+    init(shortage error: SystemCallError) {
+        self.init(
+            "no descriptor or memory left: \(error.call): \(error.reason)",
+            path: error.path.isEmpty ? nil : error.path,
+            remedy: "raise the limits (ulimit -n, ulimit -v, or those of the system) and try again",
+            status: .storageFailed
+        )
+    }
+
     /// A storage error's message says what happened, then what to do, as sentences or clauses of one.
     init(_ error: StorageError) {
+        if let call = error.systemCall, call.isLackOfResources {
+            self.init(shortage: call)
+            return
+        }
         let (what, remedy) = Self.split(error.message)
         self.init(what, path: error.path, remedy: Self.ownRemedy(error) ?? remedy, status: ProcessStatus(error))
     }

@@ -7,6 +7,8 @@ enum Entry {
     static func main() {
         // A reader that goes away (`| head -1`) shows as EPIPE in `Console`, which ends quietly.
         signal(SIGPIPE, SIG_IGN)
+        // A limit on the size of files (`ulimit -f`) shows as EFBIG, which is lack of room.
+        signal(SIGXFSZ, SIG_IGN)
         let arguments = Array(CommandLine.arguments.dropFirst())
         // What `drill` starts and kills: no command for people.
         if arguments.first == Drill.childCommand { exit(DrillChild.run(arguments: Array(arguments.dropFirst()))) }

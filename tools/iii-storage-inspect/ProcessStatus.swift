@@ -1,3 +1,4 @@
+import Glibc
 import Storage
 
 /// What the process ends with: the table of docs/inspection.md, which is one for all commands of `iii`.
@@ -24,6 +25,10 @@ enum ProcessStatus: Int32 {
     }
 
     init(_ error: StorageError) {
+        if error.isShortage {
+            self = .storageFailed
+            return
+        }
         switch error.code {
         case .needsVersion: self = .newerFormat
         case .damaged, .missingFiles, .foreignFile, .writerBug: self = .damage
@@ -33,6 +38,22 @@ enum ProcessStatus: Int32 {
         }
     }
 
+    /// A name that can't be had is the caller's matter; everything else is the disk's, or the process's limits.
+    init(_ error: SystemCallError) {
+        switch error.number {
+        case ENOENT, ENOTDIR, EISDIR, EEXIST, EACCES, EPERM, EROFS, ELOOP, ENAMETOOLONG: self = .usage
+        default: self = .storageFailed
+        }
+    }
+
     /// Something can't be read, whether its content is damaged or the device fails.
     var isUnreadable: Bool { self == .damage || self == .storageFailed }
+}
+
+extension StorageError {
+    /// The process has no descriptor or memory left: says nothing of the store.
+    var isShortage: Bool { systemCall?.isLackOfResources ?? false }
+
+    /// Something of the store can't be read, whether its content is damaged or the device fails.
+    var isUnreadable: Bool { ProcessStatus(self).isUnreadable && !isShortage }
 }

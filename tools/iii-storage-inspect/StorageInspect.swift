@@ -16,7 +16,7 @@ struct StorageInspect: ParsableCommand {
               0  sound, done
               1  the answer is no: no such key, stores that differ, a moment that is not known
               2  wrong arguments, no store, no rights, a wrong key
-              3  damage: the engine would refuse to open the store
+              3  damage: the engine would refuse to open the store, or history is lost
               4  sound but for a torn tail: a write that was cut short, never acknowledged
               5  written by a newer version
               74 the disk failed or is full

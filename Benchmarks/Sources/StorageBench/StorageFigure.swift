@@ -12,6 +12,7 @@ enum StorageFigure: String, CaseIterable, Sendable {
     case space
     case writes
     case encryption
+    case scrub
     case checkpoint
     case reads
     case open
@@ -29,6 +30,7 @@ enum StorageFigure: String, CaseIterable, Sendable {
         case .space: try bench.space()
         case .writes: try bench.deviceWrites()
         case .encryption: try bench.encryption()
+        case .scrub: try bench.scrub()
         case .checkpoint: try bench.checkpoint()
         case .reads: try bench.reads()
         case .open: try bench.opening()

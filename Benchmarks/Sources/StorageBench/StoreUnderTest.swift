@@ -16,6 +16,8 @@ struct StoreUnderTest: Sendable {
         var memoryShare = 1
         /// Encryption at rest.
         var isEncrypted = false
+        /// Between two passes over the snapshot; nil: as usual.
+        var scrubIntervalNanoseconds: UInt64?
         /// Runs what waits for durability; nil: the store's writer thread does.
         var loop: EventLoop?
     }
@@ -33,6 +35,7 @@ struct StoreUnderTest: Sendable {
         options.checkpointLogBytes /= settings.memoryShare
         options.checkpointOverlayBytes /= settings.memoryShare
         options.checkpointDirtyBytes /= settings.memoryShare
+        if let interval = settings.scrubIntervalNanoseconds { options.scrubIntervalNanoseconds = interval }
         if settings.isEncrypted { options.encryption.current = Self.key }
         if let loop = settings.loop { options.deliver = { loop.execute($0) } }
         options.onFailure = { printToStandardError("storage-bench: the store failed: \($0)") }

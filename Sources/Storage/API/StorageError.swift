@@ -1,3 +1,5 @@
+import Glibc
+
 /// What went wrong, where, why, and what to do next.
 public struct StorageError: Error, Sendable, CustomStringConvertible {
     /// Open: more kinds may come.
@@ -97,6 +99,12 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
 
     public var description: String { "\(call) \(path): \(reason)" }
 
-    /// The system's words for the number.
-    public var reason: String { systemErrorText(number) }
+    /// The system's words for the number, or clearer ones.
+    public var reason: String {
+        switch (call, number) {
+        case ("open", ELOOP): "a symbolic link stands there, and a store's file is never reached through one"
+        case ("open", ENXIO): "a pipe, a socket or a device stands there, no file"
+        default: systemErrorText(number)
+        }
+    }
 }

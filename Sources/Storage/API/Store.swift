@@ -62,7 +62,11 @@ public final class Store: Sendable {
         var started: [WorkerThread] = []
         do {
             if let scrub = log.snapshot.scrub, log.options.scrubIntervalNanoseconds > 0 {
-                scrub.load(log.snapshot.row, store: log.writer.withLock { $0.log.store }, now: log.options.clock.wallNanoseconds())
+                scrub.load(
+                    log.snapshot.row,
+                    store: log.writer.withLock { $0.log.store },
+                    now: log.options.clock.wallNanoseconds()
+                )
                 started.append(
                     try WorkerThread(name: "iii-scrub") {
                         ScrubLoop(log: log, scrub: scrub, wakeUp: scrubWakeUp, isStopping: isStopping).run()
@@ -133,7 +137,8 @@ public final class Store: Sendable {
     /// Throwing from `body` discards everything it did and passes the error on. Throws a `StorageError` of its own when
     /// nothing was done: `.overloaded` and `.lowSpace` (retryable), `.tooLarge`, `.durabilityLost`, `.closed`.
     public func commit<R: Sendable>(_ body: (inout Transaction) throws -> R) throws -> Pending<R> {
-        let (pending, wakesWriter) = try log.commit(body)
+        var wakesWriter = false
+        let pending = try log.commit(body, &wakesWriter)
         if wakesWriter { writerWakeUp.post() }
         return pending
     }

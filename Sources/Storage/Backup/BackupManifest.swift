@@ -71,6 +71,9 @@ struct BackupManifest: Equatable, Sendable {
             let checkpoint = fields["checkpoint"].flatMap(UInt64.init),
             let through = fields["through"].flatMap(UInt64.init)
         else { throw Self.refusal("a line is missing") }
+        guard max(checkpoint, through) <= LogLimits.maximumNumber, Self.fits(files) else {
+            throw Self.refusal("it has numbers that no backup reaches")
+        }
         self.store = store
         createdAt = created
         self.checkpoint = LSN(rawValue: checkpoint)
@@ -92,6 +95,16 @@ struct BackupManifest: Equatable, Sendable {
         self.through = through
         self.coveredUntil = coveredUntil
         self.files = files
+    }
+
+    /// Their sizes can be added up.
+    private static func fits(_ files: [File]) -> Bool {
+        var left = LogLimits.maximumNumber
+        for file in files {
+            guard file.bytes <= left else { return false }
+            left -= file.bytes
+        }
+        return true
     }
 
     private static func refusal(_ what: String) -> StorageError {

@@ -75,7 +75,8 @@ struct BackupWriter<IO: StorageIO> {
 
 extension StorageError {
     static func backupFailed(_ error: SystemCallError) -> StorageError {
-        StorageError(.inputOutput, "the backup failed: \(error.reason)", path: error.path, systemCall: error)
+        if error.isLackOfResources { return .processShort("the backup", error) }
+        return StorageError(.inputOutput, "the backup failed: \(error.reason)", path: error.path, systemCall: error)
     }
 }
 

@@ -208,7 +208,15 @@ extension StorageError {
     /// The target, or its partial directory, can't be made or given its name.
     static func targetUnusable(_ error: SystemCallError) -> StorageError {
         switch error.number {
-        case EEXIST, ENOTEMPTY, ENOTDIR:
+        case _ where error.isLackOfResources: .processShort("writing there", error)
+        case ENOENT, ENOTDIR, EACCES, EPERM, EROFS, ELOOP, ENAMETOOLONG:
+            StorageError(
+                .unusableDirectory,
+                "nothing can be made there: \(error.reason); name a path in a directory that exists and that you may write to",
+                path: error.path,
+                systemCall: error
+            )
+        case EEXIST, ENOTEMPTY:
             StorageError(
                 .unusableDirectory,
                 "something is there already; name a path that does not exist yet",

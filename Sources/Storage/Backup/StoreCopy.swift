@@ -64,7 +64,7 @@ public struct StoreCopy {
 
     private func fill(_ backup: BackupWriter<PosixIO>, _ progress: (UInt64) -> Void) throws -> BackupManifest? {
         let checkpoint = try copySnapshot(backup)
-        guard let end = try findEnd() else { return nil }
+        guard let end = try findEnd(after: checkpoint) else { return nil }
         var manifest = BackupManifest(
             store: try FormatFile(io: io, directory: source).read()?.store ?? StoreID(high: 0, low: 0),
             createdAt: options.clock.wallNanoseconds(),
@@ -121,8 +121,10 @@ public struct StoreCopy {
     }
 
     /// Where the log ends now. nil: segments went away while it was read, and more may be missing than that.
-    private func findEnd() throws -> End? {
-        let report = try LogInspector(path: source.root, keys: options.encryption).walk()
+    private func findEnd(after checkpoint: CheckpointRow?) throws -> End? {
+        var inspector = try LogInspector(path: source.root, keys: options.encryption)
+        inspector.coveredBefore = checkpoint?.position.end.segment.rawValue ?? 0
+        let report = try inspector.walk()
         if let problem = report.problems.first {
             guard !report.sawRetirement else { return nil }
             throw problem
@@ -150,7 +152,7 @@ public struct StoreCopy {
             let isLast = number == end.segment
             let bytes = isLast ? min(size, end.offset) : size
             do throws(SystemCallError) {
-                let padded = isLast ? max(bytes, before.preparedBytes) : size
+                let padded = isLast ? max(bytes, min(before.preparedBytes, size)) : size
                 try backup.addSegment(number, from: source, bytes: bytes, paddedTo: padded, &manifest)
             } catch {
                 // Gone, or shorter than a moment ago.

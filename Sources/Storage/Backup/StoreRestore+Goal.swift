@@ -10,17 +10,18 @@ struct RestoreGoal: Equatable {
 }
 
 extension StoreRestore {
-    /// nil: everything.
-    func goal(_ position: RestorePosition, _ log: LogDirectory?) throws(StorageError) -> RestoreGoal? {
-        guard position != .everything else { return nil }
+    /// nil: everything. `takesEarlierLog`: the log given holds what came before the backup's.
+    func goal(_ position: RestorePosition, _ log: LogDirectory?) throws(StorageError)
+        -> (RestoreGoal?, takesEarlierLog: Bool)
+    {
+        guard position != .everything else { return (nil, false) }
         let checkpoint = try checkpoint()
         do {
-            return try reach(position, checkpoint).goal(position, backup)
+            return (try reach(position, checkpoint).goal(position, backup), false)
         } catch {
-            // The log given may hold what came before the backup's.
             guard error.code == .positionNotHeld, let log, try addEarlierLog(from: log) else { throw error }
         }
-        return try reach(position, checkpoint).goal(position, backup)
+        return (try reach(position, checkpoint).goal(position, backup), true)
     }
 
     private func reach(_ position: RestorePosition, _ checkpoint: CheckpointRow?) throws(StorageError) -> RestoreReach {
@@ -69,7 +70,8 @@ extension StoreRestore {
     private func add(from source: LogDirectory, _ isWanted: (SegmentNumber) -> Bool) throws(StorageError) -> Bool {
         var isAny = false
         try Self.orFail { () throws(SystemCallError) in
-            for number in try io.list(source.wal).compactMap(LogDirectory.segmentNumber(ofName:)) where isWanted(number) {
+            for number in try io.list(source.wal).compactMap(LogDirectory.segmentNumber(ofName:)) where isWanted(number)
+            {
                 let bytes = try FileCopy(io: io).bytes(source.segment(number))
                 let target = partial.segment(number)
                 _ = try FileCopy(io: io).copy(source.segment(number), to: target, bytes: bytes, paddedTo: bytes)

@@ -71,6 +71,23 @@ public struct StoreRestore {
         return report
     }
 
+    /// Looks at the names that a backup to this path and its proof will work under.
+    ///
+    /// - Throws: if something else has one of them. Nothing is left behind.
+    public static func requireNames(forBackup target: String) throws(StorageError) {
+        let claim = try PartialDirectory.claim(.backup, for: target)
+        defer { claim.discard() }
+        try PartialDirectory.claim(.proof, path: claim.target + ".verify", for: claim.target).discard()
+    }
+
+    /// Removes a backup that was just made and could not be proved. Its MANIFEST goes first: without it, it is none.
+    public static func discard(_ backup: String) {
+        let io = PosixIO()
+        try? io.unlink(backup + "/" + BackupManifest.name)
+        try? FileTree(backup).remove()
+        try? io.syncDirectory(parentDirectory(of: backup))
+    }
+
     private init(
         _ backup: String,
         _ manifest: BackupManifest,
@@ -86,8 +103,21 @@ public struct StoreRestore {
     /// Copies, brings the copy to the position, and reads every row. Returns the position reached.
     private func fill(_ position: RestorePosition, log: LogDirectory?) throws(StorageError) -> LSN {
         try copyFiles()
-        if let log { try addLaterLog(from: log) }
-        let goal = try goal(position, log)
+        guard let directory = log else { return try reach(position, log: nil) }
+        let given = RestoreLog(directory, for: partial, options.encryption)
+        try given.requireSameStore()
+        if position == .everything { try given.requireEnd() }
+        do {
+            return try reach(position, log: given)
+        } catch {
+            throw given.isOfOtherIncarnation && error.isAboutFiles ? given.otherIncarnation(error.firstSentence) : error
+        }
+    }
+
+    private func reach(_ position: RestorePosition, log: RestoreLog?) throws(StorageError) -> LSN {
+        if let log { try addLaterLog(from: log.directory) }
+        let (goal, takesEarlierLog) = try goal(position, log?.directory)
+        if let log, !takesEarlierLog { try log.requireUse() }
         if let goal { try removeSegments(after: goal.lastSegment) }
         let reached = try open(goal)
         try auditSnapshot()
@@ -98,14 +128,11 @@ public struct StoreRestore {
     private func copyFiles() throws(StorageError) {
         try Self.orFail { () throws(SystemCallError) in try FileTree(partial).create() }
         for file in manifest.files {
+            let source = backup + "/" + file.path
             try Self.orFail { () throws(SystemCallError) in
-                let source = backup + "/" + file.path
-                _ = try FileCopy(io: io).copy(
-                    source,
-                    to: partial.root + "/" + file.path,
-                    bytes: min(file.bytes, try FileCopy(io: io).bytes(source)),
-                    paddedTo: file.bytes
-                )
+                // Not longer than the file is, whatever the manifest says of it: it is compared behind.
+                let bytes = min(file.bytes, try FileCopy(io: io).bytes(source))
+                _ = try FileCopy(io: io).copy(source, to: partial.root + "/" + file.path, bytes: bytes, paddedTo: bytes)
             }
             try Self.verify(file, at: partial.root + "/" + file.path)
         }
@@ -213,6 +240,7 @@ extension StoreRestore {
         do {
             try body()
         } catch {
+            if error.isLackOfResources { throw .processShort("the restore", error) }
             throw StorageError(.inputOutput, "the restore failed: \(error.reason)", path: error.path, systemCall: error)
         }
     }

@@ -89,8 +89,8 @@ final class CommitCore: @unchecked Sendable {
         return nextLSN
     }
 
-    /// Runs one transaction: all of it, or nothing.
-    func commit<R>(_ body: (inout Transaction) throws -> R) throws -> (result: R, lsn: LSN, wakesWriter: Bool) {
+    /// Runs one transaction: all of it, or nothing. `wakesWriter`: set if the writer must be woken.
+    func commit<R>(_ body: (inout Transaction) throws -> R, _ wakesWriter: inout Bool) throws -> R {
         try admit()
         closeOpenBatchIfFull()
         let start = TransactionStart(bytes: open.count, records: open.recordCount, nextLSN: nextLSN)
@@ -112,11 +112,12 @@ final class CommitCore: @unchecked Sendable {
             throw error
         }
         undo.removeAll(keepingCapacity: true)
-        guard open.recordCount > start.records else { return (result, lastLSN, false) }
+        guard open.recordCount > start.records else { return result }
         if start.records == 0 { open.firstLSN = start.nextLSN }
         open.transactionCount += 1
         waitingTransactions += 1
-        return (result, lastLSN, takeWriterWakeUp())
+        wakesWriter = takeWriterWakeUp()
+        return result
     }
 
     private func takeWriterWakeUp() -> Bool {

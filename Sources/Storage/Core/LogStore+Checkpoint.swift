@@ -152,11 +152,12 @@ extension LogStore {
     }
 
     /// If nothing was written since the active segment began, the log ends in an older one, and a checkpoint there could
-    /// retire nothing: openings without writes would pile up segments. An empty batch, synced, takes the end along.
+    /// retire nothing: openings without writes would pile up segments. An empty batch, synced, takes the end along; so does
+    /// a batch that waits, and nothing may go before one that found no room.
     private func enterActiveSegment() -> Bool {
         let failure: StorageError? = writer.withLock { state in
-            guard !state.hasStopped, let active = state.log.segment, active.number != state.log.end.segment,
-                state.log.room >= LogLimits.blockBytes
+            guard !state.hasStopped, state.backlog.isEmpty, let active = state.log.segment,
+                active.number != state.log.end.segment, state.log.room >= LogLimits.blockBytes
             else { return nil }
             do throws(StorageError) {
                 try state.log.seal()

@@ -96,13 +96,16 @@ extension LogStore {
 
     /// Whether files may be created, renamed and removed in the store's directory: it is still the one that was opened.
     /// False: the store has failed. Not with the writer's state in hand.
-    func hasItsPlace() -> Bool {
+    func hasItsPlace() -> Bool { lossOfPlace() == nil }
+
+    /// Same; why not.
+    func lossOfPlace() -> StorageError? {
         do {
             try hold?.requirePlaces()
-            return true
+            return nil
         } catch {
             fail(error)
-            return false
+            return error
         }
     }
 

@@ -187,11 +187,13 @@ extension LogStore {
             hold?.close()
         }
         lastCheckpoint()
-        snapshot.scrub?.save()
+        // What was acknowledged may be where the next opening doesn't look: that is no clean end.
+        let loss = lossOfPlace()
+        if loss == nil { snapshot.scrub?.save() }
         stopCheckpoints(.closed(directory))
         let failure: StorageError? = writer.withLock { state in
-            if (try? hold?.requirePlaces()) != nil || hold == nil { preparer.discard() }
-            guard !state.hasStopped else { return nil }
+            if loss == nil { preparer.discard() }
+            guard !state.hasStopped else { return loss }
             state.hasStopped = true
             guard state.backlog.isEmpty else {
                 state.log.closeFile()

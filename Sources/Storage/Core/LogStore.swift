@@ -52,28 +52,36 @@ final class LogStore<IO: StorageIO>: Sendable {
         judgeSpace()
     }
 
-    /// True in the second place: the writer must be woken.
-    func commit<R: Sendable>(_ body: (inout Transaction) throws -> R) throws -> (pending: Pending<R>, wakesWriter: Bool)
-    {
-        let committed: (result: R, lsn: LSN, wakesWriter: Bool)
+    /// `wakesWriter`: set if the writer must be woken. What is told beside a result goes through variables: a tuple with a
+    /// generic part is a type that each call would have to look up.
+    func commit<R: Sendable>(_ body: (inout Transaction) throws -> R, _ wakesWriter: inout Bool) throws -> Pending<R> {
+        var lsn = LSN.zero
         do {
-            committed = try core.withLock { core in try core.commit(body) }
+            let result = try core.withLock { core in
+                let result = try core.commit(body, &wakesWriter)
+                lsn = core.lastLSN
+                return result
+            }
+            return Pending(result, lsn: lsn, gate: gate, isRead: false)
         } catch let error as StorageError where error.row == .r17 || error.row == .r16 {
             reportDamage(error)
             throw error
         }
-        return (Pending(committed.result, lsn: committed.lsn, gate: gate, isRead: false), committed.wakesWriter)
     }
 
     func read<R: Sendable, Failure: Error>(
         _ body: (borrowing ReadView) throws(Failure) -> R
     ) throws(Failure) -> Pending<R> {
-        let (value, seen, failure) = try core.withLock { (core) throws(Failure) -> (R, UInt64, StorageError?) in
+        var seen: UInt64 = 0
+        var failure: StorageError?
+        let value = try core.withLock { (core) throws(Failure) -> R in
             core.readFailure = core.isClosed ? .closed(directory) : nil
             defer { core.snapshot.endRead() }
             let view = ReadView(core: core)
             let value = try body(view)
-            return (value, core.seenLSN, core.readFailure)
+            seen = core.seenLSN
+            failure = core.readFailure
+            return value
         }
         // A lack of memory passes.
         if let failure, failure.code != .closed, failure.code != .overloaded { reportDamage(failure) }

@@ -19,9 +19,12 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
     private let folders: Mutex<Folders?>
     /// The owner's lock, whose descriptor is not ours to close. nil: the directory has another kind of owner.
     private let lock: IO.File?
+    /// How many names LOCK had when it was looked at last.
+    private let lockNames = Atomic<UInt64>(0)
     private let places: [Place]
 
-    init(io: IO, directory: LogDirectory, lock: IO.File?) throws(SystemCallError) {
+    /// - Parameter snapshot: the file that the snapshot is read from; nil: it is none of a file system.
+    init(io: IO, directory: LogDirectory, lock: IO.File?, snapshot: FileIdentity? = nil) throws(SystemCallError) {
         self.io = io
         self.directory = directory
         self.lock = lock
@@ -38,7 +41,11 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
                 Place(path: directory.root, identity: try io.identity(root)),
                 Place(path: directory.wal, identity: try io.identity(wal)),
             ]
-            if let lock { places.append(Place(path: directory.lock, identity: try io.identity(lock))) }
+            if let lock {
+                places.append(Place(path: directory.lock, identity: try io.identity(lock)))
+                lockNames.store(try io.linkCount(lock), ordering: .relaxed)
+            }
+            if let snapshot { places.append(Place(path: directory.snapshotData, identity: snapshot)) }
             self.places = places
             folders = Mutex(Folders(root: root, wal: wal))
         } catch {
@@ -72,16 +79,20 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
     /// Without LOCK another engine may own the directory by now: nothing that we write may be acknowledged.
     func requireLock() throws(StorageError) {
         guard let lock else { return }
-        let isThere: Bool
+        let names: UInt64
         do {
-            isThere = try io.isLinked(lock)
+            names = try io.linkCount(lock)
         } catch {
             throw .ownershipUnknown(directory.lock, error)
         }
-        if !isThere { throw .ownershipLost(directory.lock, "LOCK was removed") }
+        if names == 0 { throw .ownershipLost(directory.lock, "LOCK was removed") }
+        let before = lockNames.exchange(names, ordering: .relaxed)
+        // Of several hard links one has gone: the path tells which.
+        if names < before { try requirePlaces() }
     }
 
-    /// Files are created, renamed and removed by their paths: those must still lead where they led.
+    /// Files are created, renamed and removed by their paths, and the next opening reads the snapshot by its own: those must
+    /// still lead where they led.
     func requirePlaces() throws(StorageError) {
         for place in places {
             let found: FileIdentity?
@@ -92,7 +103,10 @@ final class DirectoryHold<IO: StorageIO>: Sendable {
             }
             guard found != place.identity else { continue }
             let name = place.path.split(separator: "/").last ?? "/"
-            throw .ownershipLost(place.path, found == nil ? "\(name) was removed or renamed" : "something else stands there now")
+            throw .ownershipLost(
+                place.path,
+                found == nil ? "\(name) was removed or renamed" : "something else stands there now"
+            )
         }
     }
 }

@@ -41,7 +41,7 @@ struct LogDirectory: Sendable {
         guard bytes.count == segmentDigits + segmentSuffix.utf8.count,
             bytes[segmentDigits...].elementsEqual(segmentSuffix.utf8),
             bytes[..<segmentDigits].allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-            let number = UInt64(name.prefix(segmentDigits)), number > 0
+            let number = UInt64(name.prefix(segmentDigits)), (1...LogLimits.maximumNumber).contains(number)
         else { return nil }
         return SegmentNumber(rawValue: number)
     }

@@ -11,15 +11,19 @@ struct PosixIO: StorageIO {
 
     func open(_ path: String, _ mode: OpenMode) throws(SystemCallError) -> File {
         switch mode {
-        case .create: return try open(path, O_RDWR | O_CREAT | O_TRUNC)
+        case .create: return try file(InheritedOwner.open(path, O_RDWR | O_TRUNC), path)
         case .update: return try open(path, O_RDWR)
         case .updateDirect: return try open(path, O_RDWR | iii_o_direct | iii_o_dsync)
         case .readDevice: return try openForDevice(path)
         }
     }
 
+    /// A regular file: nothing else is ever one of the store's.
     private func open(_ path: String, _ flags: Int32) throws(SystemCallError) -> File {
-        let descriptor = iii_open(path, flags, 0o600)
+        try file(iii_open_file(path, flags, 0), path)
+    }
+
+    private func file(_ descriptor: Int32, _ path: String) throws(SystemCallError) -> File {
         guard descriptor >= 0 else { throw SystemCallError(call: "open", number: -descriptor, path: path) }
         return File(descriptor: descriptor, path: path)
     }
@@ -66,11 +70,11 @@ struct PosixIO: StorageIO {
 
     var canReadAhead: Bool { true }
 
-    func isLinked(_ file: File) throws(SystemCallError) -> Bool {
+    func linkCount(_ file: File) throws(SystemCallError) -> UInt64 {
         var names: UInt64 = 0
         let status = iii_link_count(file.descriptor, &names)
         guard status == 0 else { throw SystemCallError(call: "statx", number: status, path: file.path) }
-        return names > 0
+        return names
     }
 
     func size(_ file: File) throws(SystemCallError) -> UInt64 {
@@ -94,7 +98,7 @@ struct PosixIO: StorageIO {
     }
 
     func openDirectory(_ path: String) throws(SystemCallError) -> File {
-        try open(path, O_RDONLY | O_DIRECTORY)
+        try file(iii_open(path, O_RDONLY | O_DIRECTORY, 0), path)
     }
 
     func sync(directory: File) throws(SystemCallError) {
@@ -150,9 +154,8 @@ struct PosixIO: StorageIO {
     }
 
     func createDirectory(_ path: String) throws(SystemCallError) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw SystemCallError(call: "mkdir", number: errno, path: path)
-        }
+        if mkdir(path, 0o700) == 0 { return InheritedOwner.give(directory: path) }
+        guard errno == EEXIST else { throw SystemCallError(call: "mkdir", number: errno, path: path) }
     }
 
     func exists(_ path: String) throws(SystemCallError) -> Bool {

@@ -11,8 +11,8 @@ protocol StorageIO: Sendable {
     func pread(_ file: File, into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemCallError)
         -> Int
     func fdatasync(_ file: File) throws(SystemCallError)
-    /// Whether the open file still has a name: what is written to one that was removed is gone with the process.
-    func isLinked(_ file: File) throws(SystemCallError) -> Bool
+    /// How many names the open file has. None: what is written to it is gone with the process.
+    func linkCount(_ file: File) throws(SystemCallError) -> UInt64
     func size(_ file: File) throws(SystemCallError) -> UInt64
     func truncate(_ file: File, to bytes: UInt64) throws(SystemCallError)
     /// fsync of a directory: makes its names durable.

@@ -3,7 +3,13 @@ import Glibc
 
 extension LogInspector {
     func readFacts() throws(SystemCallError) -> StoreFacts {
-        let format = try? FormatFile(io: io, directory: directory).read()
+        var format: StoreFormat?
+        do {
+            format = try FormatFile(io: io, directory: directory).read()
+        } catch {
+            // Damage is told by the walk.
+            if let call = error.systemCall, call.isLackOfResources { throw call }
+        }
         let names = try io.exists(directory.wal) ? try io.list(directory.wal) : []
         let numbers = names.compactMap(LogDirectory.segmentNumber(ofName:)).sorted()
         let others = names.filter { LogDirectory.segmentNumber(ofName: $0) == nil && $0 != LogDirectory.headName }
@@ -18,7 +24,7 @@ extension LogInspector {
             unknownFiles: listed(others.filter { !LogDirectory.isTemporary($0) }),
             quarantinedFiles: try io.exists(directory.quarantine) ? listed(try io.list(directory.quarantine)) : [],
             freeBytes: try io.freeBytes(path),
-            lock: LockFacts.read(directory.lock)
+            lock: try LockFacts.read(directory.lock)
         )
     }
 
@@ -46,15 +52,19 @@ extension LockFacts {
     private static let contentLimit = 256
 
     /// Reads LOCK without taking it. A store without one is not open.
-    static func read(_ path: String) -> LockFacts {
-        let descriptor = iii_open(path, O_RDONLY, 0)
-        guard descriptor >= 0 else { return LockFacts(isHeld: false, holder: nil) }
+    static func read(_ path: String) throws(SystemCallError) -> LockFacts {
+        let descriptor = iii_open_file(path, O_RDONLY, 0)
+        guard descriptor >= 0 else {
+            let error = SystemCallError(call: "open", number: -descriptor, path: path)
+            if error.isLackOfResources { throw error }
+            return LockFacts(isHeld: false, holder: nil)
+        }
         defer { close(descriptor) }
         return LockFacts(isHeld: iii_file_is_locked(descriptor) == 1, holder: firstLine(descriptor))
     }
 
     static func isHeld(_ path: String) -> Bool {
-        read(path).isHeld
+        (try? read(path))?.isHeld ?? false
     }
 
     private static func firstLine(_ descriptor: Int32) -> String? {

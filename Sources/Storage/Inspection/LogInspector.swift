@@ -14,6 +14,10 @@ public struct LogInspector: Sendable {
     public static let formatVersion = SegmentHeader.major
 
     let directory: LogDirectory
+    /// Segments before this one are wholly in the snapshot: those whose key was not given are passed over and named in
+    /// the report. 0: none is.
+    public var coveredBefore: UInt64 = 0
+
     let keys: EncryptionKeys
     let io = PosixIO()
 
@@ -51,9 +55,21 @@ public struct LogInspector: Sendable {
         return try surveyor.survey().segments.contains { $0.header?.isEncrypted ?? false }
     }
 
+    /// Some segment is sealed with a key that was not given; false without any key.
+    public func lacksKeys() throws(StorageError) -> Bool {
+        guard !keys.isEmpty else { return false }
+        let surveyor = LogSurveyor(io: io, directory: directory, start: try start(), keys: keys)
+        return try surveyor.survey().segments.contains { segment in
+            guard let header = segment.header, header.isEncrypted else { return false }
+            return keys.key(KeyID(rawValue: header.keyID)) == nil
+        }
+    }
+
     func logWalk() throws(StorageError) -> LogWalk<PosixIO> {
         let lock = directory.lock
-        return LogWalk(io: io, directory: directory, start: try start(), keys: keys) { LockFacts.isHeld(lock) }
+        var walk = LogWalk(io: io, directory: directory, start: try start(), keys: keys) { LockFacts.isHeld(lock) }
+        walk.coveredBefore = SegmentNumber(rawValue: coveredBefore)
+        return walk
     }
 
     /// From the file's bytes, not through LMDB, which a damaged file may kill together with this process.

@@ -4,6 +4,8 @@ public struct LogReport: Sendable {
     /// What recovery would refuse with, the deciding one first, at most `InspectionLimits.listedProblems`.
     public var problems: [StorageError] = []
     public var omittedProblems = 0
+    /// What an opening would warn of: no reason to refuse.
+    public var warnings: [String] = []
     /// What is lost, in log order, at most `InspectionLimits.listedGaps`.
     public var gaps: [LogGap] = []
     public var omittedGaps = 0
@@ -20,8 +22,14 @@ public struct LogReport: Sendable {
     public var keyIDs: [KeyID] = []
     /// Batches whose checksum is right and whose records nobody has looked at: no key was given.
     public var unopenedBatches: UInt64 = 0
+    /// Segments that the snapshot covers and whose key was not given: nobody has looked at them.
+    public var passedOver: [UInt64] = []
     /// Segments disappeared while they were read: a running engine retired them.
     public var sawRetirement = false
+
+    public init(verdict: LogVerdict) {
+        self.verdict = verdict
+    }
 }
 
 /// The log's condition as recovery would judge it (storage.md §5.10).
@@ -43,6 +51,11 @@ public struct LogVerdict: Sendable {
 
     public var condition: Condition
     public var row: RecoveryRow
+
+    public init(condition: Condition, row: RecoveryRow) {
+        self.condition = condition
+        self.row = row
+    }
 }
 
 /// Bounds of an inspection (I10).
@@ -63,4 +76,6 @@ public enum InspectionLimits {
 /// Bounds of what a store takes, for tools.
 public enum StorageLimits {
     public static let keyBytes = LogLimits.maximumKeyBytes
+    /// The last LSN that a new store may begin behind.
+    public static let lsn = LSN(rawValue: LogLimits.maximumImportedNumber)
 }

@@ -21,6 +21,8 @@ struct LogSurvey {
     var segments: [Segment] = []
     /// In the order in which recovery would meet them.
     var problems: [StorageError] = []
+    /// What is strange and no reason to refuse.
+    var warnings: [String] = []
     /// A creation that a crash cut short.
     var isNew = false
 
@@ -69,7 +71,9 @@ struct LogSurveyor<IO: StorageIO> {
 
     private func readHead(_ survey: inout LogSurvey) throws(StorageError) -> LogHead? {
         do {
-            return try LogHeadFile(io: io, directory: directory).read()
+            let found = try LogHeadFile(io: io, directory: directory).content()
+            if found.isDamaged { survey.warnings.append(LogHead.damaged(directory.head)) }
+            return found.head
         } catch {
             try error.throwIfForbidden(root: directory.root)
             survey.problems.append(error)
@@ -265,9 +269,9 @@ extension StorageError {
         message.firstRange(of: ". ").map { String(message[..<$0.lowerBound]) } ?? message
     }
 
-    /// Missing rights are the caller's matter, not the store's condition.
+    /// Missing rights, and a process without descriptors or memory, are the caller's matter, not the store's condition.
     func throwIfForbidden(root: String) throws(StorageError) {
-        guard let systemCall, systemCall.number == EACCES || systemCall.number == EPERM else { return }
+        guard let systemCall, systemCall.isNoWordOnTheFile else { return }
         throw .inspectionFailed(systemCall, root: root)
     }
 
@@ -283,4 +287,9 @@ extension StorageError {
         default: .deviceFailed(error)
         }
     }
+}
+
+extension SystemCallError {
+    /// The caller may not, or can't, read: whatever is in the file.
+    var isNoWordOnTheFile: Bool { number == EACCES || number == EPERM || isLackOfResources }
 }

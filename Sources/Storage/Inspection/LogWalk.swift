@@ -6,6 +6,8 @@ struct LogWalk<IO: StorageIO> {
     let keys: EncryptionKeys
     /// Otherwise encrypted segments are walked without any key too: checksums and headers, no records.
     var needsKeys = true
+    /// Segments before this one are wholly in the snapshot: those whose key was not given are passed over.
+    var coveredBefore = SegmentNumber.none
     /// An engine has the store open.
     let isInUse: () -> Bool
 
@@ -37,8 +39,10 @@ struct LogWalk<IO: StorageIO> {
             return try body()
         } catch {
             switch error {
+            case .unreadable(let error):
+                guard let call = error.systemCall, call.isNoWordOnTheFile else { throw error }
+                throw StorageError.inspectionFailed(call, root: "")
             case .visitor(let own): throw own
-            case .unreadable(let error): throw error
             case .retired: preconditionFailure("a retired segment is handled where it is met")
             }
         }
@@ -56,7 +60,9 @@ struct LogWalk<IO: StorageIO> {
             try state.emit(.segmentEnd(content))
         }
         try state.leaveGapOpen()
-        return state.judge(isNew: survey.isNew, setAside: survey.setAside, isInUse: isInUse())
+        var report = state.judge(isNew: survey.isNew, setAside: survey.setAside, isInUse: isInUse())
+        report.warnings = survey.warnings
+        return report
     }
 
     /// Returns the segment's facts with its content.
@@ -64,6 +70,10 @@ struct LogWalk<IO: StorageIO> {
         throws(WalkStop) -> SegmentFacts
     {
         noteMissing(before: segment, in: log, &state)
+        if isPassedOver(segment) {
+            state.passOver(segment)
+            return segment.facts
+        }
         switch segment.facts.standing {
         case .unused:
             return segment.facts
@@ -77,6 +87,12 @@ struct LogWalk<IO: StorageIO> {
             try enter(segment, &state)
             return try walk(segment, in: log, &state)
         }
+    }
+
+    /// After a key rotation the old key may be gone, and the log may still hold what it sealed: the engine needs neither.
+    private func isPassedOver(_ segment: LogSurvey.Segment) -> Bool {
+        guard let header = segment.header, header.isEncrypted, !keys.isEmpty else { return false }
+        return segment.number < coveredBefore && keys.key(KeyID(rawValue: header.keyID)) == nil
     }
 
     private func noteMissing(
@@ -148,6 +164,7 @@ struct LogWalk<IO: StorageIO> {
     {
         switch stop {
         case .visitor: throw stop
+        case .unreadable(let error) where error.isNoWordOnTheFile: throw stop
         case .retired: state.sawRetirement()
         case .unreadable(let error):
             state.problem(error)
@@ -164,7 +181,7 @@ extension SegmentWalk {
         do throws(WalkStop) {
             try run(&state)
         } catch {
-            guard case .unreadable(let error) = error else { throw error }
+            guard case .unreadable(let error) = error, !error.isNoWordOnTheFile else { throw error }
             state.problem(error)
             let reason = error.systemCall?.reason ?? error.message
             state.beginGap(.unreadable, segment: number, offset: offset, found: reason)

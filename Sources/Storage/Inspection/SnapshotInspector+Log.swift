@@ -8,14 +8,16 @@ extension SnapshotInspector {
         let end = row.position.end
         let reach = "the snapshot reaches batch \(end.lastBatch) (LSN \(row.position.lsn))"
         let io = PosixIO()
+        var isThere = false
         do throws(SystemCallError) {
-            guard try io.exists(directory.segment(end.segment)) else {
-                return try successorAccounts(for: end)
-                    ? nil
-                    : .logLost(directory.segment(end.segment), "\(reach) in segment \(end.segment), which is not there")
-            }
+            isThere = try io.exists(directory.segment(end.segment))
         } catch {
             throw .deviceFailed(error)
+        }
+        guard isThere else {
+            return try successorAccounts(for: end)
+                ? nil
+                : .logLost(directory.segment(end.segment), "\(reach) in segment \(end.segment), which is not there")
         }
         guard try batchStands(end) else {
             return .logLost(
@@ -26,17 +28,21 @@ extension SnapshotInspector {
         return nil
     }
 
-    private func successorAccounts(for end: LogEnd) throws(SystemCallError) -> Bool {
-        let path = directory.segment(end.segment.next)
-        guard try PosixIO().exists(path) else { return false }
-        guard var window = try? SegmentWindow(io: PosixIO(), path: path),
-            let block = try? window.bytes(at: 0, LogLimits.blockBytes),
-            case .valid(let header) = SegmentHeader.read(block)
-        else { return false }
-        return header.predecessor == end.predecessorFacts
+    private func successorAccounts(for end: LogEnd) throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            var window = try SegmentWindow(io: PosixIO(), path: directory.segment(end.segment.next))
+            let block = try window.bytes(at: 0, LogLimits.blockBytes)
+            guard case .valid(let header) = SegmentHeader.read(block) else { return false }
+            return header.predecessor == end.predecessorFacts
+        } catch {
+            guard !error.isNoWordOnTheFile else { throw error }
+            return false
+        }
     }
 
     private func batchStands(_ end: LogEnd) throws(StorageError) -> Bool {
+        // Batches stand on block edges; no window opens elsewhere.
+        guard end.batchOffset % UInt64(LogLimits.blockBytes) == 0 else { return false }
         var window = try SegmentWindow(io: PosixIO(), path: directory.segment(end.segment))
         let block = try window.bytes(at: end.batchOffset, LogLimits.blockBytes)
         let position = BatchHeader.Position(segment: end.segment, offset: end.batchOffset)

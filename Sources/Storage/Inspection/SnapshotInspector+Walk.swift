@@ -17,18 +17,17 @@ public enum SnapshotWalking: Sendable {
 }
 
 extension SnapshotInspector {
-    /// Every row, sound or damaged, in order of table and key, or backwards; false ends the walk. nil: all tables.
+    /// Every row, sound or damaged, in order of table and key; false ends the walk. nil: all tables.
     ///
     /// Throws what `visit` throws, `.damaged` (R17) where the tree itself can't be followed any further: what was visited
     /// before is sound.
     @discardableResult
     public func walk(
         _ table: TableID? = nil,
-        reversed: Bool = false,
         _ walking: SnapshotWalking = .inPages,
         _ visit: (SnapshotItem) throws -> Bool = { _ in true }
     ) throws -> SnapshotReport {
-        var walk = SnapshotPass(table, isReversed: reversed)
+        var walk = SnapshotPass(table)
         while !walk.isOver {
             let page = try readPage(&walk, walking, visit)
             if let items = page { for item in items where try !visit(item) { return report(walk, isWhole: false) } }
@@ -164,15 +163,13 @@ private struct SnapshotPass {
     var failure: StorageError?
     private(set) var span = SnapshotSpan()
     private let table: TableID?
-    private let isReversed: Bool
     /// Row keys; half open.
     private var from: Bytes
-    private var upTo: Bytes
+    private let upTo: Bytes
     private var row: CheckpointRow?
 
-    init(_ table: TableID?, isReversed: Bool) {
+    init(_ table: TableID?) {
         self.table = table
-        self.isReversed = isReversed
         from = table.map { SnapshotKey.make($0, []) } ?? [0]
         upTo = SnapshotKey.end(of: table ?? TableID(rawValue: .max))
     }
@@ -181,12 +178,12 @@ private struct SnapshotPass {
     mutating func begin(_ snapshot: LMDBSnapshot) throws(StorageError) -> LMDBCursor {
         row = try snapshot.currentRow()
         span.add(row)
-        return try LMDBCursor(snapshot, try snapshot.beginRead(), from: from, upTo: upTo, reversed: isReversed)
+        return try LMDBCursor(snapshot, try snapshot.beginRead(), from: from, upTo: upTo, reversed: false)
     }
 
     /// The next page begins behind this row.
     mutating func pass(_ key: UnsafeRawBufferPointer) {
-        if isReversed { upTo = Bytes(key) } else { from = Bytes(key) + [0] }
+        from = Bytes(key) + [0]
     }
 
     mutating func end() {

@@ -48,6 +48,7 @@ public final class SnapshotInspector {
         var own = SnapshotOptions(options, store: try Self.readFormat(directory) ?? StoreID(high: 0, low: 0))
         own.needsKeys = needsKeys || !keys.isEmpty
         own.isReadOnly = true
+        own.isUnlocked = Self.mayOnlyRead(directory)
         own.walkedPages = pages.pages
         // As large as the file at least, or LMDB could not map it.
         own.mapBytes = max(own.mapBytes, LogLimits.roundedToBlock(Int(facts.st_size)))
@@ -68,15 +69,36 @@ public final class SnapshotInspector {
         for number in names.compactMap(LogDirectory.segmentNumber(ofName:)).sorted()
         where number >= row.position.end.segment {
             let path = directory.segment(number)
-            guard var window = try? SegmentWindow(io: io, path: path),
-                let block = try? window.bytes(at: 0, LogLimits.blockBytes),
-                case .valid(let header) = SegmentHeader.read(block),
-                (try? keys.requireGenuine(header, block, path: path)) != nil
-            else { continue }
-            segments.append(.init(header: header, path: path))
+            let header: SegmentHeader?
+            do throws(StorageError) {
+                var window = try SegmentWindow(io: io, path: path)
+                header = try genuineHeader(try window.bytes(at: 0, LogLimits.blockBytes), path, keys)
+            } catch {
+                // A segment that could not be looked at must not make a forgery of the snapshot.
+                guard !error.isNoWordOnTheFile else { throw error }
+                continue
+            }
+            if let header { segments.append(.init(header: header, path: path)) }
         }
         let trust = ContentTrust(keys: keys, encryptsExisting: false, snapshotPath: directory.snapshotData)
         try trust.requireProof(of: row, segments)
+    }
+
+    /// Beside an engine that would free what is being read, or if that can't be told, LMDB's refusal stays.
+    private static func mayOnlyRead(_ directory: LogDirectory) -> Bool {
+        func isDenied(_ path: String, _ mode: Int32) -> Bool { access(path, mode) != 0 && errno == EACCES }
+        let lock = directory.snapshotLock
+        let isLocked = isDenied(lock, R_OK | W_OK) || access(lock, F_OK) != 0 && isDenied(directory.snapshot, W_OK)
+        return isLocked && !isDenied(directory.lock, R_OK) && !LockFacts.isHeld(directory.lock)
+    }
+
+    /// nil: nobody with the key wrote it.
+    private static func genuineHeader(_ block: UnsafeRawBufferPointer, _ path: String, _ keys: EncryptionKeys)
+        throws(StorageError) -> SegmentHeader?
+    {
+        guard case .valid(let header) = SegmentHeader.read(block) else { return nil }
+        try keys.requireGenuine(header, block, path: path)
+        return header
     }
 
     /// The store's id is in FORMAT; without one, in the checkpoint row (rows are sealed for their store).
@@ -97,7 +119,7 @@ public final class SnapshotInspector {
             return try FormatFile(io: PosixIO(), directory: directory).read()?.store
         } catch {
             // A damaged FORMAT is the log's matter.
-            guard error.code == .needsVersion else { return nil }
+            guard error.code == .needsVersion || error.systemCall?.isLackOfResources == true else { return nil }
             throw error
         }
     }

@@ -34,7 +34,8 @@ extension SnapshotInspector {
     /// Memory: key, checksum and length of every row; not the values.
     public func compareWithReplay(keys: EncryptionKeys = EncryptionKeys()) throws -> SnapshotReplay {
         guard let checkpoint = facts.checkpoint else { return .impossible("there is no checkpoint yet") }
-        let log = try LogInspector(path: directory.root, keys: keys)
+        var log = try LogInspector(path: directory.root, keys: keys)
+        log.coveredBefore = checkpoint.segment
         if keys.isEmpty, try !facts.keyIDs.isEmpty || log.isEncrypted() { return .impossible(SnapshotReplay.sealed) }
         var filter = RecordFilter()
         filter.to = checkpoint.lsn
@@ -56,6 +57,7 @@ extension SnapshotInspector {
     }
 
     private static func obstacle(_ log: LogReport, through last: LSN) -> String? {
+        guard log.passedOver.isEmpty else { return "the log holds segments of an earlier key, which was not given" }
         guard log.retainedFrom == LSN(rawValue: 1) else {
             return "the log is retained only from LSN \(log.retainedFrom) on"
         }

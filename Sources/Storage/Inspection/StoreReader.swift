@@ -40,6 +40,11 @@ public final class StoreReader {
         through = beginning.through
     }
 
+    /// Ends all reading: LMDB must not have a file open twice.
+    public func close() {
+        snapshot.snapshot.close()
+    }
+
     /// A snapshot, and the changes that the log holds behind it.
     private struct Beginning {
         let snapshot: SnapshotInspector
@@ -63,7 +68,9 @@ public final class StoreReader {
             filter.to = position
             var last = checkpoint
             let changes = changes
-            log = try LogInspector(path: path, keys: keys).records(filter) { event in
+            var inspector = try LogInspector(path: path, keys: keys)
+            inspector.coveredBefore = snapshot.facts.checkpoint?.segment ?? 0
+            log = try inspector.records(filter) { event in
                 guard case .record(let record) = event else { return }
                 changes.apply(record)
                 last = record.lsn

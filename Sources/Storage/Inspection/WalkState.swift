@@ -8,6 +8,10 @@ enum WalkStop: Error {
     case visitor(any Error)
 }
 
+extension StorageError {
+    var isNoWordOnTheFile: Bool { systemCall?.isNoWordOnTheFile ?? false }
+}
+
 /// What a walk carries from batch to batch and from segment to segment, and what it found.
 struct WalkState {
     /// The raw payload is that of a `.batch` whose records are certain, empty otherwise; valid during the call.
@@ -103,6 +107,13 @@ struct WalkState {
         report.bytes += segment.bytes
         guard let id = segment.header?.keyID, !report.keyIDs.contains(id) else { return }
         report.keyIDs.append(id)
+    }
+
+    /// The log counts from the next segment on.
+    mutating func passOver(_ segment: LogSurvey.Segment) {
+        report.passedOver.append(segment.facts.number)
+        expected = nil
+        facts = nil
     }
 
     /// Nothing before the next batch counts any more.

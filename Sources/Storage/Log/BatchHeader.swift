@@ -104,7 +104,11 @@ extension BatchHeader {
         guard layout == layoutVersion else { return .needsVersion("batch layout \(layout)") }
         let flags = Flags(rawValue: header.loadLittle(UInt8.self, at: 6))
         guard Flags.known.isSuperset(of: flags) else { return .needsVersion("batch flags \(flags.rawValue)") }
-        return .valid(decodeFields(header, flags: flags), crc: crc)
+        let fields = decodeFields(header, flags: flags)
+        guard max(fields.number.rawValue, fields.firstLSN.rawValue) <= LogLimits.maximumNumber else {
+            return .invalid("numbers that no log reaches")
+        }
+        return .valid(fields, crc: crc)
     }
 
     private static func decodeFields(_ header: UnsafeRawBufferPointer, flags: Flags) -> BatchHeader {

@@ -17,6 +17,11 @@ struct LogHead: Equatable, Sendable {
 
     static let otherFile = "HEAD names another file of this number"
 
+    /// Harmless alone; together with a lost segment it would hide the loss.
+    static func damaged(_ path: String) -> String {
+        "\(path) is damaged, so nothing says whether the newest segment is here: somebody or the device overwrote it. The next segment writes it anew"
+    }
+
     /// Where it stands in the file.
     var offset: UInt64 { segment.rawValue % UInt64(Self.slots) * UInt64(Self.slotBytes) }
 
@@ -46,6 +51,7 @@ struct LogHead: Equatable, Sendable {
         else { return .invalid }
         let major = slot.loadLittle(UInt16.self, at: 8)
         guard major == Self.major else { return .needsVersion("HEAD format \(major)") }
+        guard slot.loadLittle(UInt64.self, at: 32) <= LogLimits.maximumNumber else { return .invalid }
         return .valid(
             LogHead(
                 store: StoreID(high: slot.loadLittle(UInt64.self, at: 24), low: slot.loadLittle(UInt64.self, at: 16)),
@@ -68,11 +74,19 @@ struct LogHeadFile<IO: StorageIO>: Sendable {
         self.directory = directory
     }
 
-    /// What the newer of the sound slots says; nil: there is no file, or neither slot is sound.
-    func read() throws(StorageError) -> LogHead? {
+    struct Content {
+        /// What the newer of the sound slots says; nil: there is no file, or neither slot is sound.
+        var head: LogHead?
+        /// There is a file, and neither slot is sound: no crash leaves that.
+        var isDamaged = false
+    }
+
+    func read() throws(StorageError) -> LogHead? { try content().head }
+
+    func content() throws(StorageError) -> Content {
         let bytes: [UInt8]
         do {
-            guard try io.exists(directory.head) else { return nil }
+            guard try io.exists(directory.head) else { return Content() }
             bytes = try io.readFile(directory.head, limit: LogHead.fileBytes)
         } catch {
             throw .deviceFailed(error)
@@ -87,7 +101,7 @@ struct LogHeadFile<IO: StorageIO>: Sendable {
                 throw .newerWriter(at: spot, what)
             }
         }
-        return newest
+        return Content(head: newest, isDamaged: newest == nil)
     }
 
     /// Durable when it returns. `isNew`: whatever stands there counts no more.

@@ -3,6 +3,13 @@ enum LogLimits {
     /// Batches start on such an edge, so that no device sector holds acknowledged and new data (lesson 5).
     static let blockBytes = 4096
 
+    /// LSNs, and numbers of batches and segments: no store gets there. What a file says beyond it is not believed, so that
+    /// counting on from it can't overflow.
+    static let maximumNumber: UInt64 = 1 << 63
+
+    /// What a new store may begin behind: there is as much again to count on to.
+    static let maximumImportedNumber: UInt64 = 1 << 62
+
     /// The first block of a segment is its header.
     static let firstBatchOffset = UInt64(blockBytes)
 

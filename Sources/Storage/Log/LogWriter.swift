@@ -153,7 +153,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
     private func requireName() throws(StorageError) {
         guard let segment else { return }
         var isLinked = false
-        try orFail("look at the log") { () throws(SystemCallError) in isLinked = try io.isLinked(segment.file) }
+        try orFail("look at the log") { () throws(SystemCallError) in isLinked = try io.linkCount(segment.file) > 0 }
         guard !isLinked, !isMutant(.noLinkCheck) else { return }
         try orFail("go on with the log, its file was removed") { () throws(SystemCallError) in
             throw SystemCallError(call: "statx", number: ENOENT, path: directory.segment(segment.number))
@@ -179,8 +179,14 @@ struct LogWriter<IO: StorageIO>: Sendable {
         let bytes: UnsafeRawBufferPointer
         let crc: UInt32
         let earlier = unwritten
+        // It may have been sealed in place: written behind another batch it would be sealed a second time.
+        precondition(
+            earlier.map { $0.batch === batch || $0.batch.recordCount == 0 } ?? true,
+            "what found no room goes first"
+        )
         unwritten = nil
-        if let earlier, earlier.batch === batch, earlier.epoch == segment.epoch, earlier.header.number == header.number {
+        if let earlier, earlier.batch === batch, earlier.epoch == segment.epoch, earlier.header.number == header.number
+        {
             (header, crc, bytes) = (earlier.header, earlier.crc, earlier.bytes.whole(earlier.count))
         } else {
             (bytes, crc) = segment.codec.encode(batch, &header, at: position)

@@ -84,7 +84,10 @@ struct SegmentHeader: Equatable, Sendable {
         bytes.storeLittle(keyID, at: 116)
         if let key {
             let code = UnsafeMutableRawBufferPointer(start: bytes + Self.codeOffset, count: Authenticator.codeBytes)
-            Authenticator(key, .header, store).authenticate(Self.authenticated(UnsafeRawBufferPointer(block)), into: code)
+            Authenticator(key, .header, store).authenticate(
+                Self.authenticated(UnsafeRawBufferPointer(block)),
+                into: code
+            )
         }
         bytes.storeLittle(crc32c(UnsafeRawBufferPointer(block).part(0, Self.crcOffset)), at: Self.crcOffset)
     }
@@ -132,7 +135,12 @@ extension SegmentHeader {
         guard block.loadLittle(UInt32.self, at: 12) == UInt32(LogLimits.blockBytes) else {
             return .needsVersion("segment block size \(block.loadLittle(UInt32.self, at: 12))")
         }
-        return .valid(decodeFields(block))
+        let header = decodeFields(block)
+        let numbers = [header.number.rawValue, header.firstBatch.rawValue, header.firstLSN.rawValue]
+        guard numbers.allSatisfy({ $0 <= LogLimits.maximumNumber }) else {
+            return .invalid("numbers that no log reaches")
+        }
+        return .valid(header)
     }
 
     private static func decodeFields(_ block: UnsafeRawBufferPointer) -> SegmentHeader {

@@ -134,5 +134,5 @@ extension SystemCallError {
     var isLackOfSpace: Bool { number == ENOSPC || number == EDQUOT || number == EFBIG }
 
     /// The process or the system has no descriptor, memory or thread left: that passes.
-    var isLackOfResources: Bool { number == EMFILE || number == ENFILE || number == ENOMEM || number == EAGAIN }
+    public var isLackOfResources: Bool { number == EMFILE || number == ENFILE || number == ENOMEM || number == EAGAIN }
 }

@@ -2,7 +2,9 @@
 extension LogOpening {
     /// nil: it says nothing. Stores of earlier versions have none, and restored ones; the first segment begun here writes it.
     mutating func readHead(_ store: StoreID) throws(StorageError) -> LogHead? {
-        guard let head = try LogHeadFile(io: io, directory: directory).read() else { return nil }
+        let found = try LogHeadFile(io: io, directory: directory).content()
+        if found.isDamaged { warnings.append(LogHead.damaged(directory.head)) }
+        guard let head = found.head else { return nil }
         guard head.store == store else {
             warnings.append("\(directory.head) is part of another store, ignored")
             return nil
@@ -31,11 +33,13 @@ extension LogOpening {
 }
 
 extension StorageError {
-    static func newestSegmentMissing(_ head: LogHead, newest: SegmentNumber, _ directory: LogDirectory) -> StorageError {
+    static func newestSegmentMissing(_ head: LogHead, newest: SegmentNumber, _ directory: LogDirectory) -> StorageError
+    {
         .segmentMissing(
             head.segment,
             path: directory.segment(head.segment),
-            newest == .none ? "HEAD says that it was begun" : "HEAD says that it was begun, the last one here is \(newest)"
+            newest == .none
+                ? "HEAD says that it was begun" : "HEAD says that it was begun, the last one here is \(newest)"
         )
     }
 }

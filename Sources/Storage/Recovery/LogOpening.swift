@@ -126,7 +126,7 @@ struct LogOpening<IO: StorageIO> {
         let preparer = SegmentPreparer(io: io, directory: directory)
         let isDirect = try probeDirectIO()
         let hold = try orOpenFailed { () throws(SystemCallError) in
-            try DirectoryHold(io: io, directory: directory, lock: lock)
+            try DirectoryHold(io: io, directory: directory, lock: lock, snapshot: snapshot.file)
         }
         var writer = LogWriter(
             io: io,

@@ -34,7 +34,10 @@ extension StorageError {
 
     /// R2: rows without FORMAT.
     static func snapshotWithoutFormat(_ directory: LogDirectory, bytes: UInt64) -> StorageError {
-        .filesRemoved(directory.root, "there is a snapshot (\(directory.snapshotData), \(bytes) bytes) but no FORMAT file")
+        .filesRemoved(
+            directory.root,
+            "there is a snapshot (\(directory.snapshotData), \(bytes) bytes) but no FORMAT file"
+        )
     }
 
     static func headWithoutFormat(_ directory: LogDirectory, _ head: LogHead) -> StorageError {
@@ -80,6 +83,15 @@ extension StorageError {
         return error
     }
 
+    /// A hard link to the snapshot's file is no copy of it: whoever opens one writes the other too, and neither knows of it.
+    static func snapshotOfTwoNames(_ path: String, names: UInt64) -> StorageError {
+        StorageError(
+            .unusableDirectory,
+            "the snapshot's file has \(names) names (hard links): what is written here would be written to the other one as well, and an engine there would destroy both. Nothing was changed. Give this store a file of its own: cp data.mdb own.mdb && mv own.mdb data.mdb, in snapshot/",
+            path: path
+        )
+    }
+
     /// R10: what the snapshot rests on is not in the log.
     static func logLost(_ path: String, _ what: String) -> StorageError {
         var error = refusal(.damaged, .r10, "the log lost what had been durable: \(what). \(keepFiles)")
@@ -119,6 +131,8 @@ extension StorageError {
     }
 
     static func deviceFailed(_ error: SystemCallError) -> StorageError {
+        // The process's own matter: nobody has looked at the device.
+        if error.isLackOfResources { return .processShort("reading the store", error) }
         var refusal = StorageError(
             .inputOutput,
             "reading the store failed: \(error.reason). Check the device; this is never taken for the end of the log",
@@ -131,6 +145,22 @@ extension StorageError {
 
     /// A system call failed while the store was being opened, other than a read.
     static func openFailed(_ error: SystemCallError) -> StorageError {
-        StorageError(.inputOutput, "opening the store failed: \(error.reason)", path: error.path, systemCall: error)
+        if error.isLackOfResources { return .processShort("opening the store", error) }
+        return StorageError(
+            .inputOutput,
+            "opening the store failed: \(error.reason)",
+            path: error.path,
+            systemCall: error
+        )
+    }
+
+    /// The process or the system has no descriptor or memory left: says nothing of any file.
+    static func processShort(_ what: String, _ error: SystemCallError) -> StorageError {
+        StorageError(
+            .inputOutput,
+            "no descriptor or memory left for \(what): \(error.reason); raise the limits",
+            path: error.path,
+            systemCall: error
+        )
     }
 }

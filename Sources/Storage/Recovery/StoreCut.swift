@@ -92,7 +92,9 @@ public struct StoreCut {
         opening.lock = lock.file
         opening.limit = .place(SegmentNumber(rawValue: plan.segment), offset: plan.offset)
         let log = LogStore(options: options, io: io, opened: try opening.run())
-        let (pending, _) = try log.commit { $0.note(Bytes(note.utf8)) }
+        // No thread writes: the steps below do.
+        var wakesWriter = false
+        let pending = try log.commit({ $0.note(Bytes(note.utf8)) }, &wakesWriter)
         log.refuseCommits()
         while case .wrote = log.writeStep() {}
         try log.closeLog()

@@ -12,10 +12,21 @@ public struct SalvageReport: Sendable {
 
     public enum SnapshotCondition: Sendable, Equatable {
         case whole
-        /// Read in part: up to a row, and from a row on.
+        /// Some of it could not be read, or isn't what the checkpoint row says.
         case partial(String)
         /// Nothing of it could be read.
         case unreadable(String)
+        /// It can be read, and is not of the store that the log is of: nothing was taken from it.
+        case leftOut(String)
+    }
+
+    /// Rows that could not be read, between two that could; a nil end: none.
+    public struct Unread: Sendable, Equatable {
+        /// Pages of the snapshot that make no sense, and why; not all of them if there are many.
+        public var pages: [UInt64]
+        public var reason: String
+        public var lastRowBefore: Row?
+        public var firstRowBehind: Row?
     }
 
     public var snapshot = SnapshotCondition.whole
@@ -25,9 +36,14 @@ public struct SalvageReport: Sendable {
     public var recordsFromLog: UInt64 = 0
     /// Rows of the new store.
     public var rows: UInt64 = 0
-    /// Last row before, and first row behind, what the snapshot no longer tells; both nil: nothing is missing, or all.
-    public var lastRowBefore: Row?
-    public var firstRowBehind: Row?
+    /// What the snapshot no longer tells, in order.
+    public var unread: [Unread] = []
+    /// Rows that the checkpoint row counts and nobody found, damaged ones not among them.
+    public var missingRows: UInt64 = 0
+    /// Why something may be missing that no gap and no row tells of: it would have been in what isn't there, or wasn't taken.
+    public var problems: [String] = []
+    /// What was unusual, and lost nothing by itself.
+    public var notes: [String] = []
     /// Damaged rows that a change in the log replaces.
     public var recovered: [Row] = []
     /// Damaged rows that nothing replaces: lost.
@@ -44,7 +60,7 @@ public struct SalvageReport: Sendable {
     public var lastCertainLSN: LSN?
 
     public var isComplete: Bool {
-        snapshot == .whole && lost.isEmpty && omittedRows == 0 && gaps.isEmpty
+        snapshot == .whole && lost.isEmpty && omittedRows == 0 && gaps.isEmpty && problems.isEmpty
     }
 
     public var uncertainCount: UInt64 { UInt64(uncertain.count) + omittedUncertain }

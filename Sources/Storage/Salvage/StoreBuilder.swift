@@ -51,6 +51,23 @@ public final class StoreBuilder {
         try flushIfLarge()
     }
 
+    /// Unless what is there already was written later.
+    func putUnlessOlder(_ row: SnapshotRow) throws(StorageError) {
+        if let changed = changes.existing(row.table)?.entries.entry(row.key)?.lsn {
+            if changed <= row.lsn.rawValue { try put(row) }
+            return
+        }
+        if try written(row.table, row.key) ?? 0 <= row.lsn.rawValue { try put(row) }
+    }
+
+    private func written(_ table: TableID, _ key: Bytes) throws(StorageError) -> UInt64? {
+        defer { snapshot.endRead() }
+        let found = key.withUnsafeBytes { key in
+            Result { () throws(StorageError) in try snapshot.find(table, key)?.lsn }
+        }
+        return try found.get()
+    }
+
     /// A record of a log, in log order.
     public func apply(_ record: RecordFacts) throws(StorageError) {
         changes.apply(record)
@@ -84,6 +101,9 @@ public final class StoreBuilder {
     ///
     /// `inspect` sees every row that was read back.
     public func finish(_ end: End, _ inspect: (SnapshotRow) throws -> Void = { _ in }) throws -> UInt64 {
+        guard max(end.lsn.rawValue, end.batch, end.segment) <= LogLimits.maximumImportedNumber else {
+            throw StorageError(.damaged, "LSN \(end.lsn) is none that a store reaches. Check where it comes from")
+        }
         let position = LogEnd(
             lastBatch: BatchNumber(rawValue: max(1, end.batch)),
             chain: 0,

@@ -1,16 +1,21 @@
 /// The log's part of a salvage.
 extension StoreSalvage {
     func readLog(_ observe: (LogInspector.RecordEvent) throws -> Void) throws {
-        if unknown.range != nil { try restoreRange() }
+        if takesLog, !unknown.ranges.isEmpty { try restoreRanges() }
         let log = try source.records { event in
             switch event {
-            case .record(let record): try take(record)
-            case .gap(let gap): note(gap)
-            case .segmentEnd: break
+            case .record(let record) where takesLog: try take(record)
+            case .gap(let gap) where takesLog: note(gap)
+            case .record, .gap, .segmentEnd: break
             }
             try observe(event)
         }
-        noteMissingBeginning(log)
+        if takesLog {
+            noteMissingBeginning(log)
+            noteOtherWriters(log)
+        }
+        if let reason = lineage.missingEnd { report.problems.append(reason) }
+        if lineage.isHeadDamaged { report.notes.append(LogHead.damaged(source.directory.head)) }
         settleEnd(log)
         try announceLog(log)
     }
@@ -21,11 +26,11 @@ extension StoreSalvage {
             try settle(record)
             return try made().apply(record)
         }
-        if unknown.range == nil { try restore(record) }
+        if unknown.ranges.isEmpty { try restore(record) }
     }
 
     /// What the log says up to the checkpoint, and the snapshot's sound rows over it: they are the later word.
-    private func restoreRange() throws {
+    private func restoreRanges() throws {
         _ = try source.records { event in
             if case .record(let record) = event, record.lsn <= checkpoint { try restore(record) }
         }
@@ -53,7 +58,7 @@ extension StoreSalvage {
             for rowKey in unknown.damaged(table, from: from, upTo: upTo) {
                 try made().delete(table, key: Bytes(rowKey.dropFirst(SnapshotKey.tableBytes)), lsn: record.lsn)
             }
-            if let part = unknown.part(table, from: from, upTo: upTo) {
+            for part in unknown.parts(table, from: from, upTo: upTo) {
                 try made().trim(table, from: part.from, upTo: part.upTo, lsn: record.lsn)
             }
         case .note, .other: return
@@ -71,18 +76,17 @@ extension StoreSalvage {
 
     /// A log that begins only behind the snapshot.
     private func noteMissingBeginning(_ log: LogReport) {
-        guard log.content.batches > 0, log.retainedFrom.rawValue > checkpoint.rawValue + 1 else { return }
+        guard log.segments > 0, log.retainedFrom.rawValue > checkpoint.rawValue + 1 else { return }
         guard !allGaps.contains(where: { $0.lastLSN.map { $0.rawValue + 1 == log.retainedFrom.rawValue } ?? false })
         else {
             return
         }
-        let first = log.content.firstBatch ?? 1
         let gap = LogGap(
             cause: .missingSegments,
-            segment: max(1, facts?.checkpoint?.segment ?? 1),
+            segment: max(1, row?.position.end.segment.rawValue ?? 1),
             found: "the log begins at LSN \(log.retainedFrom)",
-            firstBatch: (facts?.checkpoint?.batch ?? 0) + 1,
-            lastBatch: first - 1,
+            firstBatch: (row?.position.end.lastBatch.rawValue ?? 0) + 1,
+            lastBatch: log.content.firstBatch.map { $0 - min($0, 1) },
             firstLSN: LSN(rawValue: checkpoint.rawValue + 1),
             lastLSN: LSN(rawValue: log.retainedFrom.rawValue - 1)
         )
@@ -90,20 +94,29 @@ extension StoreSalvage {
         report.gaps.insert(gap, at: 0)
     }
 
+    /// Two engines wrote to the store, or a write went elsewhere: each batch is sound, and no gap tells of it.
+    private func noteOtherWriters(_ log: LogReport) {
+        let first = row?.position.end.segment.rawValue ?? 1
+        for problem in log.problems where problem.row == .r9 && (problem.segment ?? 0) + 1 >= first {
+            report.problems.append(problem.firstSentence)
+        }
+    }
+
     private func settleEnd(_ log: LogReport) {
         let lost = allGaps.compactMap { $0.lastLSN ?? $0.firstLSN }.max() ?? .zero
         report.lastLSN = max(checkpoint, log.content.lastLSN ?? .zero, lost)
-        let isRooted = facts != nil || log.retainedFrom == LSN(rawValue: 1)
+        let isRooted = row != nil || log.retainedFrom == LSN(rawValue: 1)
         let last = report.gaps.first.map { LSN(rawValue: max(1, $0.firstLSN?.rawValue ?? 1) - 1) }
-        report.lastCertainLSN = isRooted ? max(checkpoint, last ?? log.content.lastLSN ?? .zero) : nil
+        let lastOfLog = takesLog ? log.content.lastLSN : nil
+        report.lastCertainLSN = isRooted ? max(checkpoint, last ?? lastOfLog ?? .zero) : nil
         end = .init(
             lsn: report.lastLSN,
             batch: max(
-                facts?.checkpoint?.batch ?? 0,
+                row?.position.end.lastBatch.rawValue ?? 0,
                 log.content.lastBatch ?? 0,
                 allGaps.compactMap(\.lastBatch).max() ?? 0
             ),
-            segment: facts?.checkpoint?.segment ?? 0
+            segment: max(row?.position.end.segment.rawValue ?? 0, lineage.head?.segment.rawValue ?? 0)
         )
     }
 

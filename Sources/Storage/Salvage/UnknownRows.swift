@@ -2,8 +2,8 @@
 struct UnknownRows {
     /// There is no snapshot.
     var isEverything = false
-    /// Row keys, both excluded, between which nothing could be read; nil: no such range. A nil end: none.
-    var range: (after: Bytes?, before: Bytes?)?
+    /// Row keys, both excluded, between which something could not be read. A nil end: none.
+    var ranges: [(after: Bytes?, before: Bytes?)] = []
     /// Damaged rows by row key, with the LSN of the change in the log that says what they are.
     private(set) var damaged: [Bytes: LSN?] = [:]
     /// Those of them that no holder of the store's key wrote.
@@ -21,17 +21,10 @@ struct UnknownRows {
 
     func contains(_ rowKey: Bytes) -> Bool {
         if isEverything || damaged[rowKey] != nil { return true }
-        guard let range else { return false }
-        return range.after.map { compareKeys(rowKey, $0) > 0 } ?? true
-            && range.before.map { compareKeys(rowKey, $0) < 0 } ?? true
-    }
-
-    /// The range has an end: the walk was interrupted.
-    var hasEnds: Bool { range.map { $0.after != nil || $0.before != nil } ?? false }
-
-    /// Not behind the last row that could be read forwards.
-    func isBefore(_ rowKey: Bytes) -> Bool {
-        range?.after.map { compareKeys(rowKey, $0) <= 0 } ?? false
+        return ranges.contains { range in
+            range.after.map { compareKeys(rowKey, $0) > 0 } ?? true
+                && range.before.map { compareKeys(rowKey, $0) < 0 } ?? true
+        }
     }
 
     /// A change says what a row is from now on.
@@ -47,17 +40,18 @@ struct UnknownRows {
         return damaged.keys.filter { compareKeys($0, first) >= 0 && compareKeys($0, last) < 0 }
     }
 
-    /// The part of a trimmed range that nothing is known of, as keys of its table; nil: none.
-    func part(_ table: TableID, from: Bytes, upTo: Bytes) -> (from: Bytes, upTo: Bytes)? {
-        var low = SnapshotKey.make(table, from)
-        var high = SnapshotKey.make(table, upTo)
-        if !isEverything {
-            guard let range else { return nil }
+    /// The parts of a trimmed range that nothing is known of, as keys of its table.
+    func parts(_ table: TableID, from: Bytes, upTo: Bytes) -> [(from: Bytes, upTo: Bytes)] {
+        let first = SnapshotKey.make(table, from)
+        let last = SnapshotKey.make(table, upTo)
+        let ranges = isEverything ? [(after: nil, before: nil)] : ranges
+        return ranges.compactMap { range in
+            var (low, high) = (first, last)
             // The first possible key behind one is that key and a zero byte.
             if let after = range.after, compareKeys(after + [0], low) > 0 { low = after + [0] }
             if let before = range.before, compareKeys(before, high) < 0 { high = before }
+            guard compareKeys(low, high) < 0 else { return nil }
+            return (Bytes(low.dropFirst(SnapshotKey.tableBytes)), Bytes(high.dropFirst(SnapshotKey.tableBytes)))
         }
-        guard compareKeys(low, high) < 0 else { return nil }
-        return (Bytes(low.dropFirst(SnapshotKey.tableBytes)), Bytes(high.dropFirst(SnapshotKey.tableBytes)))
     }
 }

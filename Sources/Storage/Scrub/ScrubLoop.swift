@@ -50,7 +50,9 @@ struct ScrubLoop<IO: StorageIO>: Sendable {
         case .read(let bytes):
             notes.unsavedBytes += bytes
             // A note from before a checkpoint is worth nothing after it.
-            if notes.unsavedBytes >= Self.saveBytes || notes.savedGeneration != scrub.progress.generation { save(&notes) }
+            if notes.unsavedBytes >= Self.saveBytes || notes.savedGeneration != scrub.progress.generation {
+                save(&notes)
+            }
             wakeUp.wait(nanoseconds: max(pause, ScrubSchedule.nanoseconds(for: bytes)))
         case .interrupted:
             wakeUp.wait(nanoseconds: ScrubSchedule.pauseNanoseconds)
@@ -65,6 +67,7 @@ struct ScrubLoop<IO: StorageIO>: Sendable {
 
     private func save(_ notes: inout Notes) {
         notes = Notes(savedGeneration: scrub.progress.generation)
-        scrub.save()
+        // By its path: in another directory it would be another store's.
+        if log.hasItsPlace() { scrub.save() }
     }
 }

@@ -151,6 +151,7 @@ extension CheckpointRow {
             counts[table] = bytes.loadLittle(UInt64.self, at: offset + 8)
         }
         var row = decodeFields(bytes, counts: counts)
+        guard row.isCountable else { return .invalid("numbers that no store reaches") }
         guard major == Self.major else {
             row.isOlder = true
             return bytes.count == trust + 4 ? .valid(row) : .invalid("length does not match")
@@ -158,7 +159,17 @@ extension CheckpointRow {
         return decodeTrust(bytes.part(trust, bytes.count - trust - 4), &row)
     }
 
-    private static func decodeTrust(_ bytes: UnsafeRawBufferPointer, _ row: inout CheckpointRow) -> CheckpointRowReading {
+    /// Counting on from any number cannot overflow.
+    private var isCountable: Bool {
+        let end = position.end
+        let numbers = [end.nextLSN.rawValue &- 1, end.lastBatch.rawValue, end.segment.rawValue, generation]
+        let rows = LogLimits.maximumNumber / (UInt64(UInt16.max) + 1)
+        return numbers.allSatisfy { $0 <= LogLimits.maximumNumber } && counts.values.allSatisfy { $0 <= rows }
+            && max(end.offset, end.batchOffset) <= LogLimits.maximumNumber
+    }
+
+    private static func decodeTrust(_ bytes: UnsafeRawBufferPointer, _ row: inout CheckpointRow) -> CheckpointRowReading
+    {
         guard bytes.count >= trustBytes else { return .invalid("length does not match") }
         let flags = bytes.loadLittle(UInt32.self, at: 0)
         guard flags & ~codeFlag == 0 else { return .needsVersion("snapshot flags \(flags)") }

@@ -44,8 +44,8 @@ final class SyncWitness: Sendable {
     private let descriptor: Atomic<Int32>
 
     init(_ path: String) throws(SystemCallError) {
-        let opened = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-        guard opened >= 0 else { throw SystemCallError(call: "open", number: errno, path: path) }
+        let opened = iii_open_file(path, O_RDONLY, 0)
+        guard opened >= 0 else { throw SystemCallError(call: "open", number: -opened, path: path) }
         descriptor = Atomic(opened)
     }
 

@@ -28,13 +28,13 @@ extension LMDBSnapshot {
 
     /// The log may be retired after this only if the next opening finds what was written.
     private func requireName() throws(SnapshotFailure) {
-        var descriptor: mdb_filehandle_t = -1
-        var facts = stat()
-        guard mdb_env_get_fd(environment, &descriptor) == 0, fstat(descriptor, &facts) == 0, facts.st_nlink > 0 else {
+        guard let data = try? Self.dataFile(environment, path), let names = try? PosixIO().linkCount(data), names > 0,
+            let named = try? PosixIO().identity(data.path), named == file
+        else {
             throw .final(
                 StorageError(
                     .durabilityLost,
-                    "the snapshot's file was removed while the store was open. Put it back, or restore a backup, then restart",
+                    "the snapshot's file was removed or renamed while the store was open. Put it back, or restore a backup, then restart",
                     path: path
                 )
             )
@@ -150,7 +150,8 @@ struct LMDBWriter: ~Copyable {
     }
 
     /// The row under the cursor leaves the digest and the tree.
-    private mutating func remove(_ table: TableID, _ key: Bytes, _ old: UnsafeRawBufferPointer) throws(SnapshotFailure) {
+    private mutating func remove(_ table: TableID, _ key: Bytes, _ old: UnsafeRawBufferPointer) throws(SnapshotFailure)
+    {
         try forget(key, old)
         // More rows in the tree than were ever written.
         guard let count = row.counts[table.rawValue], count > 0 else {

@@ -85,6 +85,7 @@ private struct SnapshotTarget: ~Copyable {
         do throws(LMDBError) {
             try orThrow(mdb_env_set_mapsize(made, LogLimits.roundedToBlock(mapBytes)), "mdb_env_set_mapsize", path)
             try orThrow(mdb_env_open(made, path, UInt32(MDB_NOLOCK | MDB_NOSYNC), 0o600), "mdb_env_open", path)
+            if let data = try? LMDBSnapshot.dataFile(made, path) { InheritedOwner.give(data.descriptor, like: path) }
             try orThrow(mdb_txn_begin(made, nil, 0, &begun), "mdb_txn_begin", path)
             var tree: MDB_dbi = 0
             try orThrow(mdb_dbi_open(begun, nil, 0, &tree), "mdb_dbi_open", path)

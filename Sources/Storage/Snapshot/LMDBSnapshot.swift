@@ -40,6 +40,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
     let scrub: SnapshotScrub?
     /// nil: opened for reading only.
     let witness: SyncWitness?
+    let file: FileIdentity?
     /// The checkpoint thread's.
     var failedCommits = FailedCommits()
     /// Held while pages are given back, and while the map moves.
@@ -79,7 +80,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             throw .snapshotOfAnotherUser(path, error)
         }
         do throws(SystemCallError) {
-            witness = options.isReadOnly ? nil : try SyncWitness(path + "/data.mdb")
+            let data = try Self.dataFile(environment, path)
+            if options.isNew { InheritedOwner.give(data.descriptor, like: path) }
+            file = try PosixIO().identity(data)
+            witness = options.isReadOnly ? nil : try SyncWitness(data.path)
         } catch {
             mdb_env_close(environment)
             throw .openFailed(error)
@@ -113,6 +117,9 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             throw .snapshotDamaged(directory.snapshotData, "the file is missing")
         }
         // LMDB would take an empty file for a new environment.
+        guard create || facts.st_nlink < 2 else {
+            throw .snapshotOfTwoNames(directory.snapshotData, names: UInt64(facts.st_nlink))
+        }
         guard create || facts.st_size >= 2 * LogLimits.blockBytes else {
             throw .snapshotDamaged(directory.snapshotData, "the file has only \(facts.st_size) bytes")
         }
@@ -149,7 +156,7 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         do {
             try orThrow(mdb_env_set_mapsize(environment, options.mapBytes), "mdb_env_set_mapsize", path)
             let noSync = isMutant(.noSnapshotSync) ? MDB_NOSYNC : 0
-            let readOnly = options.isReadOnly ? MDB_RDONLY : 0
+            let readOnly = options.isReadOnly ? MDB_RDONLY | (options.isUnlocked ? MDB_NOLOCK : 0) : 0
             let flags = UInt32(MDB_NOTLS | MDB_NORDAHEAD | noSync | readOnly)
             try orThrow(mdb_env_open(environment, path, flags, 0o600), "mdb_env_open", path)
             guard !options.isReadOnly else { return environment }
@@ -160,6 +167,14 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
             throw error
         }
         return environment
+    }
+
+    /// The file that LMDB has mapped. The descriptor is LMDB's.
+    static func dataFile(_ environment: OpaquePointer, _ path: String) throws(SystemCallError) -> PosixIO.File {
+        var descriptor: mdb_filehandle_t = -1
+        let status = mdb_env_get_fd(environment, &descriptor)
+        guard status == 0 else { throw SystemCallError(call: "mdb_env_get_fd", number: status, path: path) }
+        return PosixIO.File(descriptor: descriptor, path: path + "/data.mdb")
     }
 
     /// Refreshes what LMDB says of its own size.

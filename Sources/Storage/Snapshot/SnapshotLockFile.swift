@@ -15,7 +15,7 @@ enum SnapshotLockFile {
         let path = directory + "/lock.mdb"
         let made = iii_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
         // It exists, or it can't be made here, which LMDB reports or does without.
-        guard made >= 0 else { return }
+        guard made >= 0 else { return made == -EEXIST ? try requireFile(path) : () }
         defer { close(made) }
         let zeros = Bytes(repeating: 0, count: bytes)
         guard pwrite(made, zeros, bytes, 0) == bytes else {
@@ -24,9 +24,19 @@ enum SnapshotLockFile {
             throw error
         }
         var data = stat()
-        guard stat(directory + "/data.mdb", &data) == 0 else { return }
-        // Only root may give a file away; for others it is their own already.
-        if data.st_uid != geteuid() || data.st_gid != getegid() { _ = fchown(made, data.st_uid, data.st_gid) }
+        guard stat(directory + "/data.mdb", &data) == 0 else { return InheritedOwner.give(made, like: directory) }
+        InheritedOwner.give(made, like: directory + "/data.mdb")
         _ = fchmod(made, data.st_mode & 0o666)
+    }
+
+    /// LMDB follows a symbolic link, and writes to where it leads.
+    private static func requireFile(_ path: String) throws(SystemCallError) {
+        var facts = stat()
+        guard lstat(path, &facts) == 0 else { return }
+        switch facts.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFLNK: throw SystemCallError(call: "open", number: ELOOP, path: path)
+        default: throw SystemCallError(call: "open", number: ENXIO, path: path)
+        }
     }
 }

@@ -11,6 +11,9 @@ struct SnapshotOptions: Sendable {
     var keys: EncryptionKeys
     /// For inspection: nothing is created or changed.
     var isReadOnly = false
+    /// For inspection of what may be read and not written, while no engine has it open: without LMDB's table of readers, as
+    /// LMDB itself does on a read-only mount.
+    var isUnlocked = false
     /// For inspection without the keys: the checkpoint row is shown though nothing proves it.
     var needsKeys = true
     /// A tree of up to so many pages is looked at page by page before LMDB follows it.

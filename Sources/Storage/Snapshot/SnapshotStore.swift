@@ -43,10 +43,13 @@ protocol SnapshotStore: AnyObject, Sendable {
     func close()
     /// What reads the image through in the background; nil: nothing does.
     var scrub: SnapshotScrub? { get }
+    /// The file that holds the image, whatever its name is by now; nil: there is none.
+    var file: FileIdentity? { get }
 }
 
 extension SnapshotStore {
     var scrub: SnapshotScrub? { nil }
+    var file: FileIdentity? { nil }
     func readersOfOldImages() -> Set<ReaderWatch.Reader> { [] }
     func bytesKept(by reader: ReaderWatch.Reader) -> Int { 0 }
 }

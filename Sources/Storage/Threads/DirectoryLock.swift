@@ -89,13 +89,17 @@ final class DirectoryLock: Sendable {
     }
 
     private static func lockFile(_ directory: LogDirectory) throws(StorageError) -> Int32 {
-        let descriptor = iii_open(directory.lock, O_RDWR | O_CREAT, 0o600)
+        let descriptor = InheritedOwner.open(directory.lock, O_RDWR)
         guard descriptor >= 0 else {
             throw .unusable(directory.root, SystemCallError(call: "open", number: -descriptor, path: directory.lock))
         }
         for attempt in 1...attempts {
             let status = iii_try_lock_file(descriptor)
             if status == 0 {
+                guard isStillNamed(descriptor, directory.lock) else {
+                    close(descriptor)
+                    throw held(directory, by: "another process, which has made a new LOCK")
+                }
                 writeHolder(descriptor)
                 return descriptor
             }
@@ -111,6 +115,13 @@ final class DirectoryLock: Sendable {
         let holder = readHolder(descriptor)
         close(descriptor)
         throw held(directory, by: holder)
+    }
+
+    /// Its name wasn't taken away between the opening and the lock.
+    private static func isStillNamed(_ descriptor: Int32, _ path: String) -> Bool {
+        let file = PosixIO.File(descriptor: descriptor, path: path)
+        guard let own = try? PosixIO().identity(file), let named = try? PosixIO().identity(path) else { return false }
+        return own == named
     }
 
     private static func held(_ directory: LogDirectory, by holder: String) -> StorageError {
@@ -131,7 +142,7 @@ final class DirectoryLock: Sendable {
     }
 
     private static func readHolder(at path: String) -> String {
-        let descriptor = iii_open(path, O_RDONLY, 0)
+        let descriptor = iii_open_file(path, O_RDONLY, 0)
         guard descriptor >= 0 else { return "another process" }
         defer { close(descriptor) }
         return readHolder(descriptor)
@@ -164,6 +175,7 @@ extension StorageError {
             case EROFS: "mount it for writing, or name a directory on another volume"
             case ENOTDIR: "something else stands there: name a directory"
             case ENOSPC, EDQUOT: "make room, or name a directory on another volume"
+            case ELOOP, ENXIO, EISDIR: "remove \(error.path) and start again; nothing was changed"
             default: "give the process's user the right to read, write and enter it, or name another one"
             }
         return StorageError(

@@ -81,6 +81,23 @@ int iii_open(const char *path, int flags, unsigned mode) {
     return fd >= 0 ? fd : -errno;
 }
 
+// 0: not known. By statx(2), for the reason that `iii_link_count` has.
+static mode_t type_of(int fd) {
+    struct statx facts;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &facts) == 0) return facts.stx_mode & S_IFMT;
+    struct stat old;
+    return fstat(fd, &old) == 0 ? old.st_mode & S_IFMT : 0;
+}
+
+int iii_open_file(const char *path, int flags, unsigned mode) {
+    int fd = iii_open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode);
+    if (fd < 0) return fd;
+    mode_t type = type_of(fd);
+    if (type == S_IFREG) return fd;
+    close(fd);
+    return type == S_IFDIR ? -EISDIR : -ENXIO;
+}
+
 int iii_filesystem_type(const char *path, uint64_t *type) {
     struct statfs facts;
     int result;

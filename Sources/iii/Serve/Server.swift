@@ -107,12 +107,14 @@ enum Process {
     }
 
     /// Signals are taken by `waitForSignal` only, from the very start; a vanished peer is an error of its socket, not
-    /// of the process; sockets may use every descriptor that the system grants.
+    /// of the process, and so is a file that must not grow; sockets may use every descriptor that the system grants.
     static func prepare() {
         var signals = terminationSignals
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
+        // A limit on the size of files (`ulimit -f`) shows as EFBIG, which the store takes for a full disk.
+        signal(SIGXFSZ, SIG_IGN)
         var limit = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
             limit.rlim_cur = limit.rlim_max

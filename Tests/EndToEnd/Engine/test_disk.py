@@ -319,7 +319,7 @@ def test_snapshot_removed_under_the_running_engine(engine_factory):
     worker.call("state::set", {"scope": "s", "key": "k", "value": 2})
     engine.signal(signal.SIGTERM)
     assert engine.wait() == DURABILITY_LOST
-    assert "the snapshot's file was removed while the store was open" in engine.log()
+    assert "data.mdb was removed or renamed" in engine.log()
     assert engine.run_to_exit() == 1
     assert "the snapshot is damaged: the file is missing" in engine.log()
 

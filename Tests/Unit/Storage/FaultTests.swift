@@ -56,7 +56,11 @@ import Testing
             try store.put(key, "1").whenDurable { if case .success = $0 { acknowledged.add() } }
         }
         // The second write: where several share a sync the first one is on its way.
-        if !direct { disk.fail("pwrite", ENOSPC, after: 1, repeats: true) } else { disk.fail("pwrite", ENOSPC, repeats: true) }
+        if !direct {
+            disk.fail("pwrite", ENOSPC, after: 1, repeats: true)
+        } else {
+            disk.fail("pwrite", ENOSPC, repeats: true)
+        }
         #expect(store.log.writeStep() == .outOfSpace)
         #expect(acknowledged.value == (direct ? 0 : 1) && store.log.metrics.isLowSpace)
         #expect(throws: StorageError.self) { try store.put("d", "2") }
@@ -67,6 +71,33 @@ import Testing
         #expect(acknowledged.value == 3)
         try store.putDurably("d", "2")
         #expect(try SimulatedStore(disk.copy(), options: options).content == store.content)
+    }
+
+    /// The empty batch of a checkpoint went before a batch that waited for room. That was then sealed a second time, over its
+    /// own ciphertext, was acknowledged, and no opening could read it (L2, seed 25621).
+    @Test(arguments: [true, false])
+    func nothingGoesBeforeABatchThatWaitsForRoom(direct: Bool) throws {
+        let disk = SimulatedDisk()
+        var options = SimulatedStore.options(direct: direct)
+        options.encryption = EncryptionKeys(current: Simulation.key)
+        options.initialSegmentBytes = 16 * LogLimits.blockBytes
+        try SimulatedStore(disk, options: options).putDurably("a", "1")
+        // The log ends in the segment before the active one.
+        let killed = disk.afterKill()
+        let store = try SimulatedStore(killed, options: options)
+        var generator = SeededGenerator(seed: 1)
+        let noise = (0..<9000).map { _ in String(UInt8.random(in: 0..<16, using: &generator), radix: 16) }.joined()
+        let acknowledged = Counter()
+        try store.put("b", noise).whenDurable { if case .success = $0 { acknowledged.add() } }
+        killed.fail("pwrite", ENOSPC, repeats: true)
+        #expect(store.log.writeStep() == .outOfSpace)
+        killed.healAll()
+        store.log.beginCheckpoint()
+        while acknowledged.value == 0, store.log.writeStep() != .failed {}
+        #expect(acknowledged.value == 1)
+        #expect(try SimulatedStore(killed.copy(), options: options).content == store.content)
+        guard case .written = store.log.writeCheckpoint() else { return #expect(Bool(false), "no checkpoint") }
+        #expect(try SimulatedStore(killed.copy(), options: options).content == store.content)
     }
 
     /// Descriptors and memory come back: the log waits for them as for room on the disk. It ended the engine.

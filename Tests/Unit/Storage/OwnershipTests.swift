@@ -101,7 +101,9 @@ import Testing
         let store = try Store.open(path: root, options: options())
         for folder in ["", "/wal", "/snapshot"] {
             #expect(mkdir(copy + folder, 0o700) == 0)
-            for name in try PosixIO().list(root + folder) { link("\(root)\(folder)/\(name)", "\(copy)\(folder)/\(name)") }
+            for name in try PosixIO().list(root + folder) {
+                link("\(root)\(folder)/\(name)", "\(copy)\(folder)/\(name)")
+            }
         }
         expectLocked(copy)
         // The other name keeps the file's link count above zero: the path tells.
@@ -136,6 +138,163 @@ import Testing
         let moved = try Store.open(path: scratch.path + "/moved", options: options())
         for key in acknowledged { #expect(try moved.read { $0.get(rows, key: [key]) }.wait() != nil) }
         try moved.close()
+    }
+
+    /// What becomes of the snapshot under a running store.
+    enum SnapshotMove: CaseIterable {
+        case folder, folderWithACopyInItsPlace, file, fileWithACopyInItsPlace
+
+        private func names(_ directory: LogDirectory) -> (path: String, moved: String) {
+            switch self {
+            case .folder, .folderWithACopyInItsPlace: (directory.snapshot, directory.root + "/moved")
+            case .file, .fileWithACopyInItsPlace: (directory.snapshotData, directory.root + "/moved")
+            }
+        }
+
+        func apply(_ directory: LogDirectory) throws {
+            let (path, moved) = names(directory)
+            try #require(rename(path, moved) == 0)
+            switch self {
+            case .folder, .file: break
+            case .folderWithACopyInItsPlace:
+                try #require(mkdir(path, 0o700) == 0)
+                try copy(moved + "/data.mdb", directory.snapshotData)
+            case .fileWithACopyInItsPlace: try copy(moved, path)
+            }
+        }
+
+        private func copy(_ source: String, _ target: String) throws {
+            let bytes = try FileCopy(io: PosixIO()).bytes(source)
+            _ = try FileCopy(io: PosixIO()).copy(source, to: target, bytes: bytes, paddedTo: bytes)
+        }
+
+        func undo(_ directory: LogDirectory) throws {
+            let (path, moved) = names(directory)
+            for name in ["/data.mdb", "/lock.mdb", "/SCRUB", ""] { unlink(path + name) }
+            rmdir(path)
+            try #require(rename(moved, path) == 0)
+        }
+    }
+
+    private func segments(_ directory: LogDirectory) throws -> Set<SegmentNumber> {
+        Set(try PosixIO().list(directory.wal).compactMap(LogDirectory.segmentNumber(ofName:)))
+    }
+
+    /// Checkpoints went to the moved file, their log was retired, the exit was clean, and the next start refused.
+    @Test(arguments: SnapshotMove.allCases)
+    func aMovedSnapshotIsNoticed(move: SnapshotMove) throws {
+        let scratch = try ScratchDirectory()
+        let directory = LogDirectory(root: scratch.path + "/store")
+        let (failures, texts) = (Counter(), Texts())
+        let store = try Store.open(path: directory.root, options: options(failures, texts))
+        for key in 0..<4 { try put(store, UInt8(key), 100_000) }
+        try store.checkpoint()
+        let newest = try segments(directory).max() ?? .none
+        for key in 4..<8 { try put(store, UInt8(key), 100_000) }
+        try move.apply(directory)
+        let before = try segments(directory).filter { $0 >= newest }
+        var acknowledged = Array(0..<8 as Range<UInt8>)
+        #expect(throws: StorageError.self) {
+            for key in 8..<24 as Range<UInt8> {
+                try put(store, key, 100_000)
+                acknowledged.append(key)
+            }
+        }
+        #expect(throws: StorageError.self) { try put(store, 99) }
+        #expect(throws: StorageError.self) { try store.checkpoint() }
+        #expect { try store.close() } throws: { ($0 as? StorageError)?.code == .durabilityLost }
+        #expect(failures.value == 1 && texts.all.first?.contains("snapshot/data.mdb") == true, "\(texts.all)")
+        #expect(try segments(directory).isSuperset(of: before), "the log stays")
+        try move.undo(directory)
+        let again = try Store.open(path: directory.root, options: options())
+        for key in acknowledged { #expect(try again.read { $0.get(rows, key: [key]) }.wait() != nil, "\(key)") }
+        try again.close()
+    }
+
+    /// Nothing is written any more before the store closes: no clean exit all the same.
+    @Test(arguments: SnapshotMove.allCases, [true, false])
+    func aMovedSnapshotIsNoCleanEnd(move: SnapshotMove, hasChanges: Bool) throws {
+        let scratch = try ScratchDirectory()
+        let directory = LogDirectory(root: scratch.path + "/store")
+        let failures = Counter()
+        let store = try Store.open(path: directory.root, options: options(failures))
+        try put(store, 1)
+        if !hasChanges { try store.checkpoint() }
+        try move.apply(directory)
+        #expect { try store.close() } throws: { ($0 as? StorageError)?.code == .durabilityLost }
+        #expect(failures.value == 1)
+        try move.undo(directory)
+        let again = try Store.open(path: directory.root, options: options())
+        #expect(again.recovery.condition == .unclean)
+        #expect(try again.read { $0.get(rows, key: [1]) }.wait() != nil)
+        try again.close()
+    }
+
+    /// `cp -al` of a store that is closed, and LOCK made anew there: two engines wrote one file, and both stores were lost.
+    @Test func aSnapshotOfTwoNamesIsRefused() throws {
+        let scratch = try ScratchDirectory()
+        let directory = LogDirectory(root: scratch.path + "/store")
+        let store = try Store.open(path: directory.root, options: options())
+        try put(store, 1)
+        try store.close()
+        let other = scratch.path + "/copy.mdb"
+        try #require(link(directory.snapshotData, other) == 0)
+        let log = try segments(directory)
+        do {
+            try Store.open(path: directory.root, options: options()).close()
+            Issue.record("opened")
+        } catch {
+            #expect(error.code == .unusableDirectory && error.path == directory.snapshotData)
+            #expect(error.message.contains("2 names") && error.message.contains("cp data.mdb"), "\(error)")
+        }
+        #expect(try segments(directory) == log, "a refused opening changes nothing")
+        // As told.
+        let own = directory.snapshot + "/own.mdb"
+        let bytes = try FileCopy(io: PosixIO()).bytes(other)
+        _ = try FileCopy(io: PosixIO()).copy(other, to: own, bytes: bytes, paddedTo: bytes)
+        try #require(rename(own, directory.snapshotData) == 0)
+        let again = try Store.open(path: directory.root, options: options())
+        #expect(try again.read { $0.get(rows, key: [1]) }.wait() != nil)
+        try again.close()
+    }
+
+    /// A hard link kept LOCK's link count above zero: its removal was noticed only at the next segment.
+    @Test func aLockOfTwoNamesIsMissedAtOnce() throws {
+        let scratch = try ScratchDirectory()
+        let lock = scratch.path + "/LOCK"
+        try Store.open(path: scratch.path, options: options()).close()
+        try #require(link(lock, scratch.path + "/other") == 0)
+        let store = try Store.open(path: scratch.path, options: options())
+        try put(store, 1)
+        // The other name is nobody's business.
+        #expect(unlink(scratch.path + "/other") == 0)
+        try put(store, 2)
+        #expect(link(lock, scratch.path + "/other") == 0)
+        try put(store, 3)
+        #expect(unlink(lock) == 0)
+        #expect(throws: StorageError.self) { try put(store, 4) }
+        try? store.close()
+    }
+
+    /// LOCK as a symbolic link was followed, and what it led to overwritten.
+    @Test func aLockThatLeadsElsewhereIsRefused() throws {
+        let scratch = try ScratchDirectory()
+        let target = scratch.path + "/target"
+        try PosixIO().replaceFile(target, in: scratch.path, with: Array("mine".utf8))
+        let root = scratch.path + "/store"
+        try Store.open(path: root, options: options()).close()
+        try #require(unlink(root + "/LOCK") == 0 && symlink("../target", root + "/LOCK") == 0)
+        do {
+            try Store.open(path: root, options: options()).close()
+            Issue.record("opened")
+        } catch {
+            #expect(
+                error.code == .unusableDirectory && error.message.contains("a symbolic link stands there"),
+                "\(error)"
+            )
+            #expect(error.message.contains("remove \(root)/LOCK"))
+        }
+        #expect(try PosixIO().readFile(target, limit: 100) == Array("mine".utf8))
     }
 
     @Test func aRenameNeverReplacesAFile() throws {

@@ -275,7 +275,8 @@ import Testing
             let disk = sound.copy()
             disk.change("/store/wal/HEAD") { bytes in for slot in slots { bytes[slot * block + 40] ^= 1 } }
             let store = try SimulatedStore(disk)
-            #expect(store.content.count == 5 && store.log.recovery.warnings.isEmpty)
+            let isDamaged = slots.count == 2
+            #expect(store.content.count == 5 && store.log.recovery.warnings.count == (isDamaged ? 1 : 0))
             let head = try #require(disk.contents("/store/wal/HEAD"))
             #expect(head != whole && head.count == LogHead.fileBytes)
             let next = disk.copy()
@@ -292,6 +293,27 @@ import Testing
         none.remove("/store/wal/HEAD")
         #expect(try SimulatedStore(none).content.count == 5)
         #expect(none.contents("/store/wal/HEAD") != nil)
+    }
+
+    /// A HEAD that somebody overwrote was taken for none, without a word.
+    @Test func r11ADamagedHeadIsReported() throws {
+        let sound = try rotated()
+        #expect(try Inspected(sound).report.warnings.isEmpty)
+        for bytes in [[], [UInt8](repeating: 0, count: LogHead.fileBytes), Array("garbage".utf8)] {
+            let disk = sound.copy()
+            disk.overwrite("/store/wal/HEAD", bytes)
+            let inspected = try Inspected(disk).report
+            #expect(inspected.problems.isEmpty, "harmless alone")
+            #expect(inspected.warnings.count == 1 && inspected.warnings.first?.contains("wal/HEAD is damaged") == true)
+            let recovery = try report(disk).0
+            #expect(recovery.warnings == inspected.warnings)
+        }
+        let none = sound.copy()
+        none.remove("/store/wal/HEAD")
+        #expect(
+            try Inspected(none).report.warnings.isEmpty && report(none).0.warnings.isEmpty,
+            "as earlier versions left it"
+        )
     }
 
     @Test func r13ANewestSegmentOfAnotherTimeIsRefused() throws {
@@ -330,7 +352,9 @@ import Testing
     @Test func onlyOurOwnTemporaryFilesAreRemoved() throws {
         let disk = try written()
         let own = ["spare-1.tmp", "spare-20.tmp", "reserve.tmp", "probe.tmp", "HEAD.tmp"].map { "/store/wal/" + $0 }
-        let others = ["spare-.tmp", "spare-1x.tmp", "notes.tmp", "00000000000000000001.wal.tmp"].map { "/store/wal/" + $0 }
+        let others = ["spare-.tmp", "spare-1x.tmp", "notes.tmp", "00000000000000000001.wal.tmp"].map {
+            "/store/wal/" + $0
+        }
         for path in own + others { disk.overwrite(path, [1, 2, 3]) }
         let damaged = disk.copy()
         damaged.remove("/store/FORMAT")

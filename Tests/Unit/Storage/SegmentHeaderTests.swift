@@ -40,9 +40,9 @@ import Testing
         for _ in 0..<200 {
             var header = Self.sample
             header.epoch = generator.next()
-            header.number.rawValue = generator.next()
-            header.firstBatch.rawValue = generator.next()
-            header.firstLSN.rawValue = generator.next()
+            header.number.rawValue = generator.next() >> 1
+            header.firstBatch.rawValue = generator.next() >> 1
+            header.firstLSN.rawValue = generator.next() >> 1
             header.preparedBytes = generator.next()
             header.predecessor.endOffset = generator.next()
             header.createdAt = generator.next()

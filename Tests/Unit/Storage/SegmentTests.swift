@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func namesHaveTwentyDigits() {
-        for number in [1, 42, UInt64.max] {
+        for number in [1, 42, LogLimits.maximumNumber] {
             let name = LogDirectory.segmentName(SegmentNumber(rawValue: number))
             #expect(name.utf8.count == 24)
             #expect(LogDirectory.segmentNumber(ofName: name) == SegmentNumber(rawValue: number))
@@ -45,6 +45,7 @@ import Testing
         for name in [
             "", "1.wal", "00000000000000000000.wal", "0000000000000000000x.wal", "00000000000000000001.tmp",
             "00000000000000000001.wal.tmp", "99999999999999999999.wal", "+0000000000000000001.wal",
+            "09223372036854775809.wal",
         ] {
             #expect(LogDirectory.segmentNumber(ofName: name) == nil, "\(name)")
         }

@@ -43,7 +43,8 @@ import Testing
             func run(_ keys: [String], _ suffix: String) -> Run {
                 let paths = [
                     "STORE": store, "LIVE": store + ".live", "COPY": store + ".copy",
-                    "TARGET": "\(scratch.path)/to-\(number)\(suffix)", "FILE": scratch.path + "/rows.ndjson",
+                    "TARGET": "\(scratch.path)/to-\(number)\(suffix)",  // An export replaces nothing.
+                    "FILE": scratch.path + "/rows.ndjson" + (command.words.first == "export" ? suffix : ""),
                 ]
                 return Run(command.words.map { paths[$0] ?? $0 } + keys)
             }

@@ -33,6 +33,19 @@ import Testing
         #expect(Executable.shell("$TOOL records \(scratch.path) >/dev/full").output.hasPrefix("error: the output can"))
     }
 
+    /// `ulimit -f` ended the tool with SIGXFSZ, and what it had begun stayed.
+    @Test func aLimitOnTheSizeOfFilesIsAnError() throws {
+        let scratch = try Scratch()
+        let store = scratch.path + "/store"
+        try StoreFixture.closed(store, rows: 60)
+        for command in ["backup \(store) --to", "export \(store) --output"] {
+            let (output, status) = Executable.shell("ulimit -f 1; $TOOL \(command) \(scratch.path)/made")
+            #expect(status == 74 && output.contains("error: "), "\(command): \(status) \(output)")
+            let left = try PosixIO().list(scratch.path)
+            #expect(left == ["store"], "\(command) left \(left)")
+        }
+    }
+
     private static func long() -> LogFixture {
         var log = LogFixture()
         log.beginSegment(blocks: 1500)

@@ -15,8 +15,23 @@ enum NewPath {
         }
         let number = errno
         guard number == ENOENT else {
-            let reason = SystemCallError(call: "lstat", number: number, path: path).reason
-            throw CommandFailure(reason, path: path, remedy: "name another path")
+            let error = SystemCallError(call: "lstat", number: number, path: path)
+            throw CommandFailure("the path can't be used", error, remedy: "name another one")
+        }
+        try requireParent(of: path)
+    }
+
+    private static func requireParent(of path: String) throws {
+        var name = path[...]
+        while name.count > 1, name.last == "/" { name.removeLast() }
+        let parent = name.lastIndex(of: "/").map { $0 == name.startIndex ? "/" : String(name[..<$0]) } ?? "."
+        var facts = stat()
+        guard stat(parent, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR else {
+            throw CommandFailure(
+                "there is no directory to make it in",
+                path: parent,
+                remedy: "make that directory, or name a path in one that exists"
+            )
         }
     }
 

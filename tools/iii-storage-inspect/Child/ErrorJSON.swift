@@ -6,7 +6,9 @@ enum ErrorJSON {
         [
             "code": .string(error.code.description), "message": .string(error.message), "path": JSON(error.path),
             "row": JSON(error.row?.rawValue), "segment": JSON(error.segment), "offset": JSON(error.offset),
-            "batch": JSON(error.batch), "missingKeys": .array(error.missingKeys.map { .string("\($0)") }),
+            "batch": JSON(error.batch), "systemCall": JSON(error.systemCall?.call),
+            "errorNumber": JSON(error.systemCall.map { UInt64($0.number) }),
+            "missingKeys": .array(error.missingKeys.map { .string("\($0)") }),
         ]
     }
 
@@ -17,8 +19,14 @@ enum ErrorJSON {
         error.segment = json?["segment"]?.integer
         error.offset = json?["offset"]?.integer
         error.batch = json?["batch"]?.integer
+        let number = json?["errorNumber"]?.integer.flatMap { Int32(exactly: $0) }
+        if let call = json?["systemCall"]?.text, let number {
+            error.systemCall = SystemCallError(call: call, number: number, path: error.path ?? "")
+        }
         let missing = json?["missingKeys"]?.elements ?? []
-        error.missingKeys = missing.compactMap { $0.text }.compactMap { UInt64($0, radix: 16) }.map { KeyID(rawValue: $0) }
+        error.missingKeys = missing.compactMap { $0.text }.compactMap { UInt64($0, radix: 16) }.map {
+            KeyID(rawValue: $0)
+        }
         return error
     }
 }

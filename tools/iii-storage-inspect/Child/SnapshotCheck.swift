@@ -52,8 +52,8 @@ extension SnapshotCheck {
         if case .broken(let reason) = ending {
             check.failure = .unreadableSnapshot(path, reason)
         }
-        // A wrong key is nobody's damage.
-        if let failure = check.failure, ProcessStatus(failure) == .usage { throw failure }
+        // A wrong key is nobody's damage, nor is a process without descriptors.
+        if let failure = check.failure, ProcessStatus(failure) == .usage || failure.isShortage { throw failure }
         return check
     }
 

@@ -73,8 +73,8 @@ struct SnapshotChild {
     }
 
     private static func failure(_ call: String, _ number: Int32) -> CommandFailure {
-        let reason = SystemCallError(call: call, number: number, path: "").reason
-        return CommandFailure("no process for the snapshot: \(call): \(reason)", path: nil, remedy: "try again")
+        let error = SystemCallError(call: call, number: number, path: "")
+        return CommandFailure("no process for the snapshot: \(call)", error, remedy: "try again")
     }
 }
 

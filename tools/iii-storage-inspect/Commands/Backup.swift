@@ -49,6 +49,7 @@ struct Backup: InspectCommand {
         let options = try keys.options()
         let inspector = try LogInspector(path: path, keys: options.encryption)
         try NewPath.require(to)
+        try StoreRestore.requireNames(forBackup: to)
         let facts = try inspector.facts()
         let total = facts.logBytes
         let isRunning = facts.lock.isHeld
@@ -57,7 +58,12 @@ struct Backup: InspectCommand {
             try isRunning
             ? StoreCopy.run(store: inspector.path, to: to, options: options, progress: show)
             : Self.copyStopped(inspector.path, to, options, console, show)
-        _ = try StoreRestore.prove(report.path, options: options)
+        do {
+            _ = try StoreRestore.prove(report.path, options: options)
+        } catch {
+            StoreRestore.discard(report.path)
+            throw error
+        }
         let text = BackupListing(report: report, nanoseconds: console.nanoseconds() - start)
         try text.print(
             isRunning ? "copied beside a running engine, and restored" : "copied and restored",

@@ -10,14 +10,17 @@ struct ContentCommand {
     private let inspector: LogInspector
     private let reader: StoreReader
     private let listing: ContentListing
+    private let condition: StoreCondition
 
     init(_ store: StoreArguments, _ page: PageArguments, _ kind: ContentKind, _ console: Console) throws {
         self.store = store
         self.page = page
         self.kind = kind
         self.console = console
-        inspector = try store.open(console)
+        inspector = try store.open(console).passingOverCovered(store.key, console)
         reader = try StoreReader(path: inspector.path, keys: try store.key.keys())
+        condition = try StoreCondition.look(inspector.path, store.key, reader.log, console)
+        try condition.requireShowable(store.key, inspector.path)
         listing = ContentListing(reader, kind)
     }
 
@@ -61,10 +64,16 @@ struct ContentCommand {
             ])
         } else {
             try table.finish()
-            if let next { try console.write("-- more: --after \(Self.quoted(next))\n") }
+            if let next { try console.write("-- more: \(Self.after(next))\n") }
         }
         if !reader.isOneMoment { console.warn(StoreContent.changedPhrase(reader)) }
-        return ConditionReport.finish(reader.log, inspector, console)
+        return condition.finish(inspector.path, console)
+    }
+
+    /// As a shell takes it: a name that begins with a dash is no option only behind a `=`.
+    static func after(_ name: String) -> String {
+        let text = quoted(name)
+        return text == name && !name.hasPrefix("-") ? "--after \(text)" : "--after=\(text)"
     }
 
     /// For a shell.
@@ -81,7 +90,7 @@ struct ContentCommand {
 
     /// The answer is no; damage that may be the reason comes first.
     private func refuse(_ path: [String]) throws -> ProcessStatus {
-        let status = ConditionReport.finish(reader.log, inspector, console)
+        let status = condition.finish(inspector.path, console)
         let nouns = kind == .state ? ["scope"] : ["stream", "group"]
         let names = zip(nouns, path).map { "\($0) \(ContentLines.name($1))" }.joined(separator: ", ")
         throw CommandFailure(

@@ -26,13 +26,12 @@ struct Diff: InspectCommand {
     var ignoresLSN = false
 
     func run(on console: Console) throws -> ProcessStatus {
-        let keys = try store.key.keys()
-        let first = try StoreContent.read(try store.open(console).path, keys)
-        let path = try LogInspector(path: other, keys: keys).path
+        let (first, _) = try StoreContent.read(try store.open(console).path, store.key, console)
+        let path = try LogInspector(path: other, keys: try store.key.keys()).path
         guard path != first.path else {
             throw CommandFailure("both paths name the same store", path: path, remedy: "name two stores")
         }
-        let second = try StoreContent.read(path, keys)
+        let (second, _) = try StoreContent.read(path, store.key, console)
         var merge = DiffMerge(first.cursor(table), second.cursor(table), ignoresLSN: ignoresLSN)
         var list = Table(DiffReport.columns, on: console)
         let naming = (first: RowNaming(first), second: RowNaming(second))

@@ -22,19 +22,21 @@ struct Export: InspectCommand {
     @Option(help: "Only this table.")
     var table: TableID?
 
-    @Option(help: "The content after this LSN; default: the end of the log.")
+    @Option(parsing: .unconditional, help: "The content after this LSN; default: the end of the log.")
     var at: LSN?
 
     @Flag(help: "Refuse rows of more than one moment, beside a running engine.")
     var consistent = false
 
-    @Option(help: ArgumentHelp("Write to this file, which appears when it is complete.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write to this new file, which appears when it is complete.", valueName: "file"))
     var output: String?
 
     func run(on console: Console) throws -> ProcessStatus {
+        // Before all reading: the name may be the store's own file.
+        if let output { try NewPath.require(output) }
         let path = try store.open(console).path
-        let reader = try StoreContent.read(path, try store.key.keys(), at: at)
-        var trailer = ExportTrailer(through: reader.through)
+        let (reader, condition) = try StoreContent.read(path, store.key, at: at, console)
+        var trailer = ExportTrailer(through: reader.through, onlyTable: table)
         let target = try output.map { try ExportFile($0) }
         do {
             let cursor = reader.cursor(table)
@@ -53,7 +55,9 @@ struct Export: InspectCommand {
             throw error
         }
         if !reader.isOneMoment { console.warn(StoreContent.changedPhrase(reader)) }
-        return .sound
+        // The content is certain; only history may be damaged.
+        let status = condition.finish(path, console)
+        return status == .damage ? .sound : status
     }
 
     private func write(_ line: Bytes, _ target: ExportFile?, _ console: Console) throws {

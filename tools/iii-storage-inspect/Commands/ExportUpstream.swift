@@ -31,7 +31,8 @@ struct ExportUpstream: InspectCommand {
         let start = console.nanoseconds()
         let keys = try keys.keys()
         let inspector = try LogInspector(path: path, keys: keys)
-        let reader = try StoreReader(path: inspector.path, keys: keys, pages: .always)
+        try NewPath.require(to)
+        let (reader, condition) = try StoreContent.read(inspector.path, self.keys, console)
         let (result, volume) = try StoreInTheMaking.make(.volume, to) { partial in
             try translating(reader) {
                 let contents = try ContentKind.allCases.map { try StoredContent(reader, $0) }
@@ -50,7 +51,7 @@ struct ExportUpstream: InspectCommand {
         )
         if json { try console.line(listing.json) } else { try listing.listing.write(to: console) }
         if !reader.isOneMoment { console.warn(StoreContent.changedPhrase(reader)) }
-        let status = ConditionReport.finish(reader.log, inspector, console)
+        let status = condition.finish(inspector.path, console)
         return result.refused.isEmpty || status != .sound ? status : .no
     }
 

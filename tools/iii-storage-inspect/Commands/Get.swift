@@ -27,21 +27,24 @@ struct Get: InspectCommand {
 
     @OptionGroup var address: AddressArguments
 
-    @Option(help: "An LSN or a time; default: the end of the log.")
+    @Option(parsing: .unconditional, help: "An LSN or a time; default: the end of the log.")
     var at: PositionArgument?
 
     @Flag(help: "Print nothing but the value's bytes; with --json: key and value in base64.")
     var raw = false
 
     func run(on console: Console) throws -> ProcessStatus {
-        let inspector = try store.open(console)
+        let inspector = try store.open(console).passingOverCovered(store.key, console)
         let lookup = ValueLookup(inspector: inspector, keys: try store.key.keys(), console: console)
         let target = try address.target()
         let (found, log) = try lookup.find(target, at: at?.position ?? .end)
+        let condition = try StoreCondition.look(inspector.path, store.key, log, console)
+        try condition.requireShowable(store.key, inspector.path)
         let report = ValueReport(target: target, at: at, found: found)
         if case .unknown(let reason) = found.answer {
-            _ = ConditionReport.finish(log, inspector, console)
-            throw report.failure(reason, path: inspector.path)
+            var failure = report.failure(reason, path: inspector.path)
+            if condition.finish(inspector.path, console) == .damage { failure.status = .damage }
+            throw failure
         }
         if store.json {
             try console.line(report.json(isRaw: raw))
@@ -50,7 +53,7 @@ struct Get: InspectCommand {
         } else {
             try report.listing.write(to: console)
         }
-        let status = ConditionReport.finish(log, inspector, console)
+        let status = condition.finish(inspector.path, console)
         return status == .sound && !report.isThere ? .no : status
     }
 }

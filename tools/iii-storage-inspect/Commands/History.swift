@@ -39,6 +39,8 @@ struct History: InspectCommand {
         let style = RecordReport.Style(isJSON: store.json, isFull: full, isRaw: encoding.raw)
         let selection = try selection(target, inspector, console)
         let (report, records) = try RecordReport.print(inspector, selection, style, console)
+        let condition = try StoreCondition.look(inspector.path, store.key, report, console)
+        try condition.requireShowable(store.key, inspector.path)
         let base = try BaseReport(inspector.path, try store.key.keys(), target)
         if store.json {
             try console.line(base.json(isRaw: encoding.raw))
@@ -47,7 +49,7 @@ struct History: InspectCommand {
             try console.write("-- \(base.phrase)\n")
             try console.write("-- the log is retained from LSN \(report.retainedFrom) on\n")
         }
-        let status = ConditionReport.finish(report, inspector, console)
+        let status = condition.finish(inspector.path, console)
         return status == .sound && records == 0 && !base.isThere ? .no : status
     }
 

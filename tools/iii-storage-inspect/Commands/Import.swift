@@ -7,7 +7,8 @@ struct Import: InspectCommand {
         abstract: "Make a new store from an export.",
         discussion: """
             The rows keep their LSNs. The trailer must be there and must match; every row is read back and compared \
-            before the store appears at DIR. On any error there is no store. With --json: one object.
+            before the store appears at DIR. On any error there is no store. An export of one table is refused without \
+            --incomplete. With --json: one object.
             """
     )
 
@@ -17,6 +18,9 @@ struct Import: InspectCommand {
     @Option(help: ArgumentHelp("The new store's directory; must not exist.", valueName: "dir"))
     var to: String
 
+    @Flag(help: "Take an export of one table (export --table), though a store of it is not what any worker expects.")
+    var incomplete = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -24,6 +28,7 @@ struct Import: InspectCommand {
 
     func run(on console: Console) throws -> ProcessStatus {
         let lines = try LineReader(file)
+        try NewPath.require(to)
         let builder = try StoreBuilder(target: to, keys: try key.keys())
         do {
             let (written, through) = try read(lines, into: builder, console)
@@ -83,6 +88,13 @@ struct Import: InspectCommand {
         -> LSN
     {
         if let mismatch = asRead.mismatch(json) { throw failure(lines, mismatch) }
+        if let table = json["onlyTable"]?.integer, !incomplete {
+            throw CommandFailure(
+                "this export has only table \(table) (export --table): no worker finds its way in a store of it",
+                path: lines.path,
+                remedy: "export everything, or say --incomplete; no store was made"
+            )
+        }
         let through = LSN(rawValue: json["throughLSN"]?.integer ?? 0)
         guard through >= asPut.through else { throw failure(lines, "a row has an LSN behind \"throughLSN\"") }
         guard try lines.next() == nil else { throw failure(lines, "something follows the trailer") }

@@ -57,7 +57,7 @@ struct Keygen: InspectCommand {
     }
 
     private static func failure(_ call: String, _ path: String) -> CommandFailure {
-        let reason = SystemCallError(call: call, number: errno, path: path).reason
-        return CommandFailure("the key can't be written: \(reason)", path: path, remedy: "name another file")
+        let error = SystemCallError(call: call, number: errno, path: path)
+        return CommandFailure("the key can't be written", error, remedy: "name another file")
     }
 }

@@ -22,10 +22,10 @@ struct Records: InspectCommand {
 
     @OptionGroup var store: StoreArguments
 
-    @Option(help: "First LSN.")
+    @Option(parsing: .unconditional, help: "First LSN.")
     var from: LSN?
 
-    @Option(help: "Last LSN.")
+    @Option(parsing: .unconditional, help: "Last LSN.")
     var to: LSN?
 
     @Option(help: "Only records of this kind: put, delete, trim or note; may be repeated.")

@@ -29,10 +29,13 @@ struct Restore: InspectCommand {
     @Option(help: ArgumentHelp("Where the store goes; must not exist.", valueName: "dir"))
     var to: String
 
-    @Option(help: ArgumentHelp("Up to this record.", valueName: "lsn"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Up to this record.", valueName: "lsn"))
     var through: LSN?
 
-    @Option(help: ArgumentHelp("Up to what was committed at this time, as 2026-01-02T03:04:05Z.", valueName: "time"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Up to what was committed at this time, as 2026-01-02T03:04:05Z.", valueName: "time")
+    )
     var until: TimeArgument?
 
     @Option(help: ArgumentHelp("The directory of a store whose log goes on behind the backup.", valueName: "store"))

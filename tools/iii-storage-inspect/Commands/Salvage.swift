@@ -7,11 +7,13 @@ struct Salvage: InspectCommand {
         abstract: "Save what is certain of a damaged store.",
         discussion: """
             The damaged store is only read. The new one keeps its id, its keys and all LSNs; it appears at DIR when it \
-            has been opened and every row has been read back. Rows that the snapshot can't tell any more take their last \
-            change from the log, as far as that is retained. What is lost is listed: damaged rows by key, missing LSNs, \
-            and rows whose last certain change is before a gap and which may be older than the last acknowledged.
+            has been opened and every row has been read back. Every row of the snapshot that a page still leads to is \
+            taken. Rows that the snapshot can't tell any more take their last change from the log, as far as that is \
+            retained. What is lost is listed: damaged rows by key, pages that make no sense, missing LSNs, and rows \
+            whose last certain change is before a gap and which may be older than the last acknowledged. Snapshot and \
+            log of two stores are never mixed: the report says which was taken.
 
-            Ends with 0 if nothing is lost, with 3 if something is. With --json: one object.
+            Ends with 0 if nothing is lost, with 3 if something is or may be. With --json: one object.
             """
     )
 
@@ -34,7 +36,7 @@ struct Salvage: InspectCommand {
             from: inspector.path,
             to: to,
             keys: try store.key.keys(),
-            snapshot: ChildSnapshotSource(path: inspector.path, key: store.key, console: console),
+            progress: { console.showProgress("reading the snapshot", done: $0, of: $1) },
             observe: { if case .segmentEnd(let segment) = $0 { progress.pass(segment) } },
             announce: { if !store.json { try console.write(SalvageText.phrase($0) + "\n") } }
         )

@@ -33,9 +33,6 @@ struct SnapshotWalk: InspectCommand {
     @Option(help: "Only rows of these tables.")
     var table: [TableID] = []
 
-    @Flag(help: "From the last row to the first.")
-    var reversed = false
-
     func run(on console: Console) throws -> ProcessStatus {
         do {
             try tell(console)
@@ -102,7 +99,7 @@ struct SnapshotWalk: InspectCommand {
     private func walk(_ snapshot: SnapshotInspector, _ table: TableID?, _ console: Console) throws -> SnapshotReport {
         var count: UInt64 = 0
         // Whatever ends this process at a damaged page, all rows before it must have been told. Only then.
-        return try snapshot.walk(table, reversed: reversed, rows ? .inOneRead : .inPages) { item in
+        return try snapshot.walk(table, rows ? .inOneRead : .inPages) { item in
             count += 1
             switch item {
             case .damaged(let row):

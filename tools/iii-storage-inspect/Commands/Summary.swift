@@ -11,7 +11,7 @@ struct Summary: InspectCommand {
     @OptionGroup var store: StoreArguments
 
     func run(on console: Console) throws -> ProcessStatus {
-        let inspector = try store.open(console)
+        let inspector = try store.open(console).passingOverCovered(store.key, console)
         let facts = try inspector.facts()
         var progress = ReadingProgress(facts, console)
         let report = try inspector.walk(needsKeys: false) { progress.pass($0) }

@@ -24,7 +24,7 @@ struct Verify: InspectCommand {
     var deep = false
 
     func run(on console: Console) throws -> ProcessStatus {
-        let inspector = try store.open(console)
+        let inspector = try store.open(console).passingOverCovered(store.key, console)
         let facts = try inspector.facts()
         var progress = ReadingProgress(facts, console)
         let log = try inspector.walk(needsKeys: false) { progress.pass($0) }

@@ -9,8 +9,12 @@ struct ExportTrailer {
     private(set) var checksum: UInt32 = 0
     private(set) var tables: [UInt16: UInt64] = [:]
 
-    init(through: LSN) {
+    /// No other table was asked for; nil: the rows are all there are.
+    private let onlyTable: TableID?
+
+    init(through: LSN, onlyTable: TableID? = nil) {
         self.through = through
+        self.onlyTable = onlyTable
     }
 
     mutating func isMixed(from first: LSN, to last: LSN) {
@@ -33,6 +37,7 @@ struct ExportTrailer {
             "throughLSN": .number(through.rawValue), "crc32c": .number(UInt64(checksum)),
         ]
         return facts.adding(from.map { [("fromLSN", .number($0.rawValue))] } ?? [])
+            .adding(onlyTable.map { [("onlyTable", .number(UInt64($0.rawValue)))] } ?? [])
     }
 
     /// What a trailer has against the lines before it; nil: nothing.
@@ -40,6 +45,9 @@ struct ExportTrailer {
         guard let rows = trailer["rows"]?.integer, let checksum = trailer["crc32c"]?.integer,
             trailer["throughLSN"]?.integer != nil
         else { return "the trailer lacks \"rows\", \"crc32c\" or \"throughLSN\"" }
+        if trailer["throughLSN"]?.integer ?? 0 > StorageLimits.lsn.rawValue {
+            return "no store reaches its \"throughLSN\""
+        }
         if rows != self.rows { return "the trailer counts \(rows) rows, the file has \(self.rows)" }
         return checksum == UInt64(self.checksum) ? nil : "the checksum does not match: the file was changed"
     }

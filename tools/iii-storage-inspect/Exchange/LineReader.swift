@@ -67,7 +67,7 @@ final class LineReader {
     }
 
     private func failure(_ what: String, _ number: Int32) -> CommandFailure {
-        let reason = SystemCallError(call: "read", number: number, path: path).reason
-        return CommandFailure("the file \(what): \(reason)", path: path, remedy: "check the path and its rights")
+        let error = SystemCallError(call: "read", number: number, path: path)
+        return CommandFailure("the file \(what)", error, remedy: "check the path and its rights")
     }
 }

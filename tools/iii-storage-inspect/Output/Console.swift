@@ -114,7 +114,12 @@ final class Console {
                 throw ClosedPipe()
             } else if errno != EINTR {
                 let reason = SystemCallError(call: "write", number: errno, path: "").reason
-                throw CommandFailure("the output can't be written: \(reason)", path: nil, remedy: "nothing else failed")
+                throw CommandFailure(
+                    "the output can't be written: \(reason)",
+                    path: nil,
+                    remedy: "nothing else failed",
+                    status: .storageFailed
+                )
             }
         }
     }

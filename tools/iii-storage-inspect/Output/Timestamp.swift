@@ -82,6 +82,8 @@ private struct ClockTime {
 
 /// Takes digits from the front of a text.
 private struct DigitScanner {
+    private static let maximumZoneSeconds = 14 * 3600
+
     private var rest: Substring.UTF8View
 
     init(_ text: Substring.UTF8View) {
@@ -140,6 +142,8 @@ private struct DigitScanner {
         let isWest = skip("-")
         guard isWest || skip("+"), let hours = number(2), skip(":"), let minutes = number(2) else { return nil }
         let seconds = hours * 3600 + minutes * 60
+        // No place is farther from UTC.
+        guard minutes < 60, seconds <= Self.maximumZoneSeconds else { return nil }
         return isWest ? -seconds : seconds
     }
 }

@@ -20,16 +20,17 @@ struct BaseReport {
                 row?.value = EngineRow.entry(stored.value)?.json ?? stored.value
             }
         } catch {
-            guard ProcessStatus(error).isUnreadable else { throw error }
+            guard error.isUnreadable else { throw error }
             failure = error
         }
     }
 
     /// Where the snapshot has an entry; nil: it has none, or can't be read.
     static func row(_ path: String, _ keys: EncryptionKeys, _ entry: EntryAddress) throws -> RowID? {
-        do {
-            return try row(SnapshotInspector(path: path, keys: keys), .entry(entry))
-        } catch let error as StorageError where ProcessStatus(error).isUnreadable {
+        do throws(StorageError) {
+            return try row(try SnapshotInspector(path: path, keys: keys), .entry(entry))
+        } catch {
+            guard error.isUnreadable else { throw error }
             return nil
         }
     }

@@ -17,8 +17,16 @@ struct EncryptionReport {
         guard !keyIDs.isEmpty else { return }
         let noun = keyIDs.count == 1 ? "key" : "keys"
         listing.add("encrypted", "with \(noun) \(keyIDs.map { "\($0)" }.joined(separator: ", "))")
+        if !log.passedOver.isEmpty { listing.add("not looked at", passedOver) }
         guard snapshot.isWithoutKey else { return }
         listing.add("not verified", "\(unverified): no key was given. Checksums and headers were checked")
+    }
+
+    private var passedOver: String {
+        let noun = log.passedOver.count == 1 ? "segment" : "segments"
+        let numbers = Amounts.range(log.passedOver.first, log.passedOver.last)
+        return
+            "\(noun) \(numbers): of an earlier key, which was not given. The snapshot holds what they say; only history needs them"
     }
 
     private var unverified: String {
@@ -36,6 +44,6 @@ struct EncryptionReport {
         [
             ("keyIDs", .array(keyIDs.map { .string("\($0)") })),
             ("unopenedBatches", .number(log.unopenedBatches)),
-        ]
+        ] + (log.passedOver.isEmpty ? [] : [("passedOverSegments", .array(log.passedOver.map { .number($0) }))])
     }
 }

@@ -20,8 +20,9 @@ enum SalvageText {
     private static func remark(_ condition: SalvageReport.SnapshotCondition) -> String {
         switch condition {
         case .whole: ""
-        case .partial(let reason): "; not readable to its end: \(reason)"
+        case .partial(let reason): "; not whole: \(reason)"
         case .unreadable(let reason): "; not readable: \(reason)"
+        case .leftOut(let reason): "; left out: \(reason)"
         }
     }
 
@@ -30,7 +31,9 @@ enum SalvageText {
         listing.add("result", report.isComplete ? "complete: nothing is lost" : "incomplete: what is lost is listed")
         listing.add("last LSN", "\(report.lastLSN)")
         listing.add("last certain", report.lastCertainLSN.map { "LSN \($0)" } ?? "none: the beginning is missing")
-        if report.snapshot != .whole { listing.add("lost", unread(report, naming)) }
+        for problem in report.problems { listing.add("incomplete", problem) }
+        for note in report.notes { listing.add("note", note) }
+        for loss in unread(report, naming) { listing.add("lost", loss) }
         for gap in report.gaps { addGap(gap, naming, to: &listing) }
         for row in report.lost { listing.add("lost row", phrase(row, naming)) }
         if report.omittedRows > 0 { listing.add("lost row", "and \(report.omittedRows) more") }
@@ -52,18 +55,28 @@ enum SalvageText {
         for mention in GapReport.mentions(gap, naming) { listing.add("", "likely lost: \(mention)") }
     }
 
-    private static func unread(_ report: SalvageReport, _ naming: RowNaming) -> String {
-        guard case .partial = report.snapshot else { return "the snapshot's rows, but for those in the log" }
-        let after = report.lastRowBefore.map { "behind \(phrase($0, naming))" } ?? "from the first row on"
-        let before = report.firstRowBehind.map { "before \(phrase($0, naming))" } ?? "to the last row"
-        return "the snapshot's rows \(after), \(before), but for those in the log"
+    private static func unread(_ report: SalvageReport, _ naming: RowNaming) -> [String] {
+        switch report.snapshot {
+        case .whole: return []
+        case .unreadable, .leftOut: return ["the snapshot's rows, but for those in the log"]
+        case .partial:
+            let rows = Amounts.count(report.missingRows, "row", "rows")
+            let missing = report.missingRows > 0 ? ["\(rows) of the snapshot, but for those in the log"] : []
+            return missing + report.unread.map { unread($0, naming) }
+        }
+    }
+
+    private static func unread(_ part: SalvageReport.Unread, _ naming: RowNaming) -> String {
+        let after = part.lastRowBefore.map { "behind \(phrase($0, naming))" } ?? "from the first row on"
+        let before = part.firstRowBehind.map { "before \(phrase($0, naming))" } ?? "to the last row"
+        return "the snapshot's rows \(after), \(before), but for those in the log (\(part.reason))"
     }
 
     /// Rows that are named though only their keys are known.
     static func rows(_ report: SalvageReport) -> [RowID] {
         let rows =
             report.lost + report.recovered + report.uncertain
-            + [report.lastRowBefore, report.firstRowBehind].compactMap { $0 }
+            + report.unread.flatMap { [$0.lastRowBefore, $0.firstRowBehind].compactMap { $0 } }
         return GapReport.rows(report.gaps) + rows.map { RowID(table: $0.table, key: $0.key) }
     }
 
@@ -82,15 +95,25 @@ enum SalvageText {
             "snapshot": .string(condition), "snapshotReason": JSON(reason),
             "snapshotLSN": JSON(report.snapshotLSN?.rawValue), "rowsFromSnapshot": .number(report.rowsFromSnapshot),
             "recordsFromLog": .number(report.recordsFromLog),
-            "lastRowBefore": report.lastRowBefore.map(json) ?? .null,
-            "firstRowBehind": report.firstRowBehind.map(json) ?? .null,
+            "lastRowBefore": report.unread.first?.lastRowBefore.map(json) ?? .null,
+            "firstRowBehind": report.unread.first?.firstRowBehind.map(json) ?? .null,
         ]
+        let unread = report.unread.map { part -> JSON in
+            [
+                "pages": .array(part.pages.map { .number($0) }), "reason": .string(part.reason),
+                "lastRowBefore": part.lastRowBefore.map(json) ?? .null,
+                "firstRowBehind": part.firstRowBehind.map(json) ?? .null,
+            ]
+        }
         return start.adding([
             ("gaps", .array(report.gaps.map { GapReport.json($0, naming) })),
             ("lostRows", .array(report.lost.map(json))),
             ("omittedLostRows", .number(report.omittedRows)), ("recoveredRows", .array(report.recovered.map(json))),
             ("uncertainRows", .array(report.uncertain.map(json))),
             ("uncertainCount", .number(report.uncertainCount)),
+            ("problems", .array(report.problems.map { .string($0) })),
+            ("notes", .array(report.notes.map { .string($0) })),
+            ("missingRows", .number(report.missingRows)), ("unread", .array(unread)),
         ])
     }
 
@@ -99,6 +122,7 @@ enum SalvageText {
         case .whole: ("whole", nil)
         case .partial(let reason): ("partial", reason)
         case .unreadable(let reason): ("unreadable", reason)
+        case .leftOut(let reason): ("leftOut", reason)
         }
     }
 

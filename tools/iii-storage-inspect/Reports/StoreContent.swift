@@ -2,10 +2,11 @@ import Storage
 
 /// A store's content, if it is certain.
 enum StoreContent {
-    /// - Throws: with the status of damage if anything is missing or uncertain.
-    static func read(_ path: String, _ keys: EncryptionKeys, at position: LSN? = nil) throws -> StoreReader {
-        let reader = try open(path, keys, at: position)
-        if let reason = reader.uncertainty { throw damage(reason, path) }
+    /// - Throws: with the status of damage if anything is missing or uncertain: if `verify` would refuse it.
+    static func read(_ path: String, _ key: KeyArguments, at position: LSN? = nil, _ console: Console) throws
+        -> (reader: StoreReader, condition: StoreCondition)
+    {
+        let (reader, condition) = try certain(path, key, position, console)
         // An engine that has the store open goes on writing behind what was read.
         if let position, position > reader.through, ProcessStatus(reader.log.verdict.condition) != .damage,
             position > reader.log.content.lastLSN ?? reader.through
@@ -17,7 +18,26 @@ enum StoreContent {
                 status: .no
             )
         }
-        return reader
+        return (reader, condition)
+    }
+
+    /// A running engine may rotate, take a checkpoint and retire between two looks: what is wrong must stay so.
+    private static func certain(_ path: String, _ key: KeyArguments, _ position: LSN?, _ console: Console) throws
+        -> (StoreReader, StoreCondition)
+    {
+        var attempt = 1
+        while true {
+            let reader = try open(path, try key.keys(), at: position)
+            let condition = try StoreCondition.look(path, key, reader.log, console)
+            guard let reason = reader.uncertainty ?? condition.uncertainty(at: position) else {
+                return (reader, condition)
+            }
+            reader.close()
+            guard attempt < StoreCondition.attempts, try LogInspector(path: path).facts().lock.isHeld else {
+                throw damage(reason, path)
+            }
+            attempt += 1
+        }
     }
 
     private static func open(_ path: String, _ keys: EncryptionKeys, at position: LSN?) throws -> StoreReader {
@@ -49,7 +69,7 @@ enum StoreContent {
             "the store's content is not certain: \(ProblemReport.phrase(reason))",
             path: path,
             remedy: "salvage it first, then use the result",
-            status: .damage
+            status: ProcessStatus(reason) == .newerFormat ? .newerFormat : .damage
         )
     }
 }

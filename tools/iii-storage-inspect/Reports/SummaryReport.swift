@@ -12,7 +12,7 @@ struct SummaryReport {
         listing.add("store", facts.storeID ?? "unknown: no usable FORMAT file")
         listing.add("incarnation", incarnation)
         listing.add("format", facts.formatVersion.map(String.init) ?? "unknown")
-        listing.add("condition", ConditionReport.phrase(log.verdict))
+        listing.add("condition", StoreCondition(log: log, snapshot: snapshot).phrase)
         if let problem = log.problems.first { listing.add("problem", ProblemReport.phrase(problem)) }
         listing.add("lock", lock)
         listing.add("segments", segments)

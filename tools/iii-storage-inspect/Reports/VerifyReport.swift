@@ -13,10 +13,12 @@ struct VerifyReport {
             + (snapshot.replay?.rows ?? [])
     }
 
-    var status: ProcessStatus { snapshot.status(with: log) }
+    private var condition: StoreCondition { StoreCondition(log: log, snapshot: snapshot) }
+
+    var status: ProcessStatus { condition.status }
 
     func write(to console: Console) throws {
-        try console.write(headline + "\n")
+        try console.write(condition.phrase + "\n")
         var listing = Listing()
         listing.add("path", path)
         listing.add("read", read)
@@ -29,14 +31,9 @@ struct VerifyReport {
         if log.omittedProblems > 0 { listing.add("problem", "and \(log.omittedProblems) more") }
         for gap in log.gaps { addGap(gap, to: &listing) }
         if log.omittedGaps > 0 { listing.add("lost", "and \(log.omittedGaps) more gaps") }
+        for warning in log.warnings { listing.add("warning", warning) }
         if log.sawRetirement { listing.add("note", "segments were retired while they were read") }
         try listing.write(to: console)
-    }
-
-    private var headline: String {
-        let isLogSound = ProcessStatus(log.verdict.condition) == .sound
-        guard isLogSound, snapshot.isDamaged else { return ConditionReport.phrase(log.verdict) }
-        return "damaged: the snapshot is, the log is not (\(snapshot.problem?.row?.rawValue ?? "R17"))"
     }
 
     private func addGap(_ gap: LogGap, to listing: inout Listing) {
@@ -91,6 +88,7 @@ struct VerifyReport {
                 ("omittedProblems", .number(UInt64(log.omittedProblems))),
                 ("gaps", .array(log.gaps.map { GapReport.json($0, naming) })),
                 ("omittedGaps", .number(UInt64(log.omittedGaps))),
+                ("warnings", .array(log.warnings.map { .string($0) })),
                 ("sawRetirement", .bool(log.sawRetirement)),
                 ("snapshot", SnapshotCheckReport(check: snapshot, naming: naming).json),
                 ("lastCertainLSN", JSON(CertaintyReport(log: log, snapshot: snapshot).last?.rawValue)),

@@ -18,7 +18,7 @@ final class LMDBFile {
         self.path = path
         pageBytes = LogLimits.blockBytes
         fileBytes = 0
-        let opened = iii_open(path, O_RDONLY, 0)
+        let opened = iii_open_file(path, O_RDONLY, 0)
         guard opened >= 0 else {
             guard opened == -ENOENT else {
                 throw .openFailed(SystemCallError(call: "open", number: -opened, path: path))
@@ -74,6 +74,16 @@ final class LMDBFile {
         }
     }
 
+    /// A page's bytes, whatever they are: for salvage.
+    func pageAsItIs(_ number: UInt64) throws(StorageError) -> Bytes {
+        try whole(number)
+    }
+
+    /// Pages are of this size from now on: for salvage, which takes the size from whichever meta page has it.
+    func assume(pageBytes: Int) {
+        self.pageBytes = pageBytes
+    }
+
     /// How many pages a run of overflow pages has that holds so many bytes.
     func overflowPages(at number: UInt64, holding dataBytes: Int, lastPage: UInt64) throws(StorageError) -> UInt64 {
         let header = try bytes(at: try offset(number), count: LMDBPage.headerBytes)
@@ -126,7 +136,12 @@ final class LMDBFile {
         var failure: Int32 = 0
         let bytes = Bytes(unsafeUninitializedCapacity: count) { place, done in
             while done < count {
-                let got = pread(descriptor, place.baseAddress.map { $0 + done }, count - done, off_t(offset) + off_t(done))
+                let got = pread(
+                    descriptor,
+                    place.baseAddress.map { $0 + done },
+                    count - done,
+                    off_t(offset) + off_t(done)
+                )
                 if got < 0 {
                     if errno == EINTR { continue }
                     failure = errno

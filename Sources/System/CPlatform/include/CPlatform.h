@@ -32,6 +32,10 @@ int iii_leave_direct(int fd);
 /// open(2) with O_CLOEXEC; Swift does not import variadic functions. The descriptor, or -errno.
 int iii_open(const char *path, int flags, unsigned mode);
 
+/// Same, for a regular file alone, with O_NOFOLLOW: a pipe would make the opening wait for ever, a symbolic link lead anywhere.
+/// -ELOOP: a symbolic link; -EISDIR; -ENXIO: a pipe, a socket or a device.
+int iii_open_file(const char *path, int flags, unsigned mode);
+
 extern const int iii_o_direct;
 extern const int iii_o_tmpfile;
 extern const int iii_o_dsync;

@@ -112,7 +112,13 @@ extension SimulatedDisk: StorageIO {
         }
     }
 
-    private static func requireRoom(_ state: State, _ call: String, _ path: String, _ node: SimulatedNode, upTo end: Int)
+    private static func requireRoom(
+        _ state: State,
+        _ call: String,
+        _ path: String,
+        _ node: SimulatedNode,
+        upTo end: Int
+    )
         throws(SystemCallError)
     {
         guard let capacity = state.capacity, end > node.live.count else { return }
@@ -193,8 +199,8 @@ extension SimulatedDisk: StorageIO {
 
     func sync(directory: File) throws(SystemCallError) { try syncDirectory(directory.path) }
 
-    func isLinked(_ file: File) throws(SystemCallError) -> Bool {
-        state.withLock { $0.liveNames.values.contains(file.node) }
+    func linkCount(_ file: File) throws(SystemCallError) -> UInt64 {
+        state.withLock { $0.liveNames.values.contains(file.node) ? 1 : 0 }
     }
 
     func renameNew(_ path: String, to target: String) throws(SystemCallError) {

@@ -49,3 +49,12 @@ final class ScratchDirectory {
         rmdir(path)
     }
 }
+
+extension LogStore {
+    func commit<R: Sendable>(_ body: (inout Transaction) throws -> R) throws -> (pending: Pending<R>, wakesWriter: Bool)
+    {
+        var wakesWriter = false
+        let pending = try commit(body, &wakesWriter)
+        return (pending, wakesWriter)
+    }
+}

@@ -27,8 +27,8 @@ enum Tampering: CaseIterable, Sendable {
         case .rot, .lostWrite, .misdirectedWithin, .misdirectedElsewhere, .lostHeader:
             [.r7, .r8, .r9, .r10, .r12, .r13, .r14, .r15]
         case .lostPage: [.r7, .r8, .r9, .r10, .r13]
-        // The log that the older snapshot needs may be gone, and then that is what is noticed.
-        case .lostCommit: [.r10, .r11]
+        // The log that the older snapshot needs may be gone, or half way to it, and then that is what is noticed.
+        case .lostCommit: [.r7, .r10, .r11]
         // Not noticed by opening: by reading it, if at all, and by the scrub for certain (docs/durability.md).
         case .staleRow: []
         case .missingFile: [.r2, .r10, .r11, .r17]
@@ -127,7 +127,9 @@ enum Tampering: CaseIterable, Sendable {
             case .success(var image) = SimulatedImage.read(content), image.row != nil
         else { return false }
         let keys = Set(before.rows.keys).union(image.rows.keys).filter { before.rows[$0] != image.rows[$0] }
-        guard let key = keys.sorted(by: { compareKeys($0, $1) < 0 }).randomElement(using: &generator) else { return false }
+        guard let key = keys.sorted(by: { compareKeys($0, $1) < 0 }).randomElement(using: &generator) else {
+            return false
+        }
         image.tamper(key, before.rows[key])
         disk.overwrite(snapshot, image.encodedAsRead)
         return true

@@ -38,7 +38,7 @@ struct TurnstileIO: StorageIO {
         TurnSite.synced.pause()
     }
 
-    func isLinked(_ file: File) throws(SystemCallError) -> Bool { try disk.isLinked(file) }
+    func linkCount(_ file: File) throws(SystemCallError) -> UInt64 { try disk.linkCount(file) }
     func size(_ file: File) throws(SystemCallError) -> UInt64 { try disk.size(file) }
 
     func truncate(_ file: File, to bytes: UInt64) throws(SystemCallError) {

@@ -1,0 +1,58 @@
+import Testing
+
+@testable import Storage
+
+/// Numbers with a right checksum that no store reaches: counting on from them ended the process.
+@Suite struct NumberLimitTests {
+    private static let numbers: [UInt64] = [LogLimits.maximumNumber + 1, .max - 1, .max]
+
+    @Test(arguments: numbers) func batches(number: UInt64) {
+        let position = BatchHeader.Position(segment: .first, offset: LogLimits.firstBatchOffset)
+        for isLSN in [false, true] {
+            let header = BatchHeader(
+                epoch: 1,
+                number: BatchNumber(rawValue: isLSN ? 1 : number),
+                firstLSN: LSN(rawValue: isLSN ? number : 1),
+                recordCount: 1,
+                storedBytes: 0,
+                rawBytes: 0,
+                payloadCRC: 0,
+                durableThrough: .none,
+                chain: 0,
+                committedAt: 0
+            )
+            let bytes = AlignedBytes(count: LogLimits.blockBytes)
+            if let place = bytes.mutable.baseAddress { header.encode(into: place, at: position) }
+            guard case .invalid = BatchHeader.read(bytes.readOnly, at: position) else {
+                Issue.record("\(number) was believed")
+                continue
+            }
+        }
+    }
+
+    @Test(arguments: numbers) func checkpoints(number: UInt64) {
+        for change in 0..<4 {
+            var row = CheckpointRowTests.sample()
+            switch change {
+            case 0: row.position.end.nextLSN = LSN(rawValue: number &+ 1)
+            case 1: row.position.end.lastBatch = BatchNumber(rawValue: number)
+            case 2: row.generation = number
+            default: row.counts[1] = number
+            }
+            // What can't even be written is not believed either.
+            guard change != 0 || number != .max else { continue }
+            guard case .invalid = row.encoded().withUnsafeBytes({ CheckpointRow.read($0) }) else {
+                Issue.record("\(number) was believed (\(change))")
+                continue
+            }
+        }
+    }
+
+    @Test func namesOfSegments() {
+        #expect(LogDirectory.segmentNumber(ofName: LogDirectory.segmentName(.first)) == .first)
+        for number in Self.numbers {
+            let name = LogDirectory.segmentName(SegmentNumber(rawValue: number))
+            #expect(LogDirectory.segmentNumber(ofName: name) == nil)
+        }
+    }
+}
