@@ -83,6 +83,9 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         if let systemCall { text += " [\(systemCall)]" }
         return text
     }
+
+    /// The message without what to do next.
+    var firstSentence: String { message.firstRange(of: ". ").map { String(message[..<$0.lowerBound]) } ?? message }
 }
 
 /// A failed system call, by name and errno.

@@ -131,7 +131,8 @@ private struct MarkerFile {
             }
             throw .partialInUse(directory)
         }
-        guard file.isStillThere else {
+        // Not taken away between the opening and the lock.
+        guard PosixIO().isNamed(file.file) else {
             file.close()
             return nil
         }
@@ -158,12 +159,7 @@ private struct MarkerFile {
         return true
     }
 
-    /// Its name wasn't taken away between open and lock.
-    private var isStillThere: Bool {
-        var (own, named) = (stat(), stat())
-        guard fstat(descriptor, &own) == 0, lstat(path, &named) == 0 else { return false }
-        return own.st_dev == named.st_dev && own.st_ino == named.st_ino
-    }
+    private var file: PosixIO.File { PosixIO.File(descriptor: descriptor, path: path) }
 
     /// Empties the directory and writes who works there.
     func prepare(_ kind: PartialDirectory.Kind, target: String) throws(StorageError) {
@@ -189,7 +185,6 @@ private struct MarkerFile {
     /// Durable before anything else is in the directory.
     private func write(_ text: String) throws(SystemCallError) {
         let io = PosixIO()
-        let file = PosixIO.File(descriptor: descriptor, path: path)
         let bytes = AlignedBytes(count: text.utf8.count)
         bytes.mutable.copyBytes(from: text.utf8)
         try io.writeAll(file, bytes.readOnly, at: 0)

@@ -5,8 +5,7 @@ import Glibc
 /// in place of another. What an interrupted run left is emptied; anything else of that name is refused.
 public final class PartialFile {
     private let target: String
-    private let path: String
-    private let descriptor: Int32
+    private let file: PosixIO.File
     private var offset: UInt64 = 0
     private var isOver = false
 
@@ -14,55 +13,50 @@ public final class PartialFile {
     /// - Throws: EEXIST if something else has the name of the partial file, EAGAIN if another process writes it.
     public init(_ target: String, beginsAs beginnings: [[UInt8]]) throws(SystemCallError) {
         self.target = target
-        path = target + ".partial"
-        let opened = iii_open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        let path = target + ".partial"
+        let opened = iii_open_file(path, O_RDWR | O_CREAT, 0o600)
         guard opened >= 0 else {
-            let number = -opened == ELOOP || -opened == EISDIR || -opened == ENXIO ? EEXIST : -opened
-            throw SystemCallError(call: "open", number: number, path: path)
+            let isOther = [ELOOP, EISDIR, ENXIO].contains(-opened)
+            throw SystemCallError(call: "open", number: isOther ? EEXIST : -opened, path: path)
         }
+        file = PosixIO.File(descriptor: opened, path: path)
         do throws(SystemCallError) {
-            try Self.claim(opened, path, beginnings)
+            try Self.claim(file, beginnings)
         } catch {
             close(opened)
             throw error
         }
-        descriptor = opened
     }
 
-    private static func claim(_ descriptor: Int32, _ path: String, _ beginnings: [[UInt8]]) throws(SystemCallError) {
-        var (facts, named) = (stat(), stat())
-        guard fstat(descriptor, &facts) == 0 else { throw SystemCallError(call: "fstat", number: errno, path: path) }
-        let existing = SystemCallError(call: "open", number: EEXIST, path: path)
-        guard facts.st_mode & S_IFMT == S_IFREG, facts.st_nlink == 1, facts.st_uid == geteuid() else { throw existing }
-        let status = iii_try_lock_file(descriptor)
+    private static func claim(_ file: PosixIO.File, _ beginnings: [[UInt8]]) throws(SystemCallError) {
+        var facts = stat()
+        guard fstat(file.descriptor, &facts) == 0 else {
+            throw SystemCallError(call: "fstat", number: errno, path: file.path)
+        }
+        let existing = SystemCallError(call: "open", number: EEXIST, path: file.path)
+        guard facts.st_nlink == 1, facts.st_uid == geteuid() else { throw existing }
+        let status = iii_try_lock_file(file.descriptor)
         guard status == 0 else {
             let isHeld = status == EAGAIN || status == EACCES
-            throw SystemCallError(call: "fcntl(F_OFD_SETLK)", number: isHeld ? EAGAIN : status, path: path)
+            throw SystemCallError(call: "fcntl(F_OFD_SETLK)", number: isHeld ? EAGAIN : status, path: file.path)
         }
         // The writer that held it may have given it its name meanwhile.
-        guard lstat(path, &named) == 0, named.st_ino == facts.st_ino, named.st_dev == facts.st_dev else {
-            throw SystemCallError(call: "open", number: EAGAIN, path: path)
-        }
-        guard try isOurs(descriptor, path, beginnings) else { throw existing }
-        guard ftruncate(descriptor, 0) == 0 else {
-            throw SystemCallError(call: "ftruncate", number: errno, path: path)
-        }
+        guard PosixIO().isNamed(file) else { throw SystemCallError(call: "open", number: EAGAIN, path: file.path) }
+        guard try isOurs(file, beginnings) else { throw existing }
+        try PosixIO().truncate(file, to: 0)
     }
 
     /// Empty, or as long as it is the beginning of what we write.
-    private static func isOurs(_ descriptor: Int32, _ path: String, _ beginnings: [[UInt8]]) throws(SystemCallError)
-        -> Bool
-    {
+    private static func isOurs(_ file: PosixIO.File, _ beginnings: [[UInt8]]) throws(SystemCallError) -> Bool {
         let limit = beginnings.map(\.count).max() ?? 0
         var bytes = [UInt8](repeating: 0, count: limit)
-        let count = pread(descriptor, &bytes, limit, 0)
-        guard count >= 0 else { throw SystemCallError(call: "pread", number: errno, path: path) }
+        let count = pread(file.descriptor, &bytes, limit, 0)
+        guard count >= 0 else { throw SystemCallError(call: "pread", number: errno, path: file.path) }
         let found = bytes[..<count]
         return beginnings.contains { $0.starts(with: found) || found.starts(with: $0) }
     }
 
     public func write(_ bytes: [UInt8]) throws(SystemCallError) {
-        let file = PosixIO.File(descriptor: descriptor, path: path)
         var failure: SystemCallError?
         bytes.withUnsafeBytes { bytes in
             do throws(SystemCallError) {
@@ -77,9 +71,9 @@ public final class PartialFile {
 
     /// Everything durable, then the name. After an error call `discard`.
     public func finish() throws(SystemCallError) {
-        guard fsync(descriptor) == 0 else { throw SystemCallError(call: "fsync", number: errno, path: path) }
         let io = PosixIO()
-        try io.renameNew(path, to: target)
+        try io.fdatasync(file)
+        try io.renameNew(file.path, to: target)
         do {
             try io.syncDirectory(parentDirectory(of: target))
         } catch {
@@ -91,14 +85,14 @@ public final class PartialFile {
 
     public func discard() {
         guard !isOver else { return }
-        unlink(path)
+        unlink(file.path)
         end()
     }
 
     private func end() {
         guard !isOver else { return }
         isOver = true
-        close(descriptor)
+        close(file.descriptor)
     }
 
     deinit {

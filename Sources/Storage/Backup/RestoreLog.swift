@@ -76,9 +76,6 @@ struct RestoreLog {
 }
 
 extension StorageError {
-    /// Without what to do next.
-    var firstSentence: String { message.firstRange(of: ". ").map { String(message[..<$0.lowerBound]) } ?? message }
-
     /// Of what stands in the store's files, not of rights, room or the device.
     var isAboutFiles: Bool { code == .damaged || code == .missingFiles || code == .foreignFile }
 }

@@ -133,6 +133,13 @@ struct PosixIO: StorageIO {
         return nil
     }
 
+    /// Whether the open file's path still names it: nobody took the name away since, or gave it to another file.
+    func isNamed(_ file: File) -> Bool {
+        var (own, named) = (stat(), stat())
+        guard fstat(file.descriptor, &own) == 0, lstat(file.path, &named) == 0 else { return false }
+        return own.st_dev == named.st_dev && own.st_ino == named.st_ino
+    }
+
     func unlink(_ path: String) throws(SystemCallError) {
         guard Glibc.unlink(path) == 0 else { throw SystemCallError(call: "unlink", number: errno, path: path) }
     }

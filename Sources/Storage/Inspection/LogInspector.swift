@@ -50,19 +50,18 @@ public struct LogInspector: Sendable {
     }
 
     /// Some segment needs a key, by its header.
-    func isEncrypted() throws(StorageError) -> Bool {
-        let surveyor = LogSurveyor(io: io, directory: directory, start: try start(), keys: keys)
-        return try surveyor.survey().segments.contains { $0.header?.isEncrypted ?? false }
-    }
+    func isEncrypted() throws(StorageError) -> Bool { try !sealingKeys().isEmpty }
 
     /// Some segment is sealed with a key that was not given; false without any key.
     public func lacksKeys() throws(StorageError) -> Bool {
         guard !keys.isEmpty else { return false }
+        return try sealingKeys().contains { keys.key($0) == nil }
+    }
+
+    private func sealingKeys() throws(StorageError) -> Set<KeyID> {
         let surveyor = LogSurveyor(io: io, directory: directory, start: try start(), keys: keys)
-        return try surveyor.survey().segments.contains { segment in
-            guard let header = segment.header, header.isEncrypted else { return false }
-            return keys.key(KeyID(rawValue: header.keyID)) == nil
-        }
+        let headers = try surveyor.survey().segments.compactMap(\.header)
+        return Set(headers.filter(\.isEncrypted).map { KeyID(rawValue: $0.keyID) })
     }
 
     func logWalk() throws(StorageError) -> LogWalk<PosixIO> {

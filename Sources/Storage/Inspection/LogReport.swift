@@ -26,10 +26,6 @@ public struct LogReport: Sendable {
     public var passedOver: [UInt64] = []
     /// Segments disappeared while they were read: a running engine retired them.
     public var sawRetirement = false
-
-    public init(verdict: LogVerdict) {
-        self.verdict = verdict
-    }
 }
 
 /// The log's condition as recovery would judge it (storage.md §5.10).

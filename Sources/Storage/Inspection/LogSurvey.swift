@@ -162,7 +162,7 @@ struct LogSurveyor<IO: StorageIO> {
             let reading = SegmentHeader.read(try window.bytes(at: 0, LogLimits.blockBytes))
             var header = try judge(reading, spot, role, store: store, &facts, &survey, &window)
             if let found = header, let forgery = try forgery(found, spot.path, &window) {
-                facts.standing = .foreign(forgery.reason)
+                facts.standing = .foreign(forgery.firstSentence)
                 survey.problems.append(forgery)
                 header = nil
             }
@@ -246,7 +246,7 @@ struct LogSurveyor<IO: StorageIO> {
                 guard let index = survey.segments.firstIndex(where: { $0.facts.number == error.segment }) else {
                     throw error
                 }
-                survey.segments[index].facts.standing = .foreign(error.reason)
+                survey.segments[index].facts.standing = .foreign(error.firstSentence)
                 survey.segments[index].header = nil
                 survey.problems.append(error)
             }
@@ -264,14 +264,9 @@ struct LogSurveyor<IO: StorageIO> {
 }
 
 extension StorageError {
-    /// The first sentence of the message.
-    fileprivate var reason: String {
-        message.firstRange(of: ". ").map { String(message[..<$0.lowerBound]) } ?? message
-    }
-
     /// Missing rights, and a process without descriptors or memory, are the caller's matter, not the store's condition.
     func throwIfForbidden(root: String) throws(StorageError) {
-        guard let systemCall, systemCall.isNoWordOnTheFile else { return }
+        guard let systemCall, systemCall.isAboutTheCaller else { return }
         throw .inspectionFailed(systemCall, root: root)
     }
 
@@ -291,5 +286,5 @@ extension StorageError {
 
 extension SystemCallError {
     /// The caller may not, or can't, read: whatever is in the file.
-    var isNoWordOnTheFile: Bool { number == EACCES || number == EPERM || isLackOfResources }
+    var isAboutTheCaller: Bool { number == EACCES || number == EPERM || isLackOfResources }
 }

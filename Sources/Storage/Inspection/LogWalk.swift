@@ -40,7 +40,7 @@ struct LogWalk<IO: StorageIO> {
         } catch {
             switch error {
             case .unreadable(let error):
-                guard let call = error.systemCall, call.isNoWordOnTheFile else { throw error }
+                guard let call = error.systemCall, call.isAboutTheCaller else { throw error }
                 throw StorageError.inspectionFailed(call, root: "")
             case .visitor(let own): throw own
             case .retired: preconditionFailure("a retired segment is handled where it is met")
@@ -164,7 +164,7 @@ struct LogWalk<IO: StorageIO> {
     {
         switch stop {
         case .visitor: throw stop
-        case .unreadable(let error) where error.isNoWordOnTheFile: throw stop
+        case .unreadable(let error) where error.isAboutTheCaller: throw stop
         case .retired: state.sawRetirement()
         case .unreadable(let error):
             state.problem(error)
@@ -181,7 +181,7 @@ extension SegmentWalk {
         do throws(WalkStop) {
             try run(&state)
         } catch {
-            guard case .unreadable(let error) = error, !error.isNoWordOnTheFile else { throw error }
+            guard case .unreadable(let error) = error, !error.isAboutTheCaller else { throw error }
             state.problem(error)
             let reason = error.systemCall?.reason ?? error.message
             state.beginGap(.unreadable, segment: number, offset: offset, found: reason)

@@ -19,7 +19,7 @@ extension SnapshotInspector {
                 ? nil
                 : .logLost(directory.segment(end.segment), "\(reach) in segment \(end.segment), which is not there")
         }
-        guard try batchStands(end) else {
+        guard try end.batchStands(in: directory) == true else {
             return .logLost(
                 directory.segment(end.segment),
                 "\(reach) at offset \(end.batchOffset), where something else stands"
@@ -35,18 +35,24 @@ extension SnapshotInspector {
             guard case .valid(let header) = SegmentHeader.read(block) else { return false }
             return header.predecessor == end.predecessorFacts
         } catch {
-            guard !error.isNoWordOnTheFile else { throw error }
+            guard !error.isAboutTheCaller else { throw error }
             return false
         }
     }
 
-    private func batchStands(_ end: LogEnd) throws(StorageError) -> Bool {
+}
+
+extension LogEnd {
+    /// Whether its last batch stands in the log; nil: no batch of its segment stands there.
+    func batchStands(in directory: LogDirectory) throws(StorageError) -> Bool? {
         // Batches stand on block edges; no window opens elsewhere.
-        guard end.batchOffset % UInt64(LogLimits.blockBytes) == 0 else { return false }
-        var window = try SegmentWindow(io: PosixIO(), path: directory.segment(end.segment))
-        let block = try window.bytes(at: end.batchOffset, LogLimits.blockBytes)
-        let position = BatchHeader.Position(segment: end.segment, offset: end.batchOffset)
-        guard case .valid(let header, let crc) = BatchHeader.read(block, at: position) else { return false }
-        return header.epoch == end.epoch && header.number == end.lastBatch && crc == end.chain
+        guard batchOffset % UInt64(LogLimits.blockBytes) == 0 else { return nil }
+        var window = try SegmentWindow(io: PosixIO(), path: directory.segment(segment))
+        let block = try window.bytes(at: batchOffset, LogLimits.blockBytes)
+        let position = BatchHeader.Position(segment: segment, offset: batchOffset)
+        guard case .valid(let header, let crc) = BatchHeader.read(block, at: position), header.epoch == epoch else {
+            return nil
+        }
+        return header.number == lastBatch && crc == chain
     }
 }

@@ -75,7 +75,7 @@ public final class SnapshotInspector {
                 header = try genuineHeader(try window.bytes(at: 0, LogLimits.blockBytes), path, keys)
             } catch {
                 // A segment that could not be looked at must not make a forgery of the snapshot.
-                guard !error.isNoWordOnTheFile else { throw error }
+                guard !error.isAboutTheCaller else { throw error }
                 continue
             }
             if let header { segments.append(.init(header: header, path: path)) }

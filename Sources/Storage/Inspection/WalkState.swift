@@ -9,7 +9,7 @@ enum WalkStop: Error {
 }
 
 extension StorageError {
-    var isNoWordOnTheFile: Bool { systemCall?.isNoWordOnTheFile ?? false }
+    var isAboutTheCaller: Bool { systemCall?.isAboutTheCaller ?? false }
 }
 
 /// What a walk carries from batch to batch and from segment to segment, and what it found.

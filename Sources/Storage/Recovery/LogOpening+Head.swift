@@ -38,8 +38,7 @@ extension StorageError {
         .segmentMissing(
             head.segment,
             path: directory.segment(head.segment),
-            newest == .none
-                ? "HEAD says that it was begun" : "HEAD says that it was begun, the last one here is \(newest)"
+            "HEAD says that it was begun, " + (newest == .none ? "none is here" : "the last one here is \(newest)")
         )
     }
 }

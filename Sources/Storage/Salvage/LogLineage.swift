@@ -47,9 +47,8 @@ struct LogLineage {
     var missingEnd: String? {
         let newest = numbers.last ?? .none
         if let head, head.segment > newest {
-            let last = newest == .none ? "none is here" : "the last one here is \(newest)"
-            let what = "log segment \(head.segment) is missing: HEAD says that it was begun, \(last)"
-            return "\(what). What was written to it is lost"
+            let missing = StorageError.newestSegmentMissing(head, newest: newest, directory)
+            return "\(missing.firstSentence). What was written to it is lost"
         }
         return numbers.isEmpty ? "there is no log: whatever was written behind the snapshot is lost" : nil
     }
@@ -63,9 +62,9 @@ struct LogLineage {
         let own = segments.first { $0.header.number == end.segment }?.header
         if let own, end.offset > LogLimits.firstBatchOffset {
             guard own.epoch == end.epoch else { return .foreign("\(reach), which is another file here") }
-            switch batch(at: end) {
-            case .some(true): return .rests
-            case .some(false): return .foreign("\(reach), where another batch stands")
+            switch try? end.batchStands(in: directory) {
+            case true?: return .rests
+            case false?: return .foreign("\(reach), where another batch stands")
             case nil: break
             }
         } else if let own, isBegun(own, at: end) {
@@ -83,18 +82,6 @@ struct LogLineage {
     private func isBegun(_ header: SegmentHeader, at end: LogEnd) -> Bool {
         header.predecessor.lastBatch == end.lastBatch && header.predecessor.lastBatchCRC == end.chain
             && header.firstLSN == end.nextLSN
-    }
-
-    /// nil: no batch can be read there.
-    private func batch(at end: LogEnd) -> Bool? {
-        guard var window = try? SegmentWindow(io: io, path: directory.segment(end.segment)),
-            let block = try? window.bytes(at: end.batchOffset, LogLimits.blockBytes),
-            case .valid(let header, let crc) = BatchHeader.read(
-                block,
-                at: BatchHeader.Position(segment: end.segment, offset: end.batchOffset)
-            ), header.epoch == end.epoch
-        else { return nil }
-        return header.number == end.lastBatch && crc == end.chain
     }
 
     /// A segment that can't stand where it stands, if this log had ever held what the snapshot holds.

@@ -116,10 +116,10 @@ final class LMDBSnapshot: SnapshotStore, @unchecked Sendable {
         guard create || stat(directory.snapshotData, &facts) == 0 else {
             throw .snapshotDamaged(directory.snapshotData, "the file is missing")
         }
-        // LMDB would take an empty file for a new environment.
         guard create || facts.st_nlink < 2 else {
             throw .snapshotOfTwoNames(directory.snapshotData, names: UInt64(facts.st_nlink))
         }
+        // LMDB would take an empty file for a new environment.
         guard create || facts.st_size >= 2 * LogLimits.blockBytes else {
             throw .snapshotDamaged(directory.snapshotData, "the file has only \(facts.st_size) bytes")
         }

@@ -1,6 +1,6 @@
 /// How a snapshot works.
 struct SnapshotOptions: Sendable {
-    /// What an engine looks at: 4 MiB, about 2 ms. Larger trees are left to the scrub.
+    /// What an engine looks at: 4 MiB. Larger trees are left to the scrub.
     static let walkedAtOpening = 1024
 
     /// First size of the address range; sparse, doubled when full.

@@ -96,7 +96,8 @@ final class DirectoryLock: Sendable {
         for attempt in 1...attempts {
             let status = iii_try_lock_file(descriptor)
             if status == 0 {
-                guard isStillNamed(descriptor, directory.lock) else {
+                // Not taken away between the opening and the lock.
+                guard PosixIO().isNamed(PosixIO.File(descriptor: descriptor, path: directory.lock)) else {
                     close(descriptor)
                     throw held(directory, by: "another process, which has made a new LOCK")
                 }
@@ -115,13 +116,6 @@ final class DirectoryLock: Sendable {
         let holder = readHolder(descriptor)
         close(descriptor)
         throw held(directory, by: holder)
-    }
-
-    /// Its name wasn't taken away between the opening and the lock.
-    private static func isStillNamed(_ descriptor: Int32, _ path: String) -> Bool {
-        let file = PosixIO.File(descriptor: descriptor, path: path)
-        guard let own = try? PosixIO().identity(file), let named = try? PosixIO().identity(path) else { return false }
-        return own == named
     }
 
     private static func held(_ directory: LogDirectory, by holder: String) -> StorageError {

@@ -6,6 +6,22 @@ import Testing
 @Suite struct NumberLimitTests {
     private static let numbers: [UInt64] = [LogLimits.maximumNumber + 1, .max - 1, .max]
 
+    /// A checkpoint row with a sound checksum may name any place: `salvage` trapped on one inside a block.
+    @Test func placesOffTheBlocks() throws {
+        let scratch = try ScratchDirectory()
+        let store = try SteppedStore(scratch.path, options: StorageOptions())
+        _ = try store.log.commit { $0.put(TableID(rawValue: 1), key: [1], value: [2]) }
+        store.flush()
+        var end = store.log.writer.withLock { $0.log.end }
+        try store.close()
+        let directory = LogDirectory(root: scratch.path)
+        #expect(try end.batchStands(in: directory) == true)
+        for offset in [end.batchOffset + 1, LogLimits.maximumNumber - 1] {
+            end.batchOffset = offset
+            #expect(try end.batchStands(in: directory) == nil)
+        }
+    }
+
     @Test(arguments: numbers) func batches(number: UInt64) {
         let position = BatchHeader.Position(segment: .first, offset: LogLimits.firstBatchOffset)
         for isLSN in [false, true] {

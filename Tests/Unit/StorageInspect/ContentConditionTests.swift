@@ -122,8 +122,7 @@ import Testing
     @Test func damageThatOnlyHistoryNeeds() throws {
         let scratch = try Scratch()
         let store = scratch.path + "/store"
-        var options = StoreFixture.options
-        options.retainLogBytes = .max
+        let options = StoreFixture.keepingLog
         try StoreFixture.closed(store, rows: 40, options: options)
         try StoreFixture.damage(StoreFixture.segment(store, 1), at: 5 * LogLimits.blockBytes + 90)
         for command in ["verify", "summary"] {
@@ -138,17 +137,7 @@ import Testing
     /// The engine needs the new key alone after a complete rotation: so do the commands that show what there is.
     @Test func afterARotationTheOldKeyIsNotNeeded() throws {
         let scratch = try Scratch()
-        let (store, key, next) = (scratch.path + "/store", scratch.path + "/key", scratch.path + "/next")
-        for path in [key, next] { #expect(Run("keygen", "--output", path).status == .sound) }
-        var options = StoreFixture.options
-        options.retainLogBytes = .max
-        options.encryption.current = try EncryptionKey(file: key)
-        try StoreFixture.closed(store, rows: 20, options: options)
-        options.encryption.previous = [try EncryptionKey(file: key)]
-        options.encryption.current = try EncryptionKey(file: next)
-        let open = try Store.open(path: store, options: options)
-        try StoreFixture.put(open, 21...40)
-        try open.close()
+        var (store, _, next, options) = try StoreFixture.rotated(scratch)
         options.encryption.previous = []
         #expect(try StoreFixture.rows(store, options: options) == Array(1...40))
         let verify = Run("verify", store, "--key-file", next)

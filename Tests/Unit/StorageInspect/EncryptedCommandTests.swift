@@ -162,18 +162,7 @@ import Testing
     /// After a rotation the log holds batches of both keys.
     @Test func withBothKeys() throws {
         let scratch = try Scratch()
-        let (store, key, next) = (scratch.path + "/store", scratch.path + "/key", scratch.path + "/next")
-        for path in [key, next] { #expect(Run("keygen", "--output", path).status == .sound) }
-        var options = StoreFixture.options
-        options.retainLogBytes = .max
-        options.encryption.current = try EncryptionKey(file: key)
-        try StoreFixture.closed(store, rows: 20, options: options)
-        options.encryption.previous = [try EncryptionKey(file: key)]
-        options.encryption.current = try EncryptionKey(file: next)
-        let open = try Store.open(path: store, options: options)
-        try StoreFixture.put(open, 21...40)
-        try open.checkpoint()
-        try open.close()
+        let (store, key, next, _) = try StoreFixture.rotated(scratch)
         let both = ["--key-file", next, "--key-file", key]
         for words in [
             ["verify", store, "--deep"], ["records", store, "--full"], ["history", store, "--table", "1", "key 7"],

@@ -6,20 +6,10 @@ import Testing
 
 /// "Complete" is said only of a store of which nothing is missing, and nothing of two stores is mixed.
 @Suite(.serialized) struct SalvageConditionTests {
-    private static var keepingLog: StorageOptions {
-        var options = StoreFixture.options
-        options.retainLogBytes = .max
-        return options
-    }
-
     private func salvage(_ home: Scratch, _ store: String, _ words: String...) throws -> (run: Run, rows: [Int]) {
         let run = Run(["salvage", store, "--to", home.path + "/saved"] + words)
         #expect(run.status == .damage && !run.text.contains("complete: nothing"), "\(run.text) \(run.errors)")
         return (run, words.isEmpty ? try StoreFixture.rows(home.path + "/saved") : [])
-    }
-
-    private func segments(_ store: String) throws -> [UInt64] {
-        try LogInspector(path: store).facts().segments.map(\.number)
     }
 
     private func removeLog(_ store: String, _ numbers: [UInt64]) {
@@ -31,7 +21,7 @@ import Testing
         let home = try Scratch()
         let store = home.path + "/store"
         try StoreFixture.killed(store, checkpointAfter: 20, rows: 90)
-        let newest = try #require(try segments(store).last)
+        let newest = try #require(try StoreFixture.segments(store).last)
         removeLog(store, [newest])
         let (run, rows) = try salvage(home, store)
         #expect(run.text.contains("log segment \(newest) is missing: HEAD"), "\(run.text)")
@@ -42,7 +32,7 @@ import Testing
         let home = try Scratch()
         let store = home.path + "/store"
         try StoreFixture.killed(store, checkpointAfter: 20, rows: 90)
-        removeLog(store, try segments(store))
+        removeLog(store, try StoreFixture.segments(store))
         if headToo {
             unlink(store + "/wal/HEAD")
             rmdir(store + "/wal")
@@ -57,8 +47,8 @@ import Testing
     @Test func theSnapshotOfAnotherStore() throws {
         let home = try Scratch()
         let (store, other) = (home.path + "/store", home.path + "/other")
-        try StoreFixture.closed(store, rows: 40, options: Self.keepingLog)
-        let open = try Store.open(path: other, options: Self.keepingLog)
+        try StoreFixture.closed(store, rows: 40, options: StoreFixture.keepingLog)
+        let open = try Store.open(path: other, options: StoreFixture.keepingLog)
         try StoreFixture.put(open, 900...990)
         try open.close()
         try replaceSnapshot(of: store, by: other)
@@ -73,7 +63,7 @@ import Testing
         let (store, fork) = (home.path + "/store", home.path + "/fork")
         let (rows, forked) = (1...60, 61...90)
         try makeFork(store, fork)
-        if !isLogWhole { removeLog(store, Array(try segments(store).prefix(2))) }
+        if !isLogWhole { removeLog(store, Array(try StoreFixture.segments(store).prefix(2))) }
         try replaceSnapshot(of: store, by: fork)
         let verify = Run("verify", store)
         #expect(verify.status == .damage && verify.text.contains("R10"), "\(verify.text)")
@@ -88,7 +78,7 @@ import Testing
         let home = try Scratch()
         let (store, forged, key) = (home.path + "/store", home.path + "/forged", home.path + "/key")
         #expect(Run("keygen", "--output", key).status == .sound)
-        var options = Self.keepingLog
+        var options = StoreFixture.keepingLog
         try StoreFixture.closed(store, rows: 40, options: options)
         _ = try StoreFilesCopy(source: store, target: forged).run { _ in }
         let forger = try Store.open(path: forged, options: options)
@@ -99,7 +89,7 @@ import Testing
         let open = try Store.open(path: store, options: options)
         try StoreFixture.put(open, 41...60)
         try open.close()
-        if !isLogWhole { removeLog(store, Array(try segments(store).prefix(1))) }
+        if !isLogWhole { removeLog(store, Array(try StoreFixture.segments(store).prefix(1))) }
         try replaceSnapshot(of: store, by: forged)
         let (run, _) = try salvage(home, store, "--key-file", key)
         options.encryptsExistingStore = false
@@ -119,10 +109,10 @@ import Testing
 
     /// Both have rows 1 to 40; the store goes on to 60, the fork with 61 to 90.
     private func makeFork(_ store: String, _ fork: String) throws {
-        try StoreFixture.closed(store, rows: 40, options: Self.keepingLog)
+        try StoreFixture.closed(store, rows: 40, options: StoreFixture.keepingLog)
         _ = try StoreFilesCopy(source: store, target: fork).run { _ in }
         for (path, rows) in [(store, 41...60), (fork, 61...90)] {
-            let open = try Store.open(path: path, options: Self.keepingLog)
+            let open = try Store.open(path: path, options: StoreFixture.keepingLog)
             try StoreFixture.put(open, rows)
             try open.close()
         }

@@ -35,14 +35,16 @@ struct SnapshotCheck {
 }
 
 extension SnapshotCheck {
-    /// - Parameter path: the store's directory.
-    static func run(_ path: String, _ key: KeyArguments, _ log: LogReport, isDeep: Bool, _ console: Console) throws
+    /// - Parameters:
+    ///   - path: the store's directory.
+    ///   - log: nil: it wasn't walked.
+    static func run(_ path: String, _ key: KeyArguments, _ log: LogReport?, isDeep: Bool, _ console: Console) throws
         -> SnapshotCheck
     {
         var check = SnapshotCheck()
         check.isWithoutKey = try key.keys().isEmpty
         // A creation that was cut short has none yet.
-        if log.verdict.condition == .new { return check }
+        if log?.verdict.condition == .new { return check }
         var words = [SnapshotWalk.name, path] + key.words
         if isDeep { words += ["--deep", "--replay"] }
         check.isDeep = isDeep

@@ -51,10 +51,11 @@ extension LMDBPage {
         guard isLowerPossible || isUpperPossible else { return [] }
         let leastNode = isUpperPossible && (!isLowerPossible || upper >= lower) ? upper : max(lower, headerBytes)
         var slots: [Int] = []
+        var seen: Set<Int> = []
         var place = headerBytes
         while place + 2 <= leastNode {
             let slot = Int(bytes.loadLittle(UInt16.self, at: place))
-            if slot >= leastNode, !slots.contains(slot), isNode(bytes, slot, flags) { slots.append(slot) }
+            if slot >= leastNode, isNode(bytes, slot, flags), seen.insert(slot).inserted { slots.append(slot) }
             place += 2
         }
         return slots

@@ -1,4 +1,5 @@
 import Glibc
+import Testing
 
 @testable import Storage
 @testable import iii_storage_inspect
@@ -16,6 +17,35 @@ struct StoreFixture {
         options.sealAfterIdleNanoseconds = 0
         options.lingerNanoseconds = 0
         return options
+    }
+
+    /// The same, and the log stays.
+    static var keepingLog: StorageOptions {
+        var options = options
+        options.retainLogBytes = .max
+        return options
+    }
+
+    static func segments(_ store: String) throws -> [UInt64] {
+        try LogInspector(path: store).facts().segments.map(\.number)
+    }
+
+    /// Rows 1 to 20 under one key, then 21 to 40 under the next one, with all of the log.
+    static func rotated(_ scratch: Scratch) throws -> (
+        store: String, key: String, next: String, options: StorageOptions
+    ) {
+        let (store, key, next) = (scratch.path + "/store", scratch.path + "/key", scratch.path + "/next")
+        for path in [key, next] { #expect(Run("keygen", "--output", path).status == .sound) }
+        var options = keepingLog
+        options.encryption.current = try EncryptionKey(file: key)
+        try closed(store, rows: 20, options: options)
+        options.encryption.previous = [try EncryptionKey(file: key)]
+        options.encryption.current = try EncryptionKey(file: next)
+        let open = try Store.open(path: store, options: options)
+        try put(open, 21...40)
+        try open.checkpoint()
+        try open.close()
+        return (store, key, next, options)
     }
 
     static func key(_ number: Int) -> Bytes { Bytes("key \(number)".utf8) }
