@@ -66,8 +66,8 @@ build_with_faults() {
     step "Building with faults and failpoints (debug)"
     local log
     log=$(mktemp)
-    if III_MUTANTS=1 swift build --package-path "$1" --scratch-path "$1/$faulty_build" --disable-index-store \
-        --build-tests >"$log" 2>&1; then
+    if III_MUTANTS=1 swift build --package-path "$1" --scratch-path "$1/$faulty_build" --build-tests \
+        >"$log" 2>&1; then
         tail -n 1 "$log"
         rm -f "$log"
     else
