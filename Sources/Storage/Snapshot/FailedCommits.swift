@@ -77,7 +77,7 @@ extension LMDBSnapshot {
         let facts = FailedCommits.Facts(
             number: call.number,
             lostPages: witness?.lostPages ?? true,
-            isFull: isWithoutRoom,
+            isFull: PosixIO().isWithoutRoom(in: path),
             freeBytes: try? PosixIO().freeBytes(path)
         )
         guard failedCommits.isLackOfSpace(facts) else {
@@ -92,10 +92,14 @@ extension LMDBSnapshot {
         }
         return .lowSpace(StorageError(.lowSpace, "no room for a checkpoint", path: path, systemCall: call))
     }
+}
 
-    /// Writes a few blocks to a file without a name, which goes with its descriptor.
-    private var isWithoutRoom: Bool {
-        let descriptor = iii_open(path, iii_o_tmpfile | O_RDWR, 0o600)
+extension PosixIO {
+    /// Whether a directory's file system has no room for a few blocks. LMDB reports a short write as EIO: this tells a full
+    /// disk from a failing device.
+    func isWithoutRoom(in directory: String) -> Bool {
+        // A file without a name goes with its descriptor.
+        let descriptor = iii_open(directory, iii_o_tmpfile | O_RDWR, 0o600)
         guard descriptor >= 0 else { return isLackOfSpace(-descriptor) }
         defer { _ = Glibc.close(descriptor) }
         let blocks = AlignedBytes(count: 16 * LogLimits.blockBytes)

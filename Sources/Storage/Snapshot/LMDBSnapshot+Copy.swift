@@ -26,7 +26,8 @@ extension LMDBSnapshot {
             try target.finish()
             return checkpoint
         } catch {
-            throw StorageError(.inputOutput, "copying the snapshot failed: \(error.reason)", path: directory)
+            let advice = error.isLackOfSpace ? "; make room, or name a path on another disk" : ""
+            throw StorageError(.inputOutput, "copying the snapshot failed: \(error.reason)\(advice)", path: directory)
         }
     }
 
@@ -115,7 +116,9 @@ private struct SnapshotTarget: ~Copyable {
         // Freed by the commit, also by one that fails.
         transaction = nil
         bytesInTransaction = 0
-        try orThrow(mdb_txn_commit(full), "mdb_txn_commit", path)
+        let status = mdb_txn_commit(full)
+        let isRoom = status == EIO && PosixIO().isWithoutRoom(in: path)
+        try orThrow(isRoom ? ENOSPC : status, "mdb_txn_commit", path)
     }
 
     mutating func finish() throws(LMDBError) {

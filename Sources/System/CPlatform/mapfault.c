@@ -51,7 +51,7 @@ static void end_process(const struct watched *map, uintptr_t offset) {
     static char text[PATH_BYTES + 512];
     size_t limit = sizeof text - 1;
     size_t length = append(text, 0, limit, "iii: a page of a mapped file can't be read: the device failed, or the file was shortened; "
-                                           "check the device, then restart. What was acknowledged is in the log [path ");
+                                           "check the device, then restart. If it stays so, restore a backup or use iii-storage-inspect salvage [path ");
     length = append(text, length, limit, map->path);
     length = append(text, length, limit, "] [offset ");
     length = append_number(text, length, limit, offset);

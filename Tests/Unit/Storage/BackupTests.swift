@@ -144,6 +144,24 @@ import Testing
         try store.close()
     }
 
+    /// LMDB calls the short write that a full disk gives an I/O error.
+    @Test(.enabled(if: SmallVolume.isPossible)) func aFullVolumeIsNamed() async throws {
+        let scratch = try ScratchDirectory()
+        let volume = try #require(SmallVolume(mebibytes: 4))
+        let store = try Store.open(path: scratch.path + "/store", options: options(encrypted: false))
+        var generator = SeededGenerator(seed: 1)
+        let value = Bytes((0..<(64 << 10)).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+        for number in 0..<100 {
+            let pending = try store.commit { $0.put(table, key: Bytes("\(number)".utf8), value: value) }
+            _ = try await pending.durable()
+        }
+        try store.checkpoint()
+        let error = try #require(throws: StorageError.self) { try store.backup(to: volume.path + "/backup") }
+        #expect("\(error)".contains("No space left on device") && "\(error)".contains("make room"), "\(error)")
+        #expect(try PosixIO().list(volume.path) == [])
+        try store.close()
+    }
+
     @Test func aDamagedBackupIsRefused() async throws {
         let scratch = try ScratchDirectory()
         let options = options(encrypted: false)
