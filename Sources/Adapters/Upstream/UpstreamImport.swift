@@ -85,7 +85,7 @@ public struct UpstreamImport {
     ///
     /// - Throws: `.unattributed` if a file is none of the owners'.
     public func requireOwners() throws {
-        let strangers = try volume.files.filter { file in
+        let strangers = volume.files.filter { file in
             guard owners.kind(ofName: file.index) == nil else { return false }
             // Jobs and locks are known by their content.
             guard !owners.workers.isDisjoint(with: [.queue, .cron]), case .sound(let index) = volume.read(file) else {

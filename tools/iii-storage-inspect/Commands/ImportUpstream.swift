@@ -88,6 +88,7 @@ struct ImportUpstream: InspectCommand {
         return result.damaged.isEmpty ? .sound : .damage
     }
 
+    @discardableResult
     private func withStore<R>(_ path: String, _ options: StorageOptions, _ body: (Store) throws -> R) throws -> R {
         let store = try Store.open(path: path, options: options)
         let result: R
