@@ -18,8 +18,6 @@ struct LogDirectory: Sendable {
     func spare(_ number: Int) -> String { wal + "/spare-\(number).tmp" }
     /// Takes up room that a full disk must still have (§5.8).
     var reserve: String { wal + "/reserve.tmp" }
-    /// Written once at open to see whether direct writes work here.
-    var probe: String { wal + "/probe.tmp" }
 
     static let names: Set<String> = ["LOCK", "FORMAT", "FORMAT.tmp", "wal", "snapshot", "quarantine"]
 
@@ -50,7 +48,8 @@ struct LogDirectory: Sendable {
         name.utf8.count >= 4 && name.utf8.suffix(4).elementsEqual(".tmp".utf8)
     }
 
-    /// A temporary file of the log directory that this engine made: no batch is ever written to one.
+    /// A temporary file of the log directory that this engine made, or `probe.tmp` of an earlier version: no batch is ever
+    /// written to one.
     static func isOwnTemporary(_ name: String) -> Bool {
         if ["reserve.tmp", "probe.tmp", headName + ".tmp"].contains(name) { return true }
         guard name.hasPrefix("spare-"), isTemporary(name) else { return false }

@@ -83,9 +83,14 @@ struct AlignedBytes: ~Copyable {
     let count: Int
 
     init(count: Int) {
+        self.init(uninitialized: count)
+        memset(memory, 0, count)
+    }
+
+    /// For what is read: nothing is touched before the bytes are there.
+    init(uninitialized count: Int) {
         precondition(count > 0)
         memory = .allocate(byteCount: count, alignment: LogLimits.blockBytes)
-        memset(memory, 0, count)
         self.count = count
     }
 

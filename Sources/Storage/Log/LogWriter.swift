@@ -52,8 +52,11 @@ struct LogWriter<IO: StorageIO>: Sendable {
     let store: StoreID
     let clock: StorageClock
     let random: @Sendable () -> UInt64
-    /// Writes are durable when they return (`O_DIRECT|O_DSYNC`).
-    let isDirect: Bool
+    /// Writes are durable when they return (`O_DIRECT|O_DSYNC`). With `.auto` the first header shows whether the file system
+    /// takes such writes.
+    private(set) var isDirect: Bool
+    private let directIO: StorageOptions.DirectIO
+    private var isDirectTried = false
     /// Seals what is written; nil: not encrypted.
     let key: EncryptionKey?
     /// What the headers of new segments say of the content before them; none without a key.
@@ -81,7 +84,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
         directory: LogDirectory,
         store: StoreID,
         options: StorageOptions,
-        isDirect: Bool,
+        directIO: StorageOptions.DirectIO,
         end: LogEnd,
         hold: DirectoryHold<IO>? = nil,
         head: LogHeadFile<IO>? = nil,
@@ -95,7 +98,8 @@ struct LogWriter<IO: StorageIO>: Sendable {
         self.store = store
         clock = options.clock
         random = options.random
-        self.isDirect = isDirect
+        self.directIO = directIO
+        isDirect = directIO != .off
         key = options.encryption.current
         self.end = end
         syncedEnd = end
@@ -244,6 +248,15 @@ extension StorageError {
         StorageError(.lowSpace, "no room for the log: \(error.reason)", path: error.path, systemCall: error)
     }
 
+    fileprivate static func directRefused(_ root: String, _ error: SystemCallError) -> StorageError {
+        StorageError(
+            .inputOutput,
+            "direct I/O is demanded but does not work here: \(error.reason). Set useDirectIO to auto",
+            path: root,
+            systemCall: error
+        )
+    }
+
     /// The process, not the disk, lacks something.
     static func shortOfResources(_ error: SystemCallError) -> StorageError {
         StorageError(
@@ -305,22 +318,19 @@ extension LogWriter {
 
     /// Gives the segment its header and its name. What needs a descriptor or room comes before the name; after it nothing
     /// can be taken back.
-    private func begin(_ prepared: PreparedSegment, _ header: SegmentHeader) throws(StorageError) -> IO.File {
+    private mutating func begin(_ prepared: PreparedSegment, _ header: SegmentHeader) throws(StorageError) -> IO.File {
         let what = "start segment \(header.number)"
         var opened: IO.File?
         do {
-            let file = try io.open(prepared.path, isDirect && !isMutant(.noDirectSync) ? .updateDirect : .update)
+            let file = try open(prepared, header)
             opened = file
-            let block = AlignedBytes(count: SegmentHeader.encodedBytes)
-            header.encode(into: block.mutable, key: key)
-            try io.writeAll(file, block.readOnly, at: 0)
-            extendLifetime(block)
             if !isMutant(.noHeaderSync) { try io.fdatasync(file) }
             try io.renameNew(prepared.path, to: directory.segment(header.number))
         } catch {
             if let opened { io.close(opened) }
             if error.isLackOfSpace { throw .noRoom(error) }
             if error.isLackOfResources { throw .shortOfResources(error) }
+            if directIO == .on, !isDirectTried { throw .directRefused(directory.root, error) }
             guard error.number == EEXIST else { throw failure(what, error) }
             throw .ownershipLost(
                 directory.segment(header.number),
@@ -334,6 +344,39 @@ extension LogWriter {
         } catch {
             io.close(file)
             throw failure(what, error)
+        }
+        return file
+    }
+
+    /// Opens the file and writes the header, directly if that works here.
+    private mutating func open(_ prepared: PreparedSegment, _ header: SegmentHeader) throws(SystemCallError) -> IO.File
+    {
+        let block = AlignedBytes(count: SegmentHeader.encodedBytes)
+        header.encode(into: block.mutable, key: key)
+        if isDirect, !isMutant(.noDirectSync) {
+            do {
+                let file = try open(prepared.path, .updateDirect, writing: block)
+                isDirectTried = true
+                return file
+            } catch {
+                guard directIO == .auto, !isDirectTried, !error.isLackOfSpace, !error.isLackOfResources else {
+                    throw error
+                }
+                isDirect = false
+            }
+        }
+        return try open(prepared.path, .update, writing: block)
+    }
+
+    private func open(_ path: String, _ mode: OpenMode, writing block: borrowing AlignedBytes)
+        throws(SystemCallError) -> IO.File
+    {
+        let file = try io.open(path, mode)
+        do {
+            try io.writeAll(file, block.readOnly, at: 0)
+        } catch {
+            io.close(file)
+            throw error
         }
         return file
     }

@@ -1,9 +1,13 @@
 /// How large the next segment is: doubles while segments fill fast, halves while they fill slowly (storage.md §1).
 struct SegmentSizing: Sendable {
+    /// The first segment of an opening, which waits until its zeros are durable.
+    let openingBytes: Int
     let initialBytes: Int
     let maximumBytes: Int
     private(set) var currentBytes: Int
     private var activatedAt: UInt64
+    /// The first segment is smaller than the sizes that are compared: how long it lasted says nothing.
+    private var isFirstSmaller: Bool
 
     /// A segment that lasted less than this makes the next one larger.
     static let fastNanoseconds: UInt64 = 10_000_000_000
@@ -19,17 +23,23 @@ struct SegmentSizing: Sendable {
         maximumBytes = LogLimits.roundedToBlock(max(options.maximumSegmentBytes, initialBytes))
         currentBytes = initialBytes
         activatedAt = now
+        openingBytes = min(initialBytes, LogLimits.mebibyte)
+        isFirstSmaller = openingBytes < initialBytes
     }
 
     /// A segment was activated.
     mutating func rotated(now: UInt64) {
+        defer {
+            activatedAt = now
+            isFirstSmaller = false
+        }
+        guard !isFirstSmaller else { return }
         let lasted = now &- activatedAt
         if lasted < Self.fastNanoseconds {
             currentBytes = min(currentBytes * 2, maximumBytes)
         } else if lasted > Self.slowNanoseconds {
             currentBytes = max(LogLimits.roundedToBlock(currentBytes / 2), initialBytes)
         }
-        activatedAt = now
     }
 
     /// Whether a retired file of that size is worth keeping: segments fill fast and have this size.

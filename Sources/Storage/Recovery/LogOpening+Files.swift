@@ -67,6 +67,10 @@ extension LogOpening {
         }
     }
 
+    func fileBytes(_ path: String) throws(StorageError) -> UInt64 {
+        try SegmentWindow(io: io, path: path, pieceBytes: LogLimits.blockBytes).size
+    }
+
     func remove(_ temporaries: [String]) throws(StorageError) {
         try orOpenFailed { () throws(SystemCallError) in for path in temporaries { try io.unlink(path) } }
     }
@@ -80,7 +84,7 @@ extension LogOpening {
         _ recovered: inout RecoveredLog,
         _ snapshot: any SnapshotStore
     ) throws(StorageError) -> PreparedSegment? {
-        let sizes = [sizing.initialBytes, sizing.initialBytes, sizing.fullDiskBytes(toHold: 0)]
+        let sizes = [sizing.openingBytes, sizing.openingBytes, sizing.fullDiskBytes(toHold: 0)]
         for (attempt, bytes) in sizes.enumerated() {
             if attempt == 1 { try removeCovered(&recovered, snapshot) }
             do throws(StorageError) {

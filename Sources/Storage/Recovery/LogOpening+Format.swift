@@ -28,7 +28,7 @@ extension LogOpening {
     /// A snapshot of an unfinished creation has LMDB's first two pages at most; a row needs a third.
     private func requireEmptySnapshot() throws(StorageError) {
         guard try orOpenFailed({ () throws(SystemCallError) in try io.exists(directory.snapshotData) }) else { return }
-        let bytes = try SegmentWindow(io: io, path: directory.snapshotData, pieceBytes: LogLimits.blockBytes).size
+        let bytes = try fileBytes(directory.snapshotData)
         guard bytes <= UInt64(LogLimits.emptySnapshotBytes) else {
             throw .snapshotWithoutFormat(directory, bytes: bytes)
         }

@@ -75,7 +75,7 @@ extension LogOpening {
     mutating func moveAside(_ number: SegmentNumber, suffix: String) throws(StorageError) {
         let path = directory.segment(number)
         let name = "\(LogDirectory.segmentName(number)).\(suffix)"
-        let bytes = try SegmentWindow(io: io, path: path, pieceBytes: LogLimits.blockBytes).size
+        let bytes = try fileBytes(path)
         try makeRoom(for: bytes, except: name)
         let target = try orOpenFailed { () throws(SystemCallError) in try move(path, to: name) }
         quarantinedFiles.append(target)

@@ -299,8 +299,4 @@ extension LogOpening {
         let isCut = recovered.tail != nil || recovered.unused != nil
         recovered.condition = isCut ? .tornTail : end.isClean ? .clean : .unclean
     }
-
-    private func fileBytes(_ path: String) throws(StorageError) -> UInt64 {
-        try SegmentWindow(io: io, path: path).size
-    }
 }

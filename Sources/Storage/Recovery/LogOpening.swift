@@ -124,7 +124,6 @@ struct LogOpening<IO: StorageIO> {
     ) throws(StorageError) -> OpenedLog<IO> {
         var recovered = recovered
         let preparer = SegmentPreparer(io: io, directory: directory)
-        let isDirect = try probeDirectIO()
         let hold = try orOpenFailed { () throws(SystemCallError) in
             try DirectoryHold(io: io, directory: directory, lock: lock, snapshot: snapshot.file)
         }
@@ -133,7 +132,7 @@ struct LogOpening<IO: StorageIO> {
             directory: directory,
             store: store,
             options: options,
-            isDirect: isDirect,
+            directIO: options.useDirectIO,
             end: recovered.end,
             hold: hold,
             head: LogHeadFile(io: io, directory: directory),
@@ -153,7 +152,7 @@ struct LogOpening<IO: StorageIO> {
             writer: writer,
             preparer: preparer,
             sizing: sizing,
-            report: report(recovered, snapshot, store, isDirect: isDirect, openedAt: start)
+            report: report(recovered, snapshot, store, isDirect: writer.isDirect, openedAt: start)
         )
     }
 
@@ -183,29 +182,6 @@ struct LogOpening<IO: StorageIO> {
             isEncrypted: options.encryption.current != nil,
             warnings: warnings
         )
-    }
-
-    /// One direct write into a file of its own shows whether this file system takes them.
-    private func probeDirectIO() throws(StorageError) -> Bool {
-        guard options.useDirectIO != .off else { return false }
-        do {
-            let block = AlignedBytes(count: LogLimits.blockBytes)
-            io.close(try io.open(directory.probe, .create))
-            defer { try? io.unlink(directory.probe) }
-            let file = try io.open(directory.probe, .updateDirect)
-            defer { io.close(file) }
-            try io.writeAll(file, block.readOnly, at: 0)
-            extendLifetime(block)
-            return true
-        } catch {
-            guard options.useDirectIO == .on else { return false }
-            throw StorageError(
-                .inputOutput,
-                "direct I/O is demanded but does not work here: \(error.reason). Set useDirectIO to auto",
-                path: directory.root,
-                systemCall: error
-            )
-        }
     }
 }
 

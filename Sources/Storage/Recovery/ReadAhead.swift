@@ -22,7 +22,7 @@ final class ReadAhead<IO: StorageIO>: @unchecked Sendable {
         self.file = file
         self.headRoom = headRoom
         self.pieceBytes = pieceBytes
-        place = AlignedBytes(count: headRoom + pieceBytes)
+        place = AlignedBytes(uninitialized: headRoom + pieceBytes)
         thread = try WorkerThread(name: "iii-read-ahead") { [unowned self] in run() }
     }
 
@@ -49,7 +49,7 @@ final class ReadAhead<IO: StorageIO>: @unchecked Sendable {
         let target = UnsafeMutableRawBufferPointer(rebasing: place.mutable[(headRoom - rest)..<headRoom])
         target.copyMemory(from: other.readOnly.part(index, rest))
         swap(&other, &place)
-        if place.count < headRoom + pieceBytes { place = AlignedBytes(count: headRoom + pieceBytes) }
+        if place.count < headRoom + pieceBytes { place = AlignedBytes(uninitialized: headRoom + pieceBytes) }
         return count
     }
 

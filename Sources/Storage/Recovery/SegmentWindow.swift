@@ -4,6 +4,7 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
     let size: UInt64
     private let opened: Opened
     private let pieceBytes: Int
+    private let readsAhead: Bool
     private var place: AlignedBytes
     /// Where in `place` the window begins.
     private var base = 0
@@ -36,10 +37,8 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
     ) throws(StorageError) {
         (opened, size) = try Self.open(path, io)
         self.pieceBytes = pieceBytes
-        place = AlignedBytes(count: LogLimits.roundedToBlock(max(1, Int(min(size, UInt64(pieceBytes))))))
-        guard readsAhead, io.canReadAhead, size > UInt64(pieceBytes) else { return }
-        // Without it everything works as well.
-        opened.ahead = try? ReadAhead(io: io, file: opened.file, headRoom: pieceBytes, pieceBytes: pieceBytes)
+        self.readsAhead = readsAhead && io.canReadAhead
+        place = AlignedBytes(uninitialized: LogLimits.roundedToBlock(max(1, Int(min(size, UInt64(pieceBytes))))))
     }
 
     private static func open(_ path: String, _ io: IO) throws(StorageError) -> (Opened, UInt64) {
@@ -87,13 +86,23 @@ struct SegmentWindow<IO: StorageIO>: ~Copyable {
 
     private mutating func jump(to offset: UInt64, _ wanted: Int) throws(SystemCallError) {
         opened.ahead?.drop()
-        if wanted > place.count { place = AlignedBytes(count: LogLimits.roundedToBlock(wanted)) }
+        if wanted > place.count { place = AlignedBytes(uninitialized: LogLimits.roundedToBlock(wanted)) }
         base = 0
         start = offset
         filled = 0
         let bytes = min(place.count, max(pieceBytes, LogLimits.roundedToBlock(wanted)))
         let target = UnsafeMutableRawBufferPointer(rebasing: place.mutable[..<bytes])
         filled = try opened.io.readAll(opened.file, into: target, at: offset)
-        if let ahead = opened.ahead, end < size { ahead.request(end) }
+        guard readsAhead, end < size else { return }
+        // Without it everything works as well.
+        if opened.ahead == nil {
+            opened.ahead = try? ReadAhead(
+                io: opened.io,
+                file: opened.file,
+                headRoom: pieceBytes,
+                pieceBytes: pieceBytes
+            )
+        }
+        opened.ahead?.request(end)
     }
 }

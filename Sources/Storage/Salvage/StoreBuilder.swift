@@ -167,7 +167,7 @@ public final class StoreBuilder {
             directory: partial,
             store: store,
             options: options,
-            isDirect: false,
+            directIO: .off,
             end: end
         )
         var spare: PreparedSegment?

@@ -177,6 +177,23 @@ import Testing
         #expect(try SimulatedStore(disk.copy()).content == store.content)
     }
 
+    /// The header of the first segment shows it; the log is buffered then, also behind a rotation and a crash.
+    @Test func refusedDirectWritesAreBuffered() throws {
+        let disk = SimulatedDisk()
+        disk.refuseDirectWrites()
+        let store = try SimulatedStore(disk, direct: true)
+        #expect(!store.log.recovery.isDirectIO)
+        for number in 0..<40 { try store.putDurably("\(number)", String(repeating: "x", count: 600)) }
+        #expect(store.log.metrics.segments > 1)
+        #expect(try SimulatedStore(disk.afterCrash(.dropAll)).content == store.content)
+        var options = SimulatedStore.options(direct: true)
+        options.useDirectIO = .on
+        let fresh = SimulatedDisk()
+        fresh.refuseDirectWrites()
+        let error = #expect(throws: StorageError.self) { _ = try SimulatedStore(fresh, options: options) }
+        #expect(error?.code == .inputOutput && error?.message.contains("direct I/O is demanded") == true)
+    }
+
     @Test func aFullDiskRefusesWritesAndRecovers() throws {
         let disk = SimulatedDisk()
         var options = SimulatedStore.options(direct: true)

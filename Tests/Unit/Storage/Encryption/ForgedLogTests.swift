@@ -40,7 +40,7 @@ import Testing
             directory: directory,
             store: store,
             options: options(key),
-            isDirect: true,
+            directIO: .on,
             end: end
         )
         writer.marks = marks

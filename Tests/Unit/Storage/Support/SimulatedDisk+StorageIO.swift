@@ -85,6 +85,9 @@ extension SimulatedDisk: StorageIO {
     func pwrite(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemCallError) -> Int {
         try state.withLock { (state) throws(SystemCallError) in
             if file.isDirect {
+                guard !state.refusesDirectWrites else {
+                    throw SystemCallError(call: "pwrite", number: EINVAL, path: file.path)
+                }
                 precondition(
                     Int(bitPattern: bytes.baseAddress) % 512 == 0 && bytes.count % 512 == 0 && offset % 512 == 0
                 )

@@ -56,6 +56,7 @@ final class SimulatedDisk: Sendable {
         var failures: [Failure] = []
         var capacity: Int?
         var shortWrites = false
+        var refusesDirectWrites = false
         var namesAreIndependent = false
         var remembersPages = false
     }
@@ -132,6 +133,11 @@ final class SimulatedDisk: Sendable {
     /// The disk takes no more than this many bytes.
     func limit(to bytes: Int?) {
         state.withLock { $0.capacity = bytes }
+    }
+
+    /// A file system without `O_DIRECT`, or with blocks that are larger than ours.
+    func refuseDirectWrites() {
+        state.withLock { $0.refusesDirectWrites = true }
     }
 
     func writeShort(_ isOn: Bool = true) {
