@@ -39,7 +39,6 @@ extension SnapshotInspector {
             return false
         }
     }
-
 }
 
 extension LogEnd {

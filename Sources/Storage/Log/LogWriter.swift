@@ -84,7 +84,6 @@ struct LogWriter<IO: StorageIO>: Sendable {
         directory: LogDirectory,
         store: StoreID,
         options: StorageOptions,
-        directIO: StorageOptions.DirectIO,
         end: LogEnd,
         hold: DirectoryHold<IO>? = nil,
         head: LogHeadFile<IO>? = nil,
@@ -98,7 +97,7 @@ struct LogWriter<IO: StorageIO>: Sendable {
         self.store = store
         clock = options.clock
         random = options.random
-        self.directIO = directIO
+        directIO = options.useDirectIO
         isDirect = directIO != .off
         key = options.encryption.current
         self.end = end

@@ -132,7 +132,6 @@ struct LogOpening<IO: StorageIO> {
             directory: directory,
             store: store,
             options: options,
-            directIO: options.useDirectIO,
             end: recovered.end,
             hold: hold,
             head: LogHeadFile(io: io, directory: directory),

@@ -23,6 +23,7 @@ public final class StoreBuilder {
     public init(target: String, storeID: String? = nil, keys: EncryptionKeys = EncryptionKeys()) throws(StorageError) {
         var options = StorageOptions()
         options.encryption = keys
+        options.useDirectIO = .off
         self.options = options
         store = storeID.flatMap { StoreID(text: $0) } ?? StoreID(high: options.random(), low: options.random())
         // Records of the damaged store may be lost, and their LSNs given to others.
@@ -167,7 +168,6 @@ public final class StoreBuilder {
             directory: partial,
             store: store,
             options: options,
-            directIO: .off,
             end: end
         )
         var spare: PreparedSegment?

@@ -40,7 +40,6 @@ import Testing
             directory: directory,
             store: store,
             options: options(key),
-            directIO: .on,
             end: end
         )
         writer.marks = marks
