@@ -61,14 +61,13 @@ build_release() {
 # Where the engine, its drill and the storage tests lie with deliberate faults and failpoints compiled in.
 faulty_build=.build-mutants
 
-# build_with_faults ROOT: a debug build; the first takes minutes, later ones seconds. Debug information would take a tenth
-# of that; without it a crash still names its functions.
+# build_with_faults ROOT: a debug build; the first takes minutes, later ones seconds.
 build_with_faults() {
     step "Building with faults and failpoints (debug)"
     local log
     log=$(mktemp)
     if III_MUTANTS=1 swift build --package-path "$1" --scratch-path "$1/$faulty_build" --build-tests \
-        -debug-info-format none >"$log" 2>&1; then
+        >"$log" 2>&1; then
         tail -n 1 "$log"
         rm -f "$log"
     else

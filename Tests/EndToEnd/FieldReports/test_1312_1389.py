@@ -40,16 +40,11 @@ def samples(engine: Engine) -> list[int]:
     """What is resident, over at least STEADY_SECONDS and a checkpoint of each store."""
     before = checkpoints(engine)
     begin = time.monotonic()
-    found: list[int] = []
-
-    def is_complete() -> bool:
+    found = []
+    while time.monotonic() - begin < STEADY_SECONDS or any(now <= then for now, then in zip(checkpoints(engine), before)):
+        assert time.monotonic() - begin < CHECKPOINT_PATIENCE_SECONDS, "no checkpoint of each store fell into it"
         found.append(resident_bytes(engine.pid))
         time.sleep(SAMPLE_SECONDS)
-        if time.monotonic() - begin < STEADY_SECONDS:
-            return False
-        return all(now > then for now, then in zip(checkpoints(engine), before))
-
-    eventually(is_complete, "a checkpoint of each store falls into it", CHECKPOINT_PATIENCE_SECONDS)
     return found
 
 
