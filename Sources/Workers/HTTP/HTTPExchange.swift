@@ -131,6 +131,7 @@ final class HTTPExchange {
 
     private func accept(_ route: HTTPRoute, _ parameters: [Substring]) {
         guard isJSON else {
+            state = .running
             connection?.continueBody(of: self)
             return run(route, parameters, body: nil)
         }
