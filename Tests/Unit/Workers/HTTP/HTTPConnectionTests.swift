@@ -216,7 +216,10 @@ import Testing
         client.endInput()
         #expect(client.isOpen)
         // One after the other: with one slot, the first waits for the busy one.
-        for index in 0..<2 { harness.waiting[index](.success(RawJSON(["status_code": 201]))) }
+        for index in 0..<2 {
+            try #require(harness.waiting.count > index)
+            harness.waiting[index](.success(RawJSON(["status_code": 201])))
+        }
         #expect(statuses(try client.received()) == [201, 200])
         #expect(!client.isOpen)
         #expect(harness.worker.service?.requestsInProgress == 0)
