@@ -7,17 +7,19 @@ extension Engine {
 
     /// Registers a function that runs in the engine.
     public func register(_ description: FunctionDescription, worker: String, handler: @escaping FunctionHandler) {
-        functions[Name(description.id)] = Function(description, target: .inProcess(worker: worker, handler: handler))
+        serve(Function(description, target: .inProcess(worker: worker, handler: handler)))
         observer?.functionsChanged()
     }
 
     /// Removes an in-process worker's functions, except ids that a connected worker has taken.
     public func unregisterFunctions(ofWorker type: String) {
-        let isOther = { (function: Function) in
-            if case .inProcess(type, _) = function.target { false } else { true }
+        let isItsOwn = { (function: Function) in
+            if case .inProcess(type, _) = function.target { true } else { false }
         }
-        functions = functions.filter { isOther($0.value) }
-        shadowedFunctions = shadowedFunctions.filter { isOther($0.value) }
+        let waiting = earlierFunctions.filter { $0.value.contains(where: isItsOwn) }.map(\.key)
+        for name in functions.filter({ isItsOwn($0.value) }).map(\.key) + waiting {
+            withdraw(name, where: isItsOwn)
+        }
         observer?.functionsChanged()
     }
 
@@ -27,8 +29,9 @@ extension Engine {
 
     public var allFunctions: some Collection<Function> { functions.values }
 
-    /// Last writer wins silently, as upstream: a conflict is invisible to clients at this level. Ids served in the
-    /// engine are refused (Better).
+    /// Last writer wins silently, as upstream: a conflict is invisible to clients at this level. When it leaves, the
+    /// earlier registration of a worker that still is connected serves again, and ids served in the engine are refused
+    /// (Better).
     func register(_ message: WorkerMessage.RegisterFunction, from connection: WorkerConnection) {
         let name = Name(message.id)
         if let reason = refusal(of: message, from: connection) {
@@ -43,7 +46,6 @@ extension Engine {
                 "function taken over from another worker",
                 metadata: ["function.id": "\(message.id)", "previous.worker.id": "\(previous.id)"]
             )
-            previous.functions.remove(name)
         }
         let description = FunctionDescription(
             id: message.id,
@@ -52,8 +54,7 @@ extension Engine {
             responseFormat: message.responseFormat?.detached,
             metadata: message.metadata?.detached
         )
-        if let own = functions[name], own.isInProcess { shadowedFunctions[name] = own }
-        functions[name] = Function(description, target: .worker(connection))
+        serve(Function(description, target: .worker(connection)))
         connection.functions.insert(name)
         if let segment = message.id.firstSegment { services[Name(segment)] = services[Name(segment)] ?? segment }
         observer?.functionsChanged()
@@ -78,19 +79,42 @@ extension Engine {
 
     func unregisterFunction(_ id: String, from connection: WorkerConnection) {
         let name = Name(id)
-        guard functions[name]?.isOwned(by: connection) == true else { return }
-        functions[name] = shadowedFunctions.removeValue(forKey: name)
-        connection.functions.remove(name)
-        observer?.functionsChanged()
+        guard connection.functions.remove(name) != nil else { return }
+        if withdraw(name, where: { $0.isOwned(by: connection) }) { observer?.functionsChanged() }
     }
 
     func removeFunctions(of connection: WorkerConnection) {
         guard !connection.functions.isEmpty else { return }
-        for name in connection.functions where functions[name]?.isOwned(by: connection) == true {
-            functions[name] = shadowedFunctions.removeValue(forKey: name)
-        }
+        let names = connection.functions
         connection.functions.removeAll()
-        observer?.functionsChanged()
+        var hasChanged = false
+        for name in names where withdraw(name, where: { $0.isOwned(by: connection) }) { hasChanged = true }
+        if hasChanged { observer?.functionsChanged() }
+    }
+
+    // MARK: Several registrations of one id
+
+    /// Makes a registration the current one. It replaces the owner's former one, and another owner's waits.
+    private func serve(_ function: Function) {
+        let name = Name(function.id)
+        earlierFunctions[name]?.removeAll { $0.hasSameOwner(as: function) }
+        if let current = functions[name], !current.hasSameOwner(as: function) {
+            earlierFunctions[name, default: []].append(current)
+        }
+        functions[name] = function
+    }
+
+    /// Removes an owner's registration, wherever it is among those of its id. Returns whether it was the current one.
+    @discardableResult
+    private func withdraw(_ name: Name, where isOwned: (Function) -> Bool) -> Bool {
+        let isCurrent = functions[name].map(isOwned) ?? false
+        if isCurrent {
+            functions[name] = earlierFunctions[name]?.popLast()
+        } else {
+            earlierFunctions[name]?.removeAll(where: isOwned)
+        }
+        if earlierFunctions[name]?.isEmpty == true { earlierFunctions[name] = nil }
+        return isCurrent
     }
 
     /// Owner's name as discovery shows it (engine-functions.md §3): current owner, else the id's first segment.

@@ -1,7 +1,8 @@
 import Logging
 import NIOCore
 
-/// A binding made by `engine::register_trigger` whose provider, a worker, hasn't answered yet.
+/// A live binding made by `engine::register_trigger` whose provider, a worker, hasn't answered yet. It ends when the
+/// provider answers or is lost, when the time is up, and when another registration or a removal ends the binding.
 struct PendingAcknowledgement {
     let trigger: Trigger
     let timeout: Scheduled<Void>
@@ -52,12 +53,15 @@ extension Engine {
     private func publish(_ type: TriggerType) {
         let id = type.description.id
         triggerTypes[Name(id)] = type
-        // A new provider gets every live binding again; providers are idempotent by id.
+        // A new provider gets every live binding again; providers are idempotent by id. Sending can end a provider that
+        // doesn't read, and with it the type: what its clean-up has parked stays parked.
         for trigger in liveTriggers.values where Name(trigger.type) == Name(id) {
-            replay(trigger, to: type)
+            guard triggerTypes[Name(id)] === type else { return }
+            if liveTriggers[Name(trigger.id)] === trigger { replay(trigger, to: type) }
         }
         for trigger in parkedTriggers.values where Name(trigger.type) == Name(id) {
-            activate(trigger, by: type)
+            guard triggerTypes[Name(id)] === type else { return }
+            if parkedTriggers[Name(trigger.id)] === trigger { activate(trigger, by: type) }
         }
     }
 
@@ -68,9 +72,12 @@ extension Engine {
         case .inProcess(let provider, _):
             do throws(InvocationError) {
                 try provider.register(trigger, replacing: nil)
+                resolve(Name(trigger.id), error: nil)
             } catch {
                 liveTriggers[Name(trigger.id)] = nil
+                trigger.owner?.triggers.remove(Name(trigger.id))
                 report(error, for: trigger)
+                resolve(Name(trigger.id), error: error)
             }
         }
     }
@@ -125,7 +132,8 @@ extension Engine {
             owner: connection
         )
         do throws(InvocationError) {
-            guard connection.triggers.count < Self.maximumTriggersPerConnection else {
+            let hasRoom = connection.triggers.count < Self.maximumTriggersPerConnection
+            guard hasRoom || connection.triggers.contains(Name(trigger.id)) else {
                 throw .triggerRegistrationFailed(
                     "the worker already has \(Self.maximumTriggersPerConnection) triggers"
                 )
@@ -142,6 +150,7 @@ extension Engine {
         let replaced = liveTriggers[name]
         guard let type = triggerTypes[name: trigger.type] else {
             if let replaced { withdraw(replaced) }
+            parkedTriggers[name]?.owner?.triggers.remove(name)
             park(trigger)
             trigger.owner?.triggers.insert(name)
             return
@@ -156,6 +165,7 @@ extension Engine {
         liveTriggers[name] = trigger
         trigger.owner?.triggers.insert(name)
         if case .worker(let provider) = type.provider { sendRegistration(of: trigger, to: provider) }
+        resolve(name, error: .bindingEnded)
     }
 
     /// Tells the provider of a live binding that it is gone, whatever it answers.
@@ -168,8 +178,16 @@ extension Engine {
                 metadata: ["trigger.id": "\(trigger.id)", "error": "\(error)"]
             )
         }
-        liveTriggers[Name(trigger.id)] = nil
-        trigger.owner?.triggers.remove(Name(trigger.id))
+        forget(trigger)
+    }
+
+    /// Telling the provider can have ended it, which parks the binding.
+    private func forget(_ trigger: Trigger) {
+        let name = Name(trigger.id)
+        if liveTriggers[name] === trigger { liveTriggers[name] = nil }
+        if parkedTriggers[name] === trigger { parkedTriggers[name] = nil }
+        trigger.owner?.triggers.remove(name)
+        resolve(name, error: .bindingEnded)
     }
 
     private func tellProvider(ofRemoved trigger: Trigger) throws(InvocationError) {
@@ -225,8 +243,7 @@ extension Engine {
         }
         guard let trigger = liveTriggers[name] else { return false }
         try tellProvider(ofRemoved: trigger)
-        liveTriggers[name] = nil
-        trigger.owner?.triggers.remove(name)
+        forget(trigger)
         return true
     }
 
@@ -293,19 +310,20 @@ extension Engine {
             config: config.detached,
             metadata: metadata?.detached
         )
-        if case .worker = triggerTypes[name: type]?.provider {
-            let timeout = loop.assumeIsolated().scheduleTask(in: Self.providerTimeout) {
-                self.resolve(Name(id), error: nil)
-            }
-            pendingAcknowledgements[Name(id)] = PendingAcknowledgement(trigger: trigger, timeout: timeout) { error in
-                completion(id, error.map { .triggerRegistrationFailed("\($0.code): \($0.message)") })
-            }
-        }
         do throws(InvocationError) {
             try bind(trigger)
-            if pendingAcknowledgements[Name(id)] == nil { completion(id, nil) }
         } catch {
-            completion(id, error)
+            return completion(id, error)
+        }
+        // Sending the binding can have ended its provider, which parks it.
+        guard liveTriggers[Name(id)] === trigger, case .worker = triggerTypes[name: type]?.provider else {
+            return completion(id, nil)
+        }
+        let timeout = loop.assumeIsolated().scheduleTask(in: Self.providerTimeout) {
+            self.resolve(Name(id), error: nil)
+        }
+        pendingAcknowledgements[Name(id)] = PendingAcknowledgement(trigger: trigger, timeout: timeout) { error in
+            completion(id, error.map { .triggerRegistrationFailed("\($0.code): \($0.message)") })
         }
     }
 
@@ -341,6 +359,14 @@ extension Engine {
             }
         }
     }
+}
+
+extension InvocationError {
+    /// To the caller of `engine::register_trigger` that still waits for the provider.
+    fileprivate static let bindingEnded = InvocationError(
+        code: "trigger_unregistered",
+        message: "the trigger was unregistered, or its id registered again, before the provider answered"
+    )
 }
 
 extension Dictionary where Key == Name {

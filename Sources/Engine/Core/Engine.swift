@@ -15,8 +15,9 @@ public final class Engine {
     private var random: any RandomNumberGenerator
 
     var functions: [Name: Function] = [:]
-    /// In-process functions whose id a connected worker has taken; they come back when it leaves.
-    var shadowedFunctions: [Name: Function] = [:]
+    /// Registrations of ids that somebody else registered later, in their order: the last one serves again when the
+    /// current one goes. An owner has at most one registration of an id, here or in `functions`.
+    var earlierFunctions: [Name: [Function]] = [:]
     var services: [Name: String] = [:]
     var triggerTypes: [Name: TriggerType] = [:]
     var liveTriggers: [Name: Trigger] = [:]

@@ -74,7 +74,8 @@ package final class WebSocketListener {
 
     // MARK: Pipeline
 
-    private func configure(_ channel: any Channel) throws {
+    /// Makes a socket wait for its upgrade.
+    func configure(_ channel: any Channel) throws {
         guard sockets < options.maximumConnections else {
             noteRefusal()
             throw ChannelError.eof

@@ -22,6 +22,9 @@ final class WebSocketUpgrader: HTTPServerProtocolUpgrader {
         handshake = NIOWebSocketServerUpgrader(
             shouldUpgrade: { channel, head in
                 let (service, refusal) = parts.value
+                if let forbidden = Handshake.refusal(of: head) {
+                    return channel.eventLoop.makeSucceededFuture(refusal.headers(for: .refused(forbidden)))
+                }
                 // What a client sends before it is admitted stays in its socket, however long that takes.
                 Self.setReading(false, channel)
                 return service.admit(head, on: channel)

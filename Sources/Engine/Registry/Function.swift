@@ -61,6 +61,14 @@ public final class Function {
         if case .worker(let owner) = target { owner === connection } else { false }
     }
 
+    func hasSameOwner(as other: Function) -> Bool {
+        switch (target, other.target) {
+        case (.worker(let owner), .worker(let otherOwner)): owner === otherOwner
+        case (.inProcess(let worker, _), .inProcess(let otherWorker, _)): worker == otherWorker
+        case (.worker, .inProcess), (.inProcess, .worker): false
+        }
+    }
+
     package var isInProcess: Bool {
         if case .inProcess = target { true } else { false }
     }

@@ -41,6 +41,8 @@ struct WebSocketFrameParser {
     /// Why the stream can't be read any further.
     struct Violation: Error, Equatable, CustomStringConvertible {
         let description: String
+        /// The close code that names it.
+        var code = WebSocketCloseCode.protocolError
     }
 
     private let role: Role
@@ -70,7 +72,7 @@ struct WebSocketFrameParser {
             readPayload(&input)
             guard let current = frame, current.remaining == 0 else { return nil }
             frame = nil
-            if let event = finish(current) { return event }
+            if let event = try finish(current) { return event }
         }
     }
 
@@ -105,12 +107,14 @@ struct WebSocketFrameParser {
         }
         guard frame.remaining <= limits.frameBytes else {
             throw Violation(
-                description: "frame of \(frame.remaining) bytes exceeds the limit of \(limits.frameBytes)"
+                description: "frame of \(frame.remaining) bytes exceeds the limit of \(limits.frameBytes)",
+                code: WebSocketCloseCode.messageTooBig
             )
         }
         guard message.readableBytes + frame.remaining <= limits.messageBytes else {
             throw Violation(
-                description: "message of more than \(limits.messageBytes) bytes; use channels for larger payloads"
+                description: "message of more than \(limits.messageBytes) bytes; use channels for larger payloads",
+                code: WebSocketCloseCode.messageTooBig
             )
         }
         return frame
@@ -132,7 +136,7 @@ struct WebSocketFrameParser {
         frame = current
     }
 
-    private mutating func finish(_ frame: Frame) -> Event? {
+    private mutating func finish(_ frame: Frame) throws(Violation) -> Event? {
         switch frame.opcode {
         case .ping:
             return .ping(take(&control))
@@ -140,8 +144,7 @@ struct WebSocketFrameParser {
             control.clear()
             return .pong
         case .close:
-            var payload = take(&control)
-            return .close(code: payload.readInteger())
+            return .close(code: try WebSocketCloseCode.read(take(&control)))
         case .text, .binary, .continuation:
             let opcode = messageOpcode ?? frame.opcode
             guard frame.isFinal else {
@@ -210,7 +213,10 @@ extension WebSocketFrameParser {
             let lengthBytes = needed - 2 - (isMasked ? 4 : 0)
             let length = lengthBytes == 0 ? UInt64(second & 0x7F) : integer(at: 2, bytes: lengthBytes)
             guard length <= UInt64(Int32.max) else {
-                throw Violation(description: "frame of \(length) bytes exceeds every limit")
+                throw Violation(
+                    description: "frame of \(length) bytes exceeds every limit",
+                    code: WebSocketCloseCode.messageTooBig
+                )
             }
             return Frame(
                 opcode: opcode,

@@ -171,10 +171,26 @@ package final class WebSocketHandler: ChannelInboundHandler, Flushable {
                 if isHeld, event.isMessage { hold(event) } else { handle(event) }
             }
         } catch {
-            return drop(reason: "protocol violation: \(error.description)")
+            return refuse(error)
         }
         if unread.readableBytes == 0 { unread = ByteBuffer() }
         account()
+    }
+
+    /// A worker's TCP connection is dropped, so that every SDK reconnects; other clients read why they are closed.
+    private func refuse(_ violation: WebSocketFrameParser.Violation) {
+        let reason = "protocol violation: \(violation.description)"
+        switch queueLimit.overflow {
+        case .drop:
+            drop(reason: reason)
+        case .close:
+            wasDropped = true
+            let text = violation.description
+            finish(
+                with: WebSocketFrameWriter.close(code: violation.code, reason: text, maskKey: maskKey),
+                reason: reason
+            )
+        }
     }
 
     private func handle(_ event: WebSocketFrameParser.Event) {

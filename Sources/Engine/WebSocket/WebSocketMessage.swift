@@ -85,10 +85,14 @@ enum WebSocketFrameWriter {
         return buffer
     }
 
+    /// Longest reason: what a control frame holds beside the code.
+    static let reasonBytes = 123
+
     static func close(code: UInt16, reason: String, maskKey: UInt32?) -> ByteBuffer {
+        precondition(WebSocketCloseCode.isAllowedOnTheWire(code), "close code \(code) never goes on the wire")
         var payload = ByteBuffer()
         payload.writeInteger(code)
-        payload.writeString(String(reason.prefix(60)))
+        payload.writeSubstring(reason.prefix(utf8Bytes: reasonBytes))
         return control(.close, payload, maskKey: maskKey)
     }
 
@@ -160,6 +164,15 @@ package enum SharedFrames {
         frame.reserveCapacity(parts.reduce(0) { $0 + $1.readableBytes })
         for part in parts { frame.writeImmutableBuffer(part) }
         return frame
+    }
+}
+
+extension String {
+    /// The longest beginning of at most `limit` bytes that ends between two scalars.
+    fileprivate func prefix(utf8Bytes limit: Int) -> Substring {
+        guard var end = utf8.index(startIndex, offsetBy: limit, limitedBy: endIndex) else { return self[...] }
+        while end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
+        return self[..<end]
     }
 }
 

@@ -28,6 +28,13 @@ final class HTTPConnection: ChannelDuplexHandler {
         case part(HTTPServerRequestPart)
         /// The stream isn't HTTP from here on; answered with this status.
         case failure(Int)
+        /// The client sends nothing more. It may have gone, or have closed its sending side only and wait for answers:
+        /// the two look the same, so every request that it sent is answered.
+        case end
+
+        var isEnd: Bool {
+            if case .end = self { true } else { false }
+        }
     }
 
     private let service: HTTPService
@@ -41,6 +48,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     private var inputs: Deque<Input> = []
     private var hasFailed = false
+    private var isInputClosed = false
     private var isPumping = false
     private var isInRead = false
     private var isReadHeld = false
@@ -92,9 +100,18 @@ final class HTTPConnection: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            receive(.end)
+            isInRead = false
+            flush()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let status = Self.status(of: error) else { return context.close(promise: nil) }
-        // The client left in the middle of a message: `channelInactive` follows.
+        // The input ended in the middle of a message: `.end` or `channelInactive` follows.
         if case HTTPParserError.invalidEOFState = error { return }
         guard !hasFailed else { return }
         hasFailed = true
@@ -116,7 +133,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     private func isReady(for input: Input) -> Bool {
         switch phase {
-        case .idle: context?.channel.isWritable ?? true
+        case .idle: input.isEnd || context?.channel.isWritable ?? true
         case .answering(let exchange): !isBodyComplete && !exchange.isWaiting
         case .draining, .lingering, .closed: true
         }
@@ -139,6 +156,13 @@ final class HTTPConnection: ChannelDuplexHandler {
             refuse(status)
         case (.idle, .failure(let status)), (.draining, .failure(let status)):
             refuse(status)
+        case (.answering(let exchange), .end):
+            isInputClosed = true
+            isBodyComplete = true
+            exchange.endBody()
+        case (.idle, .end), (.draining, .end), (.lingering, .end):
+            isInputClosed = true
+            closeWhenSent()
         case (.idle, .part), (.answering, .part), (.draining, .part), (.lingering, _), (.closed, _):
             break
         }
@@ -150,6 +174,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         isHead = head.method == .HEAD
         isBodyComplete = false
         guard head.uri.utf8.count <= HTTPLimits.uriBytes else { return refuse(414) }
+        guard head.violation == nil else { return refuse(400) }
         // After an upgrade request the decoder reads nothing more; upgrades aren't served.
         let isUpgrade = head.method == .CONNECT || head.headers.contains(name: "upgrade")
         keepsAlive = head.isKeepAlive && !isUpgrade
@@ -198,18 +223,22 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     // MARK: Outbound
 
-    /// The exchange is about to read its body: a client that waits for leave to send it gets that.
+    /// The exchange reads its body from now on: it gets what came while it waited, and a client that waits for leave to
+    /// send it gets that.
     func continueBody(of exchange: HTTPExchange) {
-        guard awaitsContinue, case .answering(let current) = phase, current === exchange else { return }
-        awaitsContinue = false
-        write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"), promise: nil)
-        if !isInRead { flush() }
+        guard case .answering(let current) = phase, current === exchange else { return }
+        if awaitsContinue {
+            awaitsContinue = false
+            write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"), promise: nil)
+            if !isInRead { flush() }
+        }
+        pump()
     }
 
     func respond(_ response: HTTPResponse, to exchange: HTTPExchange) {
         guard case .answering(let current) = phase, current === exchange else { return }
         let canRead = isBodyComplete || (isRestDrainable && !awaitsContinue)
-        if keepsAlive, canRead, !response.closesConnection, !isStopping {
+        if keepsAlive, canRead, !response.closesConnection, !isStopping, !isInputClosed {
             send(response, keepsAlive: true, promise: nil)
             if isBodyComplete { enterIdle() } else { phase = .draining }
             since = context?.eventLoop.now ?? since
@@ -237,6 +266,17 @@ final class HTTPConnection: ChannelDuplexHandler {
         phase = .lingering
         since = context.eventLoop.now
         send(response, keepsAlive: false, promise: sent)
+    }
+
+    /// Closes a connection without a request in progress once the client has taken every response.
+    private func closeWhenSent() {
+        guard let context else { return }
+        phase = .lingering
+        since = context.eventLoop.now
+        needsFlush = false
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
+            context.close(promise: nil)
+        }
     }
 
     private func send(_ response: HTTPResponse, keepsAlive: Bool, promise: EventLoopPromise<Void>?) {

@@ -10,7 +10,7 @@ final class HTTPExchange {
         case waiting
         /// Reads a JSON body.
         case collecting(HTTPRoute, parameters: [Substring])
-        /// Condition or handler are called, or the handler returned nothing and the response is left to its channel.
+        /// Condition or handler are called.
         case running
         case done
     }
@@ -131,6 +131,7 @@ final class HTTPExchange {
 
     private func accept(_ route: HTTPRoute, _ parameters: [Substring]) {
         guard isJSON else {
+            state = .running
             connection?.continueBody(of: self)
             return run(route, parameters, body: nil)
         }
@@ -185,8 +186,9 @@ final class HTTPExchange {
             guard !self.isDone else { return }
             switch outcome {
             case .success(let value):
-                // Nothing returned: the response is the channel's to give, until the timeout (http.md §12).
-                if let value, !value.isNull { self.finish(HTTPResponse(functionResult: value)) }
+                if let value, !value.isNull { return self.finish(HTTPResponse(functionResult: value)) }
+                // Response channels (http.md §12), through which it could still answer, are not served yet.
+                self.fail(.noResponse(route.trigger.functionID), functionID: route.trigger.functionID)
             case .failure(let error):
                 self.fail(error, functionID: route.trigger.functionID)
             }
@@ -212,6 +214,16 @@ final class HTTPExchange {
         guard hasSlot else { return }
         service.deadlines.noteFinished()
         service.releaseSlot()
+    }
+}
+
+extension InvocationError {
+    fileprivate static func noResponse(_ functionID: String) -> InvocationError {
+        InvocationError(
+            code: "NO_RESPONSE",
+            message: "Function \(functionID) returned nothing, and this version of the engine serves no response "
+                + "channels; return an object with status_code, headers and body"
+        )
     }
 }
 

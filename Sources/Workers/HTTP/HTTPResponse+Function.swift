@@ -25,10 +25,11 @@ extension HTTPResponse {
         }
         var headers = ResponseHeaders()
         if let member = members.headers { headers.read(bytes, member) }
+        // `connection: close` is honoured: a handler may ask for the end of the client's connection.
+        let closesConnection = headers.removeHopByHop()
         self.init(status: status, headers: headers)
+        self.closesConnection = closesConnection
         setBody(members.body, bytes, text: text)
-        // A field of the client's connection, but handlers may ask for the end of it.
-        closesConnection = headers.first("connection").map { $0.isEqualIgnoringCase(to: "close") } ?? false
     }
 
     /// First matching row of §11's table.

@@ -16,8 +16,11 @@ struct HTTPResponse {
         self.body = body
     }
 
-    /// Statuses that never have a body (http.md §11).
-    var forbidsBody: Bool { status == 204 || status == 304 }
+    /// Statuses that never have a body (http.md §11, RFC 9110 §15.3.6).
+    var forbidsBody: Bool { forbidsLength || status == 205 }
+
+    /// Those of them that say nothing of a length either. After a 205 the client waits for a length of 0.
+    private var forbidsLength: Bool { status == 204 || status == 304 }
 
     static func empty(_ status: Int, closesConnection: Bool = false) -> HTTPResponse {
         var response = HTTPResponse(status: status)
@@ -65,6 +68,24 @@ struct ResponseHeaders {
         fields.contains { $0.name == name }
     }
 
+    /// Removes the fields that concern one connection only, and those that `connection` names (RFC 9110 §7.6.1): the
+    /// connection to the client is the server's. Returns whether they ask for its end.
+    mutating func removeHopByHop() -> Bool {
+        let options = fields.filter { $0.name == "connection" }.flatMap { Self.options($0.value) }
+        fields.removeAll { Self.hopByHop.contains($0.name) || options.contains($0.name) }
+        return options.contains("close")
+    }
+
+    private static let hopByHop: Set<String> = [
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+        "trailers", "transfer-encoding", "upgrade",
+    ]
+
+    /// The members of a comma-separated list, in lower case.
+    private static func options(_ list: String) -> [String] {
+        list.lowercased().split { $0 == "," || $0 == " " || $0 == "\t" }.map(String.init)
+    }
+
     /// RFC 9110 `token`.
     static func isToken(_ text: String) -> Bool {
         !text.isEmpty
@@ -103,10 +124,10 @@ extension HTTPResponse {
         let isCopied = sendsBody && body.readableBytes <= Self.copiedBytes
         var output = allocator.buffer(capacity: 384 + (isCopied ? body.readableBytes : 0))
         writeStatusLine(framing, to: &output)
-        for field in headers.fields where !isComputed(field.name, framing) {
+        for field in headers.fields where !isComputed(field.name) {
             output.writeField(field.name, field.value)
         }
-        if !forbidsBody { output.writeField("content-length", "\(body.readableBytes)") }
+        if !forbidsLength { output.writeField("content-length", "\(forbidsBody ? 0 : body.readableBytes)") }
         if !headers.contains("date") { output.writeField("date", framing.date) }
         if !framing.keepsAlive {
             output.writeStaticString("connection: close\r\n")
@@ -125,12 +146,11 @@ extension HTTPResponse {
         output.writeStaticString("\r\n")
     }
 
-    /// Fields that describe the message on this connection are the server's to set.
-    private func isComputed(_ name: String, _ framing: Framing) -> Bool {
+    /// Fields that describe the body are the server's to set.
+    private func isComputed(_ name: String) -> Bool {
         switch name {
-        case "content-length", "transfer-encoding": true
+        case "content-length": true
         case "content-type": forbidsBody
-        case "connection": !framing.keepsAlive || framing.isHTTP10
         default: false
         }
     }

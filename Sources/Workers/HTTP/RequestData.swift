@@ -98,18 +98,7 @@ struct RequestData {
 }
 
 extension String {
-    /// Compares ASCII letters regardless of case, everything else byte by byte.
-    func isEqualIgnoringCase(to other: String) -> Bool {
-        utf8.count == other.utf8.count && zip(utf8, other.utf8).allSatisfy { $0.lowercasedASCII == $1.lowercasedASCII }
-    }
-
     var isVisibleASCII: Bool {
         utf8.allSatisfy { ($0 >= 0x20 && $0 < 0x7F) || $0 == 0x09 }
-    }
-}
-
-extension UInt8 {
-    var lowercasedASCII: UInt8 {
-        self >= UInt8(ascii: "A") && self <= UInt8(ascii: "Z") ? self | 0x20 : self
     }
 }

@@ -66,7 +66,7 @@ extension StreamServer: WebSocketService {
     /// What NIO's handshake doesn't look at; nil: nothing is wrong.
     private func mistake(in head: HTTPRequestHead) -> Handshake.Refusal? {
         guard head.path == "/" || head.path.isEmpty else { return .init(.notFound) }
-        guard head.method == .GET else { return .init(.methodNotAllowed, headers: ["allow": "GET"]) }
+        guard head.method == .GET else { return .methodNotAllowed }
         guard head.names("upgrade", in: "connection") else {
             return .init(.badRequest, "Connection header did not include 'upgrade'")
         }

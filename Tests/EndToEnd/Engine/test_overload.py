@@ -278,6 +278,20 @@ def test_pipelined_requests_are_answered_in_order(shared_engine, raw):
     assert places == sorted(places)
 
 
+def test_a_half_closed_client_gets_its_answer(shared_engine, raw):
+    """apple/swift-nio#115: `printf … | nc -N` got none. The socket's own options matter here."""
+    worker = raw()
+    route(worker, shared_engine.http_port, "half")
+    with socket.create_connection(("127.0.0.1", shared_engine.http_port), timeout=60) as peer:
+        peer.sendall(b"POST /half HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        peer.shutdown(socket.SHUT_WR)
+        worker.answer_next({"body": "late"})
+        received = b""
+        while chunk := peer.recv(65536):
+            received += chunk
+    assert received.startswith(b"HTTP/1.1 200 OK") and received.endswith(b'"late"')
+
+
 def test_http_body_cut_off(shared_engine, bystander):
     for length in (1, 1000, 10_000_000):
         head = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{" % length

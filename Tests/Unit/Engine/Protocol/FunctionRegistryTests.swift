@@ -32,13 +32,35 @@ struct FunctionRegistryTests {
         #expect(owner("f", test) == second.id)
     }
 
-    @Test func previousRegistrantIsNotRestored() throws {
+    /// Better than upstream, where the id is gone although a worker that serves it is connected.
+    @Test(arguments: ["disconnects", "unregisters"])
+    func anEarlierWorkerServesAgain(after ending: String) throws {
+        let test = TestEngine()
+        let peers = try (0..<4).map { _ in try test.connect() }
+        for (index, peer) in peers.enumerated() { try peer.send(register("f", #","description":"\#(index)""#)) }
+        // Again from the first: it is the latest now, and has one registration only.
+        try peers[0].send(register("f", #","description":"again""#))
+        try peers[2].disconnect()
+        for (index, description) in [(0, "again"), (3, "3"), (1, "1")] {
+            #expect(owner("f", test) == peers[index].id)
+            #expect(test.engine.function("f")?.description.description == description)
+            if ending == "disconnects" {
+                try peers[index].disconnect()
+            } else {
+                try peers[index].send(#"{"type":"unregisterfunction","id":"f"}"#)
+            }
+        }
+        #expect(test.engine.function("f") == nil && test.engine.earlierFunctions.isEmpty)
+    }
+
+    @Test func callsGoToTheEarlierWorkerAgain() throws {
         let test = TestEngine()
         let (first, second) = (try test.connect(), try test.connect())
         try first.send(register("f"))
         try second.send(register("f"))
         try second.disconnect()
-        #expect(test.engine.function("f") == nil)
+        #expect(try test.invoke("f") == nil)
+        #expect(try first.receive().map { $0["function_id"] } == ["f"])
     }
 
     @Test func previousOwnerLeavesWithoutEffect() throws {
@@ -74,6 +96,22 @@ struct FunctionRegistryTests {
         try peer.send(#"{"type":"unregisterfunction","id":"state::set"}"#)
         try peer.disconnect()
         #expect(test.engine.function("state::set") != nil)
+    }
+
+    /// What a worker has taken over from the engine comes back, unless its in-process worker has left meanwhile.
+    @Test(arguments: [true, false])
+    func anInProcessFunctionServesAgain(stays: Bool) throws {
+        let test = TestEngine()
+        let id = Engine.enqueueFunctionID
+        test.engine.register(FunctionDescription(id: id), worker: "iii-queue") { _, reply in reply(.success(nil)) }
+        let peer = try test.connect()
+        try peer.send(register(id))
+        #expect(owner(id, test) == peer.id)
+        if !stays { test.engine.unregisterFunctions(ofWorker: "iii-queue") }
+        #expect(owner(id, test) == peer.id)
+        try peer.disconnect()
+        #expect((test.engine.function(id)?.isInProcess == true) == stays)
+        #expect(test.engine.earlierFunctions.isEmpty)
     }
 
     @Test func removedInProcessWorkerLosesItsFunctionsOnly() throws {

@@ -76,11 +76,16 @@ final class TestPeer {
     var token = ""
     private var parser = WebSocketFrameParser(role: .client)
 
-    init(loop: EmbeddedEventLoop, flusher: FlushScheduler, budget: BufferBudget = BufferBudget()) throws {
+    init(
+        loop: EmbeddedEventLoop,
+        flusher: FlushScheduler,
+        budget: BufferBudget = BufferBudget(),
+        queueLimit: WebSocketHandler.QueueLimit = .worker
+    ) throws {
         self.loop = loop
         channel = EmbeddedChannel(loop: loop)
         try channel.connect(to: SocketAddress(ipAddress: "10.0.0.7", port: 40_000)).wait()
-        socket = WebSocketHandler(role: .server, flusher: flusher, budget: budget)
+        socket = WebSocketHandler(role: .server, flusher: flusher, budget: budget, queueLimit: queueLimit)
         try channel.pipeline.syncOperations.addHandler(socket)
     }
 

@@ -222,6 +222,78 @@ struct TriggerProviderTests {
         #expect(test.engine.pendingAcknowledgements.isEmpty)
     }
 
+    /// Whoever waits for a provider is told when the binding ends otherwise: nobody would answer for it any more, and
+    /// the next binding of the id got the answer.
+    @Test(arguments: ["unregistered", "registered again", "other type", "taken over in the engine", "refused there"])
+    func waitingEndsWithTheBinding(ending: String) throws {
+        let test = TestEngine()
+        let (provider, other) = (try test.connect(), try test.connect())
+        try provider.send(Self.type)
+        let completion = bindOwnerless(test, config: ending == "refused there" ? "\"bad\"" : "{}")
+        let id = try #require(try provider.receive().first?["id"]?.string)
+        switch ending {
+        case "unregistered":
+            #expect(try test.engine.unregisterTrigger(id))
+        case "registered again":
+            try other.send(bind(id))
+        case "other type":
+            try other.send(#"{"type":"registertrigger","id":"\#(id)","trigger_type":"else","function_id":"f"}"#)
+        default:
+            _ = test.provide("t")
+        }
+        #expect(completion.calls == 1 && completion.id == id)
+        #expect(test.engine.pendingAcknowledgements.isEmpty)
+        let expected: String? =
+            switch ending {
+            case "taken over in the engine": nil
+            case "refused there": "trigger_registration_failed: Failed to parse trigger config: bad"
+            default:
+                "trigger_unregistered: the trigger was unregistered, or its id registered again, before the provider "
+                    + "answered"
+            }
+        #expect(completion.error?.message == expected)
+        test.advance(by: .seconds(20))
+        #expect(completion.calls == 1)
+    }
+
+    /// A provider that doesn't read is dropped while it gets the bindings of its type. Those that came after that became
+    /// live bindings of a type that nobody provides.
+    @Test(arguments: [true, false])
+    func replayedBindingsOfADeadTypeStayParked(areLive: Bool) throws {
+        let test = TestEngine()
+        let owner = try test.connect()
+        let first = try test.connect()
+        if areLive { try first.send(Self.type) }
+        for index in 0..<20 { try owner.send(bind("b\(index)")) }
+        let stuck = try TestPeer(loop: test.loop, flusher: test.engine.flusher, budget: BufferBudget(limitBytes: 1000))
+        test.engine.accept(stuck.socket, ipAddress: nil)
+        stuck.channel.isWritable = false
+        try stuck.send(Self.type)
+        #expect(!stuck.isConnected)
+        #expect(test.engine.triggerType("t") == nil)
+        #expect(test.engine.liveTriggers.isEmpty)
+        #expect(test.engine.parkedTriggers.count == 20)
+        let next = try test.connect()
+        #expect(ids(try next.exchange(Self.type)).count == 20)
+    }
+
+    /// Telling a provider that doesn't read of the removal ends the provider: the binding was parked then, and came back
+    /// with the next one.
+    @Test func aRemovedBindingIsGoneThoughItsProviderEnds() throws {
+        let test = TestEngine()
+        let owner = try test.connect()
+        let budget = BufferBudget(limitBytes: 4096)
+        let stuck = try TestPeer(loop: test.loop, flusher: test.engine.flusher, budget: budget)
+        test.engine.accept(stuck.socket, ipAddress: nil)
+        try stuck.send(Self.type)
+        try owner.send(bind("b"))
+        stuck.channel.isWritable = false
+        _ = budget.change(from: 0, to: 4096)
+        try owner.send(#"{"type":"unregistertrigger","id":"b"}"#)
+        #expect(!stuck.isConnected)
+        #expect(test.engine.liveTriggers.isEmpty && test.engine.parkedTriggers.isEmpty)
+    }
+
     @Test func ownerlessBindingsOutliveTheirProvider() throws {
         let test = TestEngine()
         let provider = try test.connect()

@@ -96,6 +96,36 @@ struct TriggerTests {
         #expect(test.engine.liveTriggers.count == 1)
     }
 
+    /// A worker at its limit could not change the triggers that it has; a reconnecting one registers them all again.
+    @Test func reRegisteringAtTheLimitWorks() throws {
+        let test = TestEngine()
+        _ = test.provide("cron")
+        let peer = try test.connect()
+        let connection = try #require(test.engine.allConnections.first)
+        try peer.send(bind("own", "cron", config: "1"))
+        let others = (1..<Engine.maximumTriggersPerConnection).map { Name("other-\($0)") }
+        connection.triggers.formUnion(others)
+        #expect(try peer.exchange(bind("own", "cron", config: "2")).isEmpty)
+        #expect(test.engine.liveTrigger("own")?.config.description == "2")
+        let refusal = try #require(try peer.exchange(bind("one-more", "cron")).first)
+        #expect(refusal["error"]?["message"] == "the worker already has 65536 triggers")
+        connection.triggers.subtract(others)
+    }
+
+    /// The limit counts what a worker has: bindings that others replaced, or that a provider refused, are none.
+    @Test func onlyBindingsThatExistAreCounted() throws {
+        let test = TestEngine()
+        let (peer, other) = (try test.connect(), try test.connect())
+        let connection = try #require(test.engine.allConnections.first { $0.id.description == peer.id })
+        try peer.send(bind("taken", "cron"))
+        try peer.send(bind("refused", "cron", config: "\"bad\""))
+        try peer.send(bind("kept", "cron"))
+        try other.send(bind("taken", "cron"))
+        #expect(connection.triggers == ["refused", "kept"])
+        _ = test.provide("cron")
+        #expect(connection.triggers == ["kept"])
+    }
+
     @Test func missingFunctionIsAcceptedAndFiringFails() throws {
         let test = TestEngine()
         let provider = test.provide("cron")

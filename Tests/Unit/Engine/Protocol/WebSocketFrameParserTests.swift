@@ -82,11 +82,32 @@ struct WebSocketFrameParserTests {
 
     @Test(
         arguments: [
-            ([], nil), ([3], nil), ([3, 0xE8], 1000), ([3, 0xF4, 0x62, 0x79, 0x65], 1012),
+            ([], nil), ([3, 0xE8], 1000), ([3, 0xF4, 0x62, 0x79, 0x65], 1012), ([3, 0xEB], 1003), ([3, 0xEF], 1007),
+            ([3, 0xF6], 1014), ([0x0B, 0xB8], 3000), ([0x13, 0x87, 0xC3, 0xA9], 4999),
         ] as [([UInt8], UInt16?)]
     )
     func closeCodes(payload: [UInt8], code: UInt16?) {
         #expect(Self.parse(ClientFrame(opcode: 8, payload: payload).bytes).events == [.close(code: code)])
+    }
+
+    /// RFC 6455 §7.4: such codes were echoed, 1005 and 1006 too, which must never be on the wire.
+    @Test(
+        arguments: [
+            ([3], "close frame of one byte", 1002), ([0, 0], "close frame with the code 0", 1002),
+            ([3, 0xE7], "close frame with the code 999", 1002), ([3, 0xEC], "close frame with the code 1004", 1002),
+            ([3, 0xED], "close frame with the code 1005", 1002), ([3, 0xEE], "close frame with the code 1006", 1002),
+            ([3, 0xF7], "close frame with the code 1015", 1002), ([3, 0xF8], "close frame with the code 1016", 1002),
+            ([0x0B, 0xB7], "close frame with the code 2999", 1002),
+            ([0x13, 0x88], "close frame with the code 5000", 1002),
+            ([3, 0xE8, 0xC3], "close frame whose reason is not UTF-8", 1007),
+            ([3, 0xE8, 0xED, 0xA0, 0x80], "close frame whose reason is not UTF-8", 1007),
+        ] as [([UInt8], String, UInt16)]
+    )
+    func badClosePayloads(payload: [UInt8], text: String, code: UInt16) throws {
+        var parser = WebSocketFrameParser(role: .server)
+        var input = ByteBuffer(bytes: ClientFrame(opcode: 8, payload: payload).bytes)
+        let violation = #expect(throws: WebSocketFrameParser.Violation.self) { try parser.next(&input) }
+        #expect(violation == WebSocketFrameParser.Violation(description: text, code: code))
     }
 
     @Test(arguments: [

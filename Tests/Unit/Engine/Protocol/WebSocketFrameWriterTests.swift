@@ -51,8 +51,11 @@ struct WebSocketFrameWriterTests {
         #expect(result.events == [.text(ByteBuffer(bytes: expected))])
     }
 
-    @Test func closeFramesCarryCodeAndReason() {
-        let frame = WebSocketFrameWriter.close(code: 1012, reason: String(repeating: "x", count: 500), maskKey: nil)
+    /// The reason is cut to what a control frame holds, between two scalars: 60 characters were too many bytes.
+    @Test(arguments: ["x", "é", "€", "👍🏽", "👩‍👩‍👧‍👦"])
+    func closeFramesCarryCodeAndReason(_ text: String) {
+        let frame = WebSocketFrameWriter.close(code: 1012, reason: String(repeating: text, count: 500), maskKey: nil)
+        #expect(frame.readableBytes > 120 && frame.readableBytes <= 127)
         let result = WebSocketFrameParserTests.parse(Array(frame.readableBytesView), role: .client)
         #expect(result.violation == nil)
         #expect(result.events == [.close(code: 1012)])

@@ -21,7 +21,7 @@ struct WebSocketHandlerTests {
     /// No close frame toward a worker that breaks the protocol: TCP is dropped, the SDK reconnects.
     @Test(arguments: [
         ClientFrame(opcode: 1, mask: nil), ClientFrame(opcode: 5), ClientFrame(opcode: 9, isFinal: false),
-        ClientFrame(opcode: 0), ClientFrame(opcode: 2, reservedBits: 0x40),
+        ClientFrame(opcode: 0), ClientFrame(opcode: 2, reservedBits: 0x40), ClientFrame(opcode: 8, payload: [3, 0xED]),
     ])
     func violationsDropTCP(frame: ClientFrame) throws {
         let test = TestEngine()
@@ -30,6 +30,22 @@ struct WebSocketHandlerTests {
         #expect(try peer.events().isEmpty)
         #expect(!peer.isConnected)
         #expect(test.engine.connections.isEmpty)
+    }
+
+    /// Any other client reads the reason (RFC 6455 §7.1.7).
+    @Test(
+        arguments: [
+            (ClientFrame(opcode: 1, mask: nil), 1002), (ClientFrame(opcode: 8, payload: [3, 0xEE]), 1002),
+            (ClientFrame(opcode: 8, payload: [3, 0xE8, 0xFF]), 1007),
+        ] as [(ClientFrame, UInt16)]
+    )
+    func violationsCloseOtherSocketsWithACode(frame: ClientFrame, code: UInt16) throws {
+        let test = TestEngine()
+        let limit = WebSocketHandler.QueueLimit(bytes: 1 << 20, overflow: .close(code: 1013))
+        let peer = try TestPeer(loop: test.loop, flusher: test.engine.flusher, queueLimit: limit)
+        try peer.send(frame: frame)
+        #expect(try peer.events() == [.close(code: code)])
+        #expect(!peer.isConnected)
     }
 
     @Test func engineClosesWith1012() throws {

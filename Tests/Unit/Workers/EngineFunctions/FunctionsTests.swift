@@ -92,15 +92,15 @@ struct FunctionsTests {
         #expect(failure.hasSuffix(detail))
     }
 
-    /// The current owner is shown, not who had the id before (§12).
+    /// The current owner is shown, not who had the id before (§12), and that one again when the current owner is gone.
     @Test func ownersFollowTheRegistration() throws {
         let test = try engine()
+        let owners = { try test.column("worker_name", of: "functions", Self.list, #"{"prefix":"orders::create"}"#) }
+        let former = try owners()
         let thief = try test.worker("thief", functions: ["orders::create"])
-        #expect(
-            try test.column("worker_name", of: "functions", Self.list, #"{"prefix":"orders::create"}"#) == ["thief"]
-        )
+        #expect(try owners() == ["thief"])
         try thief.disconnect()
-        #expect(try ids(test, #"{"prefix":"orders::create"}"#).isEmpty)
+        #expect(try owners() == former && former.count == 1)
     }
 
     // MARK: info

@@ -100,11 +100,32 @@ import Testing
         #expect(text.hasSuffix("\r\n\r\n"))
     }
 
+    /// RFC 9110 §15.3.6: a client would wait for the end of a 205's body.
+    @Test(arguments: [false, true])
+    func resetContentHasNoBody(isHead: Bool) {
+        let text = wire(#"{"status_code":205,"body":"x","headers":{"content-type":"t/p"}}"#, isHead: isHead)
+        #expect(text == "HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\ndate: D\r\n\r\n")
+    }
+
+    /// They would describe the handler's connection to somebody, and the client takes them for its own.
+    @Test(arguments: [
+        #"{"Connection":"keep-alive, X-Own","Keep-Alive":"timeout=9","x-own":"1","x-kept":"2"}"#,
+        #"{"upgrade":"h2c","TE":"trailers","Trailer":"x-sum","proxy-connection":"close","x-kept":"2"}"#,
+        #"["Transfer-Encoding: chunked","Proxy-Authenticate: Basic","Proxy-Authorization: x","x-kept: 2"]"#,
+    ])
+    func hopByHopHeadersOfHandlersAreDropped(_ headers: String) {
+        let text = wire("{\"status_code\":204,\"headers\":\(headers)}")
+        #expect(text == "HTTP/1.1 204 No Content\r\nx-kept: 2\r\ndate: D\r\n\r\n")
+    }
+
+    @Test(arguments: [("Close", true), ("keep-alive, close", true), ("keep-alive", false)])
+    func handlersMayEndTheConnection(_ value: String, _ closes: Bool) {
+        #expect(respond("{\"headers\":{\"connection\":\"\(value)\"}}").closesConnection == closes)
+    }
+
     @Test func connectionHeader() {
-        #expect(wire(#"{"headers":{"connection":"keep-alive"}}"#).contains("connection: keep-alive\r\n"))
-        let closing = wire(#"{"headers":{"connection":"keep-alive"}}"#, keepsAlive: false)
-        #expect(closing.contains("connection: close\r\n") && !closing.contains("keep-alive"))
-        #expect(respond(#"{"headers":{"connection":"Close"}}"#).closesConnection)
+        #expect(!wire("{}").contains("connection"))
+        #expect(wire("{}", keepsAlive: false).contains("connection: close\r\n"))
         #expect(wire("{}", isHTTP10: true).hasPrefix("HTTP/1.0 200 OK\r\n"))
         #expect(wire("{}", isHTTP10: true).contains("connection: keep-alive\r\n"))
     }

@@ -100,6 +100,12 @@ final class HTTPClient {
 
     var isOpen: Bool { channel.isActive }
 
+    /// The client shuts down its sending side.
+    func endInput() {
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        harness.loop.run()
+    }
+
     func disconnect() {
         channel.close(promise: nil)
         harness.loop.run()
