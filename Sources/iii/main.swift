@@ -19,5 +19,4 @@ case .health(let engine, let isVerbose):
 case .finished(let finished):
     output = finished
 }
-output.emit()
-exit(output.exitCode)
+exit(output.emit())

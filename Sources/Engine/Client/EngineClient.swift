@@ -30,6 +30,8 @@ public final class EngineClient {
     }
 
     /// Calls one function on the engine at `host:port`; the whole exchange takes at most `timeout`.
+    ///
+    /// When it ends without a result, the answer to a ping shortly before tells a slow function from a silent engine.
     public static func invoke(
         _ functionID: String,
         data: RawJSON,
@@ -40,10 +42,26 @@ public final class EngineClient {
         on loop: any EventLoop
     ) -> EventLoopFuture<InvocationOutcome> {
         let purpose = Purpose.worker(name: clientName)
+        let engineAnswers = NIOLoopBoundBox.makeBoxSendingValue(false, eventLoop: loop)
+        let check = NIODeadline.now() + timeout - min(longestCheck, .nanoseconds(timeout.nanoseconds / checkFraction))
         return exchange(host: host, port: port, purpose: purpose, timeout: timeout, on: loop) { client in
-            client.invoke(functionID, data: data, on: loop)
+            let client = NIOLoopBound(client, eventLoop: loop)
+            let ping = loop.scheduleTask(deadline: check) {
+                client.value.ping(on: loop).whenSuccess { engineAnswers.value = true }
+            }
+            let result = client.value.invoke(functionID, data: data, on: loop)
+            result.whenComplete { _ in ping.cancel() }
+            return result
+        }.flatMapErrorThrowing { error in
+            guard case EngineClientError.timeout = error, engineAnswers.value else { throw error }
+            throw EngineClientError.functionTimeout
         }
     }
+
+    /// How long before the end of a call the engine is asked for a sign of life: a part of the time-out, not more than
+    /// this.
+    private static let longestCheck = TimeAmount.seconds(1)
+    private static let checkFraction: Int64 = 4
 
     /// Succeeds when the engine at `host:port` accepts a WebSocket and answers a ping.
     public static func probe(
@@ -118,7 +136,11 @@ public final class EngineClient {
             withClientUpgrade: (upgraders: [upgrader], completionHandler: { _ in })
         )
         try channel.pipeline.syncOperations.addHandler(
-            ClientHandshake(host: "\(host):\(port)", path: purpose.path, upgraded: upgraded)
+            ClientHandshake(
+                host: "\(host.contains(":") ? "[\(host)]" : host):\(port)",
+                path: purpose.path,
+                upgraded: upgraded
+            )
         )
     }
 
@@ -190,7 +212,15 @@ public enum EngineClientError: Error, Sendable, CustomStringConvertible {
     case connectFailed(String)
     case handshakeRefused(String)
     case connectionLost(String)
+    /// No connection, or no sign of life on it.
     case timeout
+    /// The engine answers, the function doesn't.
+    case functionTimeout
+
+    /// The engine itself serves.
+    public var isOfFunction: Bool {
+        if case .functionTimeout = self { true } else { false }
+    }
 
     public var description: String {
         switch self {
@@ -200,6 +230,7 @@ public enum EngineClientError: Error, Sendable, CustomStringConvertible {
         case .timeout:
             "Timed out waiting for the engine (no response within the timeout). "
                 + "Is the engine running at the given address and port?"
+        case .functionTimeout: "the function didn't answer in time; the engine itself answers"
         }
     }
 }

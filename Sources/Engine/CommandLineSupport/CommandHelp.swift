@@ -29,9 +29,10 @@ public enum CommandHelp {
     static let triggerOptions = """
 
         Options:
-              --json <JSON>        Payload as JSON; key=value arguments override its members
-              --address <HOST>     Engine's host [default: localhost]
-              --port <PORT>        Engine's worker port [default: 49134]
+              --json <JSON>        Payload as JSON; key=value arguments override its members.
+                                   `-` reads it from standard input, `@FILE` from a file
+              --address <HOST>     Engine's host [default: that of III_URL, else localhost]
+              --port <PORT>        Engine's worker port [default: that of III_URL, else 49134]
               --timeout-ms <MS>    Longest wait for the result [default: 30000]
           -h, --help               Print help
 

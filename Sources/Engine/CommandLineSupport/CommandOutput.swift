@@ -37,20 +37,30 @@ public struct CommandOutput: Equatable, Sendable {
         )
     }
 
-    /// Writes both texts; call `exit(exitCode)` afterwards.
-    public func emit() {
-        Self.write(standardOutput, STDOUT_FILENO)
-        Self.write(standardError, STDERR_FILENO)
+    /// Writes both texts.
+    ///
+    /// - Returns: the code to exit with: that of the command, or 1 when it succeeded and its result can't be written.
+    @discardableResult
+    public func emit(standardOutput output: Int32 = STDOUT_FILENO, standardError error: Int32 = STDERR_FILENO) -> Int32
+    {
+        let failure = Self.write(standardOutput, output)
+        _ = Self.write(standardError, error)
+        guard let failure else { return exitCode }
+        if failure != EPIPE {
+            _ = Self.write("Error: can't write to standard output: \(SystemError.describe(failure))\n", error)
+        }
+        return exitCode == 0 ? 1 : exitCode
     }
 
-    /// A closed pipe ends the writing, silently: nobody is left to tell.
-    private static func write(_ text: String, _ descriptor: Int32) {
+    /// - Returns: the errno of the write that failed. A reader that closed its pipe has seen enough.
+    private static func write(_ text: String, _ descriptor: Int32) -> Int32? {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
+            guard count > 0 else { return errno }
             bytes = bytes.dropFirst(count)
         }
+        return nil
     }
 }

@@ -12,24 +12,16 @@ public enum TriggerPayload {
     }
 
     /// Nothing gives `{}`; `--json` alone is sent as it is; `key=value` members override those of `--json`.
-    public static func build(json: String?, keyValues: [String]) throws(Invalid) -> JSON {
+    public static func build(json: PayloadText?, keyValues: [String]) throws(Invalid) -> JSON {
         var members: [(key: String, value: JSON)] = []
         for token in keyValues { members.append(try member(token)) }
         guard let json else { return .object(merge(members, into: JSONObject())) }
-        let base = try parse(json)
+        let base = try json.parse()
         if members.isEmpty { return base }
         guard case .object(let object) = base else {
             throw Invalid("--json must be an object when combined with kv pairs")
         }
         return .object(merge(members, into: object))
-    }
-
-    private static func parse(_ text: String) throws(Invalid) -> JSON {
-        do throws(JSONError) {
-            return try JSON.parse(text)
-        } catch {
-            throw Invalid("--json: invalid JSON `\(text)`", cause: error.description)
-        }
     }
 
     /// Split at the first `=`. A value that reads as JSON is that, anything else a string.

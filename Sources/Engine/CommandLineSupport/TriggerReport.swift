@@ -21,6 +21,14 @@ public enum TriggerReport {
             + "Is the engine running at the given address and port?"
     )
 
+    /// The engine answers and the function doesn't: nothing is wrong with the address.
+    public static func functionTimeout(_ function: String, milliseconds: UInt64) -> CommandOutput {
+        .failure(
+            "function \(function) didn't answer within \(milliseconds) ms; the engine itself answers. "
+                + "Check the worker that serves it, or wait longer with --timeout-ms."
+        )
+    }
+
     public static func webSocketFailure(_ reason: String) -> CommandOutput {
         .failure("WebSocket error: \(reason)")
     }

@@ -55,25 +55,6 @@ public struct BuiltInWorker: Sendable {
 extension BuiltInWorker {
     /// The catalogue's name nearest to a mistyped one, if it is near enough to be meant.
     static func closest(to name: String) -> String? {
-        let typed = Array(name.utf8.prefix(64))
-        let names = catalogue.flatMap { [$0.name] + ($0.alias.map { [$0] } ?? []) }
-        let ranked = names.map { (name: $0, distance: editDistance(typed, Array($0.utf8))) }
-        guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
-        return best.distance <= max(2, typed.count / 3) ? best.name : nil
+        Spelling.closest(to: name, among: catalogue.flatMap { [$0.name] + ($0.alias.map { [$0] } ?? []) })
     }
-}
-
-/// Levenshtein distance.
-private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-    var row = Array(0...right.count)
-    for (i, a) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, b) in right.enumerated() {
-            let replaced = diagonal + (a == b ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
-        }
-    }
-    return row[right.count]
 }

@@ -36,7 +36,7 @@ public struct WorkerEntry: Sendable {
 
     public var config: JSON? { block.json }
 
-    /// Runs a worker's own decoding of the block and words its error as a failed creation (config-file.md §7):
+    /// Runs a worker's own decoding of the block and names the worker in its error (config-file.md §7):
     ///
     ///     let http = try entry.decode(HTTPConfiguration.init)
     public func decode<Configuration>(
@@ -45,7 +45,7 @@ public struct WorkerEntry: Sendable {
         do {
             return try decode(block)
         } catch {
-            throw .creating(name, error.message)
+            throw .creating(name, error)
         }
     }
 }

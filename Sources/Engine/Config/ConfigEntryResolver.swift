@@ -21,7 +21,8 @@ struct ConfigEntryResolver {
             throw ConfigurationError(
                 .worker,
                 "Worker '\(entry.name)' is a built-in worker and cannot have an 'image' field. "
-                    + "Remove 'image' or use a different name." + place(entry.mark)
+                    + "Remove 'image' or use a different name.",
+                at: place(entry.mark)
             )
         }
         try checkBlockIsServed(builtIn, entry)
@@ -56,9 +57,9 @@ struct ConfigEntryResolver {
         }
     }
 
-    private func place(_ mark: SourceMark?) -> String {
-        guard let mark else { return "" }
-        return " At \(mark)\(path.map { " of '\($0)'" } ?? "")."
+    private func place(_ mark: SourceMark?) -> SourcePlace? {
+        guard let mark, let path else { return nil }
+        return SourcePlace(file: path, mark: mark)
     }
 }
 
@@ -89,7 +90,8 @@ extension ConfigEntryResolver {
             throw .creating(
                 entry.name,
                 "this version (\(EngineVersion.string)) doesn't serve \(builtIn.name) yet. "
-                    + "Remove the entry to start without it." + place(entry.mark)
+                    + "Remove the entry to start without it",
+                at: place(entry.mark)
             )
         }
         if builtIn.name == "iii-telemetry" {
@@ -97,14 +99,15 @@ extension ConfigEntryResolver {
             do {
                 try TelemetryConfiguration.check(entry.block)
             } catch {
-                throw .creating(entry.name, error.message)
+                throw .creating(entry.name, error)
             }
         }
         if builtIn.name == "configuration", entry.block.json != nil {
             throw .creating(
                 entry.name,
                 "this version (\(EngineVersion.string)) doesn't serve a `config` block of the configuration worker yet. "
-                    + "Remove the block; the bare entry is accepted." + place(entry.mark)
+                    + "Remove the block; the bare entry is accepted",
+                at: place(entry.mark)
             )
         }
     }
@@ -113,9 +116,9 @@ extension ConfigEntryResolver {
         let suggestion = BuiltInWorker.closest(to: typeName(entry.name)).map { " Did you mean '\($0)'?" } ?? ""
         return .creating(
             entry.name,
-            "Failed to start worker '\(entry.name)': iii-worker binary not found. "
-                + "'\(entry.name)' is no built-in worker, and this engine runs external ones only where they connect "
-                + "by themselves (point III_URL at it).\(suggestion)" + place(entry.mark)
+            "'\(entry.name)' is no built-in worker.\(suggestion) This engine doesn't start external workers "
+                + "(iii-worker binary not found): remove the entry, and point the worker's III_URL at the engine",
+            at: place(entry.mark)
         )
     }
 
@@ -124,11 +127,12 @@ extension ConfigEntryResolver {
         for (position, entry) in entries.enumerated() {
             guard BuiltInWorker.named(entry.type)?.allowsSeveral == false else { continue }
             guard let first = entries[..<position].first(where: { $0.type == entry.type }) else { continue }
-            let before = first.mark.map { " (the first is at \($0))" } ?? ""
+            let before = first.mark.map { ", the first is at \($0)" } ?? ""
             throw .creating(
                 entry.name,
-                "only one \(entry.type) can run: a second instance would share its configuration entry\(before). "
-                    + "Remove one of the two entries." + place(entry.mark)
+                "only one \(entry.type) can run\(before): two would share one configuration entry. "
+                    + "Remove one of the two",
+                at: place(entry.mark)
             )
         }
     }

@@ -27,17 +27,10 @@ public enum ConfigFile {
     }
 
     private static func readAll(_ descriptor: Int32, _ path: String) throws(ConfigurationError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw .unreadable(path, SystemError.describe(errno)) }
-            guard count > 0 else { return bytes }
-            bytes.append(contentsOf: chunk[..<count])
-            guard bytes.count <= EngineConfiguration.maximumBytes else {
-                throw .unreadable(path, "larger than \(EngineConfiguration.maximumBytes) bytes")
-            }
+        do throws(FileBytes.Failure) {
+            return try FileBytes.read(descriptor, maximum: EngineConfiguration.maximumBytes)
+        } catch {
+            throw .unreadable(path, error.reason)
         }
     }
 }

@@ -12,6 +12,7 @@ struct ConfigFileLoader {
     private var workers: [RawEntry] = []
     private var modules: [RawEntry] = []
     private var graceMilliseconds = EngineConfiguration.defaultNamespaceGraceMilliseconds
+    private var warnings: [String] = []
 
     init(path: String?) {
         self.path = path
@@ -29,7 +30,8 @@ struct ConfigFileLoader {
             path: path,
             entries: entries,
             listedCount: workers.count + modules.count,
-            registrationNamespaceGraceMilliseconds: graceMilliseconds
+            registrationNamespaceGraceMilliseconds: graceMilliseconds,
+            warnings: warnings
         )
     }
 }
@@ -37,29 +39,41 @@ struct ConfigFileLoader {
 // MARK: - Shape
 
 extension ConfigFileLoader {
-    private static let knownKeys = ["modules", "workers", "registration_namespace_grace_ms"]
     /// Upstream's documentation shows it, upstream's engine refuses it. It says nothing that concerns this engine.
     private static let ignoredKeys = ["rootfs"]
+    /// A key of the file's own, such as `x-defaults: &defaults {…}`: a place for anchors.
+    private static let extensionPrefix = "x-"
 
     mutating func read(_ root: YAMLNode?) throws(YAMLError) {
-        guard let root, !root.isNull else { return }
+        guard let root, !root.isNull else { return warn(Self.nothingConfigured, at: root?.mark ?? .start) }
         guard case .mapping(let pairs) = root.kind else {
             throw try root.wrongType(expected: "a mapping with the key `workers`")
         }
-        try Self.checkDuplicates(pairs, among: Self.knownKeys)
+        var hasList = false
         for pair in pairs {
             switch pair.key {
-            case "workers": workers = try entries(pair.value)
-            case "modules": modules = try entries(pair.value)
+            case "workers", "modules":
+                hasList = hasList || !pair.value.isNull
+                try readList(pair)
             case "registration_namespace_grace_ms": graceMilliseconds = try pair.value.unsigned()
-            case _ where Self.ignoredKeys.contains(pair.key): break
-            default:
-                let error = ArgumentError.unknownField(pair.key, expected: ["modules", "workers"])
-                throw YAMLError(error.detail, at: pair.keyMark)
+            case _ where Self.ignoredKeys.contains(pair.key) || pair.key.hasPrefix(Self.extensionPrefix): break
+            case "port": throw YAMLError(Self.movedPort, at: pair.keyMark)
+            default: throw Self.unknownKey(pair)
             }
         }
+        if !hasList { warn(Self.nothingConfigured, at: root.mark) }
         guard workers.count + modules.count <= EngineConfiguration.maximumEntries else {
             throw YAMLError("more than \(EngineConfiguration.maximumEntries) entries", at: root.mark)
+        }
+    }
+
+    private mutating func readList(_ pair: YAMLNode.Pair) throws(YAMLError) {
+        let entries = try entries(pair.value)
+        if pair.key == "workers" {
+            workers = entries
+        } else {
+            modules = entries
+            warn("`modules` is `workers` since 0.11: rename the key", at: pair.keyMark)
         }
     }
 
@@ -76,7 +90,6 @@ extension ConfigFileLoader {
         guard case .mapping(let pairs) = node.kind else {
             throw try node.wrongType(expected: "an entry such as `- name: iii-http`")
         }
-        try Self.checkDuplicates(pairs, among: ["name", "image", "config"])
         var (name, image, block): (String?, String?, ConfigBlock) = (nil, nil, .absent)
         for pair in pairs {
             switch pair.key {
@@ -88,16 +101,36 @@ extension ConfigFileLoader {
             default: break
             }
         }
-        guard let name else { throw YAMLError(ArgumentError.missingField("name").detail, at: node.mark) }
+        guard let name else { throw try Self.unnamed(node, pairs) }
         return RawEntry(name: name, image: image, block: block, mark: node.mark)
     }
+}
 
-    private static func checkDuplicates(_ pairs: [YAMLNode.Pair], among names: [String]) throws(YAMLError) {
-        for name in names {
-            let same = pairs.filter { Name($0.key) == Name(name) }
-            guard same.count > 1 else { continue }
-            throw YAMLError(ArgumentError.duplicateField(name).detail, at: same[1].keyMark)
+// MARK: - Messages
+
+extension ConfigFileLoader {
+    private static let nothingConfigured =
+        "nothing is configured: the file lists no worker, so the engine serves no HTTP, state or streams. "
+        + "List workers under `workers:`, such as `- name: iii-http`, or write `workers: []` if that is meant"
+    private static let movedPort =
+        "`port` is a setting of the worker listener since 0.11: "
+        + "write it as `config: {port: …}` of the entry `- name: iii-worker-manager`"
+
+    private mutating func warn(_ text: String, at mark: SourceMark) {
+        warnings.append(path.map { "\(SourcePlace(file: $0, mark: mark)): \(text)" } ?? text)
+    }
+
+    private static func unknownKey(_ pair: YAMLNode.Pair) -> YAMLError {
+        let error = ArgumentError.unknownField(pair.key, expected: ["modules", "workers"])
+        let hint = Spelling.hint(pair.key, among: ["workers", "modules", "registration_namespace_grace_ms"])
+        return YAMLError(error.detail + hint, at: pair.keyMark)
+    }
+
+    private static func unnamed(_ node: YAMLNode, _ pairs: [YAMLNode.Pair]) throws(YAMLError) -> YAMLError {
+        guard let legacy = pairs.first(where: { $0.key == LegacyModule.key }) else {
+            return YAMLError(ArgumentError.missingField("name").detail, at: node.mark)
         }
+        return YAMLError(LegacyModule.worker(try legacy.value.string()), at: legacy.keyMark)
     }
 }
 

@@ -1,4 +1,4 @@
-/// Strict, typed reading of one mapping of a worker's block. Errors are in serde's words and name line and column
+/// Strict, typed reading of one mapping of a worker's block. Errors are in serde's words, after their place
 /// (config-file.md §7).
 ///
 /// Every worker decodes its own block with it:
@@ -28,8 +28,8 @@ public struct ConfigReader: Sendable {
     /// True when there was no block at all: every getter returns nil.
     public var isAbsent: Bool { block.json == nil }
 
-    /// - Parameter fields: every known name, in the order in which an error lists them. Nil accepts any.
-    public init(_ block: ConfigBlock, fields: [String]?) throws(ConfigurationError) {
+    /// - Parameter fields: every known name, in the order in which an error lists them.
+    public init(_ block: ConfigBlock, fields: [String]) throws(ConfigurationError) {
         self.block = block
         switch block.json {
         case nil: object = JSONObject()
@@ -37,10 +37,12 @@ public struct ConfigReader: Sendable {
         case .some(let other):
             throw Self.error(.invalidType(other, expected: "a map"), block, block.marks.value(block.path))
         }
-        guard let fields else { return }
         let known = Set(fields.map(Name.init))
         for key in object.keys where !known.contains(Name(key)) {
-            throw Self.error(.unknownField(key, expected: fields), block, block.marks.key(block.path.member(key)))
+            let error = ArgumentError(
+                ArgumentError.unknownField(key, expected: fields).detail + Spelling.hint(key, among: fields)
+            )
+            throw Self.error(error, block, block.marks.key(block.path.member(key)))
         }
     }
 
@@ -49,16 +51,23 @@ public struct ConfigReader: Sendable {
         object[field] != nil
     }
 
-    /// Names that are none of these, for a reader that was made to accept any.
-    public func unknownFields(besides fields: [String]) -> [String] {
-        let known = Set(fields.map(Name.init))
-        return object.keys.filter { !known.contains(Name($0)) }
-    }
-
     // MARK: Scalars
 
     public func string(_ field: String, nullable: Bool = false) throws(ConfigurationError) -> String? {
         try read(field, nullable) { (json) throws(ArgumentError) in try json.argumentString() }
+    }
+
+    /// A path of a file or directory.
+    public func path(_ field: String, nullable: Bool = false) throws(ConfigurationError) -> String? {
+        guard let path = try string(field, nullable: nullable) else { return nil }
+        try check(path: path, of: field)
+        return path
+    }
+
+    /// Only a shell expands `~`: the store would be in a directory of that name.
+    public func check(path: String, of field: String) throws(ConfigurationError) {
+        guard path.utf8.first == UInt8(ascii: "~") else { return }
+        throw rejected(field, "`\(field)` begins with `~`, which only a shell expands. Write the whole path")
     }
 
     public func bool(_ field: String, nullable: Bool = false) throws(ConfigurationError) -> Bool? {
@@ -87,7 +96,7 @@ public struct ConfigReader: Sendable {
         throw error(.outOfRange("\(value)", range), at: field)
     }
 
-    /// One of a few words; the error lists them: ``unknown variant `x`, expected `memory` or `otlp` ``.
+    /// One of a few words; the error lists them: `unknown variant 'x', expected 'memory' or 'otlp'`.
     public func variant(
         _ field: String,
         of variants: [String],
@@ -95,7 +104,7 @@ public struct ConfigReader: Sendable {
     ) throws(ConfigurationError) -> String? {
         guard let text = try string(field, nullable: nullable) else { return nil }
         guard variants.contains(where: { Name($0) == Name(text) }) else {
-            throw error(.unknownVariant(text, expected: variants), at: field)
+            throw error(Self.unknownVariant(text, expected: variants), at: field)
         }
         return text
     }
@@ -118,13 +127,13 @@ public struct ConfigReader: Sendable {
     }
 
     /// A mapping with known fields; nil when absent or null.
-    public func object(_ field: String, fields: [String]?) throws(ConfigurationError) -> ConfigReader? {
+    public func object(_ field: String, fields: [String]) throws(ConfigurationError) -> ConfigReader? {
         guard json(field) != nil else { return nil }
         return try ConfigReader(block(field), fields: fields)
     }
 
     /// A list of mappings with known fields; empty when absent or null.
-    public func objects(_ field: String, fields: [String]?) throws(ConfigurationError) -> [ConfigReader] {
+    public func objects(_ field: String, fields: [String]) throws(ConfigurationError) -> [ConfigReader] {
         let elements = try read(field, true) { (json) throws(ArgumentError) in try json.argumentArray() } ?? []
         var readers: [ConfigReader] = []
         for (index, element) in elements.enumerated() {
@@ -140,6 +149,10 @@ public struct ConfigReader: Sendable {
     /// `{ name: string, config: any }`, the shape by which a worker picks its adapter (config-file.md §4).
     public func adapter(_ field: String = "adapter") throws(ConfigurationError) -> (name: String, config: ConfigBlock)?
     {
+        if case .object(let members)? = json(field), let name = members[LegacyModule.key]?.string {
+            let path = block.path.member(field).member(LegacyModule.key)
+            throw Self.error(ArgumentError(LegacyModule.adapter(name)), block, block.marks.key(path))
+        }
         guard let reader = try object(field, fields: ["name", "config"]) else { return nil }
         return (try reader.require("name", reader.string("name")), reader.block("config"))
     }
@@ -159,9 +172,30 @@ public struct ConfigReader: Sendable {
         error(ArgumentError(reason), at: field)
     }
 
-    /// The error for a field that a reader which accepts any name doesn't want after all.
-    public func unknown(_ field: String, expected fields: [String]) -> ConfigurationError {
-        Self.error(.unknownField(field, expected: fields), block, block.marks.key(block.path.member(field)))
+    /// An error about one element of a list, with the element's place added.
+    public func rejected(_ field: String, at index: Int, _ reason: String) -> ConfigurationError {
+        let path = block.path.member(field).index(index)
+        let element = ConfigBlock(nil, marks: block.marks, path: path)
+        return Self.error(ArgumentError(reason), element, block.marks.value(path))
+    }
+
+    /// The error about an adapter's name.
+    public func unknownAdapter(
+        _ name: String,
+        available: [String],
+        field: String = "adapter"
+    ) -> ConfigurationError {
+        rejected(
+            field,
+            "Adapter factory '\(name)' not found. Available: \(available)" + Spelling.hint(name, among: available)
+        )
+    }
+
+    /// In single quotes, as upstream's documentation shows it.
+    private static func unknownVariant(_ found: String, expected: [String]) -> ArgumentError {
+        let quoted = expected.map { "'\($0)'" }
+        let list = quoted.count > 2 ? "one of " + quoted.joined(separator: ", ") : quoted.joined(separator: " or ")
+        return ArgumentError("unknown variant '\(found)', expected \(list)" + Spelling.hint(found, among: expected))
     }
 
     private func read<Value>(
@@ -187,9 +221,8 @@ public struct ConfigReader: Sendable {
         _ block: ConfigBlock,
         _ mark: SourceMark?
     ) -> ConfigurationError {
-        if let mark {
-            let file = block.marks.file.map { " of '\($0)'" } ?? ""
-            return ConfigurationError(.worker, "\(error.detail) at \(mark)\(file)")
+        if let mark, let file = block.marks.file {
+            return ConfigurationError(.worker, error.detail, at: SourcePlace(file: file, mark: mark))
         }
         let place = block.path.isRoot ? "" : " (in `\(block.path)`)"
         return ConfigurationError(.worker, error.detail + place)

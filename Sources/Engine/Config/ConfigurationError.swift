@@ -21,11 +21,22 @@ public struct ConfigurationError: Error, Equatable, Sendable {
     }
 
     public let code: Code
-    public let message: String
+    /// What is wrong and what to do, without place and context.
+    public let reason: String
+    public let place: SourcePlace?
+    /// The entry whose worker can't be created because of it.
+    public private(set) var worker: String?
 
-    public init(_ code: Code, _ message: String) {
+    public init(_ code: Code, _ reason: String, at place: SourcePlace? = nil) {
         self.code = code
-        self.message = message
+        self.reason = reason
+        self.place = place
+    }
+
+    /// `config.yaml:7:13: reason (failed to create worker 'iii-http')`: the place, the point, then the context.
+    public var message: String {
+        let context = worker.map { " (failed to create worker '\($0)')" } ?? ""
+        return (place.map { "\($0): " } ?? "") + reason + context
     }
 }
 
@@ -34,12 +45,23 @@ extension ConfigurationError: CustomStringConvertible {
 }
 
 extension ConfigurationError {
+    /// The error of a part of `worker`'s configuration as the reason why the worker can't be created.
+    public static func creating(_ worker: String, _ error: any Error) -> ConfigurationError {
+        var failure = error as? ConfigurationError ?? ConfigurationError(.worker, "\(error)")
+        failure.worker = worker
+        return failure
+    }
+
+    static func creating(_ worker: String, _ reason: String, at place: SourcePlace?) -> ConfigurationError {
+        creating(worker, ConfigurationError(.worker, reason, at: place))
+    }
+
     static func unreadable(_ path: String, _ reason: String) -> ConfigurationError {
         ConfigurationError(.unreadable, "Failed to read config file '\(path)': \(reason)")
     }
 
     static func malformed(_ path: String, _ error: YAMLError) -> ConfigurationError {
-        ConfigurationError(.malformed, "Failed to parse config file '\(path)': \(error)")
+        ConfigurationError(.malformed, error.reason, at: SourcePlace(file: path, mark: error.mark))
     }
 
     static func fileNotFound(_ path: String) -> ConfigurationError {
@@ -53,17 +75,13 @@ extension ConfigurationError {
         )
     }
 
-    /// Every missing name with its line; one alone in upstream's words (config-file.md §3).
+    /// Every missing name with its place, in upstream's words (config-file.md §3).
     static func missingVariables(_ missing: [EnvironmentExpansion.Missing], path: String) -> ConfigurationError {
         let lines = missing.map {
-            "Environment variable '\($0.name)' not set and no default provided ('\(path)' line \($0.line))"
+            "\(SourcePlace(file: path, mark: $0.mark)): "
+                + "Environment variable '\($0.name)' not set and no default provided"
         }
         let hint = "Set it, or write ${NAME:default} in the file."
         return ConfigurationError(.missingVariable, (lines + [hint]).joined(separator: "\n"))
-    }
-
-    /// Wraps the reason why a worker's block was refused (config-file.md §7).
-    public static func creating(_ worker: String, _ reason: String) -> ConfigurationError {
-        ConfigurationError(.worker, "failed to create worker '\(worker)': Failed to create \(worker): \(reason)")
     }
 }

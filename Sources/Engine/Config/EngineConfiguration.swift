@@ -8,6 +8,8 @@ public struct EngineConfiguration: Sendable {
     public let listedCount: Int
     /// How long a registration may wait for its namespace, from `registration_namespace_grace_ms`.
     public let registrationNamespaceGraceMilliseconds: UInt64
+    /// What is accepted and probably not meant, each with its place. To be logged.
+    public let warnings: [String]
 
     /// Largest config file, and largest text after expansion.
     public static let maximumBytes = 4 << 20

@@ -2,10 +2,10 @@
 ///
 /// One pass: what a value brings in is not looked at again. Comments are left alone.
 public struct EnvironmentExpansion {
-    /// A name without value and default, with the line of the file where it stands.
+    /// A name without value and default, with its place in the file.
     public struct Missing: Equatable, Sendable {
         public let name: String
-        public let line: Int
+        public let mark: SourceMark
     }
 
     /// The default that stands for the engine's own version.
@@ -17,6 +17,8 @@ public struct EnvironmentExpansion {
     private var output: [UInt8] = []
     private var missing: [Missing] = []
     private var line = 1
+    /// Position of the current line's first byte.
+    private var lineStart = 0
     /// File line of each line of the output: they part when a value contains line breaks.
     private var lines = [1]
 
@@ -60,18 +62,24 @@ public struct EnvironmentExpansion {
         while position < source.count {
             let inComment = comments.advance(over: source, at: position)
             if !inComment, let reference = reference(at: position) {
-                append(value(of: reference))
+                append(value(of: reference, at: position))
                 for skipped in position + 1..<reference.end {
                     _ = comments.advance(over: source, at: skipped)
-                    if source[skipped] == UInt8(ascii: "\n") { line += 1 }
+                    countLine(at: skipped)
                 }
                 position = reference.end
             } else {
-                if source[position] == UInt8(ascii: "\n") { line += 1 }
+                countLine(at: position)
                 append(CollectionOfOne(source[position]))
                 position += 1
             }
         }
+    }
+
+    private mutating func countLine(at position: Int) {
+        guard source[position] == UInt8(ascii: "\n") else { return }
+        line += 1
+        lineStart = position + 1
     }
 
     private mutating func append(_ bytes: some Sequence<UInt8>) {
@@ -105,10 +113,11 @@ public struct EnvironmentExpansion {
         )
     }
 
-    private mutating func value(of reference: Reference) -> String.UTF8View {
+    private mutating func value(of reference: Reference, at position: Int) -> String.UTF8View {
         if let value = environment(reference.name) { return value.utf8 }
         guard let defaultValue = reference.defaultValue else {
-            missing.append(Missing(name: reference.name, line: line))
+            let column = String(decoding: source[lineStart..<position], as: UTF8.self).unicodeScalars.count + 1
+            missing.append(Missing(name: reference.name, mark: SourceMark(line: line, column: column)))
             return "".utf8
         }
         return defaultValue == Self.versionSentinel ? EngineVersion.string.utf8 : defaultValue.utf8

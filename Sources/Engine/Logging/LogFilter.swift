@@ -18,6 +18,8 @@ public struct LogFilter: Equatable, Sendable {
     private var directives: [Directive]
     /// Parts of the expression that mean nothing.
     public let rejected: [String]
+    /// Those, and lone words that are neither a level nor a target of the engine.
+    let unknownWords: [String]
 
     public static let info = LogFilter("info")
 
@@ -30,17 +32,40 @@ public struct LogFilter: Equatable, Sendable {
     public init(_ expression: String) {
         var directives: [Directive] = []
         var rejected: [String] = []
+        var unknownWords: [String] = []
         for part in expression.split(separator: ",") {
             let part = part.trimmingSpaces
             guard !part.isEmpty else { continue }
             if directives.count < Self.maximumDirectives, let directive = Self.directive(part) {
                 directives.append(directive)
+                if let target = directive.target, target == part, !Self.isOfEngine(target) {
+                    unknownWords.append(target)
+                }
             } else {
                 rejected.append(String(part))
+                unknownWords.append(String(part))
             }
         }
-        self.directives = directives.isEmpty ? [Directive(target: nil, threshold: .error)] : directives
+        self.directives = directives
         self.rejected = rejected
+        self.unknownWords = unknownWords
+    }
+
+    /// False when the expression leaves every target of the engine to the default.
+    var concernsEngine: Bool {
+        directives.contains { $0.target.map(Self.isOfEngine) ?? true }
+    }
+
+    /// Gives a level to all targets that no directive matches.
+    mutating func setDefault(_ threshold: Threshold) {
+        directives.insert(Directive(target: nil, threshold: threshold), at: 0)
+    }
+
+    /// What every target of the engine begins with.
+    private static let enginePrefix = "iii"
+
+    private static func isOfEngine(_ target: String) -> Bool {
+        target.utf8.starts(with: enginePrefix.utf8) || enginePrefix.utf8.starts(with: target.utf8)
     }
 
     private static func directive(_ text: Substring) -> Directive? {
@@ -78,6 +103,7 @@ public struct LogFilter: Equatable, Sendable {
 
     /// The longest matching directive decides, among equals the last. Without any match nothing is logged.
     public func threshold(for target: String) -> Threshold {
+        guard !directives.isEmpty else { return .error }
         var best: (length: Int, threshold: Threshold) = (-1, .off)
         for directive in directives {
             let length = directive.target?.utf8.count ?? 0

@@ -38,7 +38,7 @@ private enum JSONLogLayout {
     }
 }
 
-/// `[09:19:23.241 AM] [INFO] target message` and a tree of the fields.
+/// `[2026-01-31 09:19:23.241 +01:00] [INFO] target message` and a tree of the fields.
 private struct HumanLogLayout {
     let colours: Bool
 
@@ -53,7 +53,7 @@ private struct HumanLogLayout {
             let function = fields.remove(at: position).value
             header = function.string ?? function.description
         }
-        var text = paint("[\(entry.time.local12Hour)]", .dim) + " "
+        var text = paint("[\(entry.time.local)]", .dim) + " "
         text += "[\(paint(entry.level.label, colour(entry)))] "
         text += paint(header.printable(), .boldCyan) + " "
         text += entry.message.printable(continuation: "\n    ")
@@ -80,12 +80,16 @@ private struct HumanLogLayout {
         for (position, member) in members.enumerated() {
             let isLast = position == members.count - 1
             text += "\(indent)\(isLast ? "└" : "├") \(member.0.printable()):"
+            let below = indent + (isLast ? "    " : "│   ")
             let children = member.1.children
-            if children.isEmpty {
-                text += " \(member.1.description)\n"
-            } else {
+            if !children.isEmpty {
                 text += "\n"
-                appendTree(children, indent: indent + (isLast ? "    " : "│   "), to: &text)
+                appendTree(children, indent: below, to: &text)
+            } else if let lines = member.1.lines {
+                text += "\n"
+                for line in lines { text += "\(below)\(line)\n" }
+            } else {
+                text += " \(member.1.description)\n"
             }
         }
     }
@@ -98,6 +102,17 @@ extension JSON {
         case .object(let object): object.map { ($0.key, $0.value) }
         case .array(let elements): elements.enumerated().map { ("\($0.offset)", $0.element) }
         default: []
+        }
+    }
+
+    /// The lines of a text that has several, such as a stack trace; nil for everything else.
+    fileprivate var lines: [String]? {
+        guard case .string(let text) = self, text.utf8.contains(UInt8(ascii: "\n")) else { return nil }
+        var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Substring.init)
+        while lines.last?.isEmpty == true { lines.removeLast() }
+        return lines.map { line in
+            let line = line.utf8.last == UInt8(ascii: "\r") ? Substring(line.utf8.dropLast()) : line
+            return String(line).replacing("\t", with: "    ").printable()
         }
     }
 }

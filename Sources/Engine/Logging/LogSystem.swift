@@ -18,14 +18,23 @@ public final class LogSystem: Sendable {
     private let state: Mutex<State>
     private let output: LogOutput
     let format: LogFormat
+    /// Settings that can't be honoured, to be logged once the system is in use.
+    public let warnings: [String]
     let now: @Sendable () -> LogTime
 
     /// Most targets that follow a filter change; labels are constants of the code, far fewer.
     static let maximumTargets = 4096
 
-    init(filter: LogFilter, format: LogFormat, descriptor: Int32, now: @escaping @Sendable () -> LogTime) {
+    init(
+        filter: LogFilter,
+        format: LogFormat,
+        descriptor: Int32,
+        warnings: [String] = [],
+        now: @escaping @Sendable () -> LogTime
+    ) {
         self.state = Mutex(State(filter: filter))
         self.format = format
+        self.warnings = warnings
         self.now = now
         output = LogOutput(descriptor: descriptor) { count in
             format.render(
@@ -50,20 +59,14 @@ public final class LogSystem: Sendable {
         format: String?,
         environment: (String) -> String? = ProcessEnvironment.value
     ) {
+        let settings = LogSettings(level: level, format: format, environment: environment)
         self.init(
-            filter: Self.filter(level: level, environment: environment),
+            filter: settings.filter,
             format: Self.format(format, isTerminal: isatty(STDOUT_FILENO) == 1, environment: environment),
             descriptor: STDOUT_FILENO,
+            warnings: settings.warnings,
             now: LogTime.now
         )
-    }
-
-    /// An explicit level wins, then `RUST_LOG`, then `info`. Empty counts as unset.
-    static func filter(level: String?, environment: (String) -> String?) -> LogFilter {
-        for expression in [level, environment("RUST_LOG")] {
-            if let expression, !expression.isEmpty { return LogFilter(expression) }
-        }
-        return .info
     }
 
     /// NO_COLOR (not empty) and CLICOLOR=0 switch colours off.

@@ -30,27 +30,31 @@ public struct LogTime: Equatable, Sendable {
     /// `2026-01-31T09:19:23.241057Z`
     var utc: String {
         let seconds = microseconds.floored(by: 1_000_000)
-        let day = seconds.floored(by: 86_400)
-        let (year, month, date) = Self.civil(day)
-        let time = Self.clock(seconds - day * 86_400)
-        let fraction = Self.digits(microseconds - seconds * 1_000_000, 6)
-        return "\(Self.digits(year, 4))-\(Self.digits(month, 2))-\(Self.digits(date, 2))"
-            + "T\(Self.digits(time.hour, 2)):\(Self.digits(time.minute, 2)):\(Self.digits(time.second, 2)).\(fraction)Z"
+        let text = Self.dateAndTime(seconds)
+        return "\(text.date)T\(text.time).\(Self.digits(microseconds - seconds * 1_000_000, 6))Z"
     }
 
-    /// `09:19:23.241 AM`, local time.
-    var local12Hour: String {
+    /// `2026-01-31 10:19:23.241 +01:00`
+    var local: String {
         let seconds = microseconds.floored(by: 1_000_000)
-        let local = seconds + Int64(utcOffset)
-        let time = Self.clock(local - local.floored(by: 86_400) * 86_400)
-        let millis = Self.digits((microseconds - seconds * 1_000_000) / 1000, 3)
-        let hour = time.hour % 12 == 0 ? 12 : time.hour % 12
-        return "\(Self.digits(hour, 2)):\(Self.digits(time.minute, 2)):\(Self.digits(time.second, 2)).\(millis) "
-            + (time.hour < 12 ? "AM" : "PM")
+        let text = Self.dateAndTime(seconds + Int64(utcOffset))
+        return "\(text.date) \(text.time).\(Self.digits((microseconds - seconds * 1_000_000) / 1000, 3)) \(zone)"
     }
 
-    private static func clock(_ secondOfDay: Int64) -> (hour: Int64, minute: Int64, second: Int64) {
-        (secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60)
+    /// `+01:00`
+    private var zone: String {
+        let minutes = Int64(abs(utcOffset) / 60)
+        return "\(utcOffset < 0 ? "-" : "+")\(Self.digits(minutes / 60, 2)):\(Self.digits(minutes % 60, 2))"
+    }
+
+    private static func dateAndTime(_ seconds: Int64) -> (date: String, time: String) {
+        let day = seconds.floored(by: 86_400)
+        let (year, month, date) = civil(day)
+        let second = seconds - day * 86_400
+        return (
+            "\(digits(year, 4))-\(digits(month, 2))-\(digits(date, 2))",
+            "\(digits(second / 3600, 2)):\(digits(second / 60 % 60, 2)):\(digits(second % 60, 2))"
+        )
     }
 
     /// Days since 1970 to the proleptic Gregorian calendar, over 400-year eras that begin on 1 March.

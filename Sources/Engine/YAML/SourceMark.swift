@@ -14,3 +14,18 @@ public struct SourceMark: Hashable, Sendable {
 extension SourceMark: CustomStringConvertible {
     public var description: String { "line \(line) column \(column)" }
 }
+
+/// A mark with its file, written as compilers do, so that editors can jump to it: `config.yaml:7:13`.
+public struct SourcePlace: Hashable, Sendable {
+    public let file: String
+    public let mark: SourceMark
+
+    public init(file: String, mark: SourceMark) {
+        self.file = file
+        self.mark = mark
+    }
+}
+
+extension SourcePlace: CustomStringConvertible {
+    public var description: String { "\(file):\(mark.line):\(mark.column)" }
+}

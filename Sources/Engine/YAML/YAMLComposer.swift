@@ -115,25 +115,34 @@ private struct YAMLComposer: ~Copyable {
         _ height: inout Int
     ) throws(YAMLError) -> [YAMLNode.Pair] {
         try checkDepth(depth, at: start.mark)
-        var pairs: [YAMLNode.Pair] = []
+        var pairs = YAMLMappingBuilder()
         var tallest = 0
         while true {
             let event = try events.next()
             if case .mappingEnd = event.kind { break }
             var own = 0
-            let key = try key(of: try node(event, depth: depth, height: &own), at: event.mark)
+            let key = try scalar(try node(event, depth: depth, height: &own), at: event.mark)
             let value = try node(try events.next(), depth: depth, height: &own)
-            pairs.append(YAMLNode.Pair(key: key, keyMark: event.mark, value: value))
+            if key.isMergeKey {
+                try pairs.merge(value, keyMark: event.mark)
+            } else {
+                let name = try name(of: key, at: event.mark)
+                try pairs.add(YAMLNode.Pair(key: name, keyMark: event.mark, value: value))
+            }
             tallest = max(tallest, own)
         }
         height = tallest + 1
-        return pairs
+        return pairs.finish()
     }
 
-    private func key(of node: YAMLNode, at mark: SourceMark) throws(YAMLError) -> String {
+    private func scalar(_ node: YAMLNode, at mark: SourceMark) throws(YAMLError) -> YAMLScalar {
         guard case .scalar(let scalar) = node.kind else {
             throw YAMLError("a mapping key must be a string, not a list or a mapping", at: mark)
         }
+        return scalar
+    }
+
+    private func name(of scalar: YAMLScalar, at mark: SourceMark) throws(YAMLError) -> String {
         guard case .string(let key) = try scalar.typed(at: mark) else {
             throw YAMLError("a mapping key must be a string; put `\(scalar.text)` in quotes", at: mark)
         }

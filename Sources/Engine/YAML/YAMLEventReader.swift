@@ -118,7 +118,7 @@ struct YAMLEventReader: ~Copyable {
             return YAMLError(problem, at: mark(parser.pointee.problem_mark))
         }
         let place = mark(parser.pointee.context_mark)
-        return YAMLError("\(problem), \(context) that begins at \(place),", at: mark(parser.pointee.problem_mark))
+        return YAMLError("\(problem) \(context) that begins at \(place)", at: mark(parser.pointee.problem_mark))
     }
 
     /// Reader errors (bad UTF-8, control characters) carry a byte offset only.

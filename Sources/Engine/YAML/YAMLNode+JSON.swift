@@ -1,5 +1,5 @@
 extension YAMLNode {
-    /// The node as JSON. A repeated key keeps its first place and takes its last value (config-file.md §2).
+    /// The node as JSON (config-file.md §2).
     ///
     /// Where each member and element stood is added to `marks` under its path below `path`.
     public func json(at path: ConfigPath = .root, marks: inout SourceMarks) throws(YAMLError) -> JSON {

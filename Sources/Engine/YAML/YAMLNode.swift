@@ -3,7 +3,7 @@ public struct YAMLNode: Sendable {
     public indirect enum Kind: Sendable {
         case scalar(YAMLScalar)
         case sequence([YAMLNode])
-        /// In file order, duplicates included.
+        /// In file order, each key once; keys merged by `<<` come last.
         case mapping([Pair])
     }
 

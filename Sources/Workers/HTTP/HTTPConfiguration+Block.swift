@@ -20,10 +20,7 @@ extension HTTPConfiguration {
             limit.map { Int(min(max($0, 1), Int64(Self.maximumConcurrency))) }
             ?? concurrencyRequestLimit
         if let reader = try reader.object("cors", fields: ["allowed_origins", "allowed_methods"]) {
-            cors = CORS(
-                allowedOrigins: try reader.strings("allowed_origins") ?? [],
-                allowedMethods: try reader.strings("allowed_methods") ?? []
-            )
+            cors = try CORS(reader)
         }
         try Self.refuseMiddleware(reader)
     }

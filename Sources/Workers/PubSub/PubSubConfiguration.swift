@@ -4,8 +4,6 @@ import Engine
 public struct PubSubConfiguration: Sendable, Equatable {
     /// The adapter's name; absent and null are `local`.
     public var adapter: String
-    /// A `config` that `local` has no use for: worth a warning, it may be meant for another adapter.
-    public var hasIgnoredConfig = false
 
     public static let defaultAdapter = "local"
 
@@ -22,14 +20,15 @@ public struct PubSubConfiguration: Sendable, Equatable {
         switch adapter.name {
         case Self.defaultAdapter:
             self.init()
-            hasIgnoredConfig = adapter.config.json.map { $0.object?.isEmpty != true } ?? false
+            // It takes no settings: one that is given is meant for another adapter.
+            _ = try ConfigReader(adapter.config, fields: [])
         case "redis":
             throw reader.rejected(
                 "adapter",
                 "adapter 'redis' of iii-pubsub is not served by this version yet; use `local`"
             )
         default:
-            throw reader.rejected("adapter", "Adapter factory '\(adapter.name)' not found. Available: [\"local\"]")
+            throw reader.unknownAdapter(adapter.name, available: [Self.defaultAdapter])
         }
     }
 }

@@ -26,9 +26,6 @@ public final class PubSubWorker: Worker {
 
     public func initialize(_ engine: Engine) {
         logger.info("Initializing PubSubModule")
-        if configuration.hasIgnoredConfig {
-            logger.warning("the adapter `local` takes no config; what the block says there is ignored")
-        }
         let triggers = PubSubTriggers(engine: engine, broker: broker, logger: logger)
         self.triggers = triggers
         broker.receive = { [weak triggers] message in triggers?.deliver(message) }

@@ -65,8 +65,10 @@ extension DurableStoreConfiguration {
     /// A hundred years.
     static let defaultScrubIntervalHours = 168.0
     static let maximumRetainHours = 876_000.0
+    /// All of a `kv` adapter, those of the block around this part included.
+    static let fields = ["store_method", "file_path", "save_interval_ms", "channel_size"] + ownFields
     /// Ours; the others are upstream's.
-    static let ownFields = [
+    private static let ownFields = [
         "encryption_key_file", "encryption_key", "previous_encryption_key_files", "encrypt_existing",
         "retain_log_hours", "retain_log_bytes", "scrub_interval_hours",
         "scrub_retired_log", "allow_network_filesystem",
@@ -74,7 +76,7 @@ extension DurableStoreConfiguration {
 
     init(_ reader: ConfigReader) throws(ConfigurationError) {
         self.reader = reader
-        path = try reader.string("file_path", nullable: true) ?? Self.defaultPath
+        path = try reader.path("file_path", nullable: true) ?? Self.defaultPath
         encryptionKey = try Self.keySource(reader)
         previousEncryptionKeyFiles = try Self.paths(reader, "previous_encryption_key_files")
         encryptsExisting = try reader.bool("encrypt_existing") ?? false
@@ -100,6 +102,7 @@ extension DurableStoreConfiguration {
         if file != nil, text != nil {
             throw reader.rejected("encryption_key", "`encryption_key` and `encryption_key_file` exclude each other")
         }
+        if let file { try reader.check(path: file, of: "encryption_key_file") }
         return file.map { .file($0) } ?? text.map { .text(SecretText($0)) }
     }
 
@@ -125,24 +128,17 @@ extension DurableStoreConfiguration {
             guard case .string(let path) = element, !path.isEmpty else {
                 throw reader.rejected(field, "`\(field)` holds something that is empty or no string (not shown)")
             }
+            try reader.check(path: path, of: field)
             paths.append(path)
         }
         return paths
     }
 
-    /// Upstream ignores unknown names in this block; one that may be a misspelt key would leave the store unencrypted.
-    static func checkNames(_ reader: ConfigReader) throws(ConfigurationError) -> [String] {
-        let known = ["store_method", "file_path", "save_interval_ms", "channel_size"] + ownFields
-        let unknown = reader.unknownFields(besides: known)
-        for field in unknown where field.contains("key") || field.contains("crypt") {
-            throw reader.unknown(field, expected: known)
-        }
-        return unknown
-    }
-
-    /// Settings that need a disk, in a block that has none.
+    /// Settings that need a disk, in a block that has none: whoever wrote them believes that the data is durable.
     static func refuseInMemory(_ reader: ConfigReader) throws(ConfigurationError) {
-        for field in ownFields where reader.has(field) {
+        for field in ownFields + ["file_path"] where reader.has(field) {
+            // A variable without a value makes a null: no path is meant then, but a key may be.
+            if field == "file_path", reader.json(field) == nil { continue }
             throw reader.rejected(field, "`\(field)` needs `store_method: file_based`; in memory it has no effect")
         }
     }

@@ -56,7 +56,7 @@ extension KeyValueStorageConfiguration {
         let given = block["config"]?.object ?? JSONObject()
         guard given["encryption_key"] == nil else { return nil }
         var config = JSONObject()
-        for (field, value) in given where !value.isNull && !ignoredFields.contains(field) { config[field] = value }
+        for (field, value) in given where !value.isNull { config[field] = value }
         if let interval = config["save_interval_ms"]?.number?.int64, !Self.saveIntervals.contains(interval) {
             config["save_interval_ms"] = nil
         }

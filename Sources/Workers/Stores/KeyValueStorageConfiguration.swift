@@ -16,8 +16,6 @@ public struct KeyValueStorageConfiguration: Sendable {
     public var saveIntervalMilliseconds: Int64?
     /// The `adapter` member as it came, for who stores it elsewhere; nil when there is none.
     public private(set) var block: JSON?
-    /// Names in the block that nobody knows: ignored, and worth a warning.
-    public var ignoredFields: [String] = []
 
     public init(method: Method, saveIntervalMilliseconds: Int64? = nil) {
         self.method = method
@@ -41,14 +39,12 @@ public struct KeyValueStorageConfiguration: Sendable {
                     + "`store_method: file_based`"
             )
         default:
-            throw reader.rejected("adapter", "Adapter factory '\(adapter.name)' not found. Available: [\"kv\"]")
+            throw reader.unknownAdapter(adapter.name, available: ["kv"])
         }
     }
 
     private init(_ block: ConfigBlock) throws(ConfigurationError) {
-        // Unknown names are ignored here (state.md §5.1); a method that can't be honoured is not.
-        let reader = try ConfigReader(block, fields: nil)
-        ignoredFields = try DurableStoreConfiguration.checkNames(reader)
+        let reader = try ConfigReader(block, fields: DurableStoreConfiguration.fields)
         saveIntervalMilliseconds = try reader.integer("save_interval_ms", nullable: true)
         switch try reader.variant("store_method", of: ["in_memory", "file_based"], nullable: true) {
         case "file_based":

@@ -19,7 +19,7 @@ struct RemoteEngine {
                 return TriggerReport.remoteError(code: error.code, message: error.message, stacktrace: error.stacktrace)
             }
         } catch let error as EngineClientError {
-            return report(error)
+            return report(error, of: call.function)
         } catch {
             return TriggerReport.webSocketFailure("\(error)")
         }
@@ -55,6 +55,8 @@ struct RemoteEngine {
             case .failure(let error):
                 return HealthReport.unreported(address: address.host, port: address.port, reason: "\(error)")
             }
+        } catch let error as EngineClientError where error.isOfFunction {
+            return HealthReport.unreported(address: address.host, port: address.port, reason: "\(error)")
         } catch {
             return HealthReport.failing(address: address.host, port: address.port, reason: "\(error)")
         }
@@ -76,12 +78,14 @@ struct RemoteEngine {
         ).wait()
     }
 
-    private func report(_ error: EngineClientError) -> CommandOutput {
+    private func report(_ error: EngineClientError, of function: String) -> CommandOutput {
         switch error {
         case .connectFailed(let reason):
             TriggerReport.unreachable(address: address.host, port: address.port, reason: reason)
         case .timeout:
             TriggerReport.timeout
+        case .functionTimeout:
+            TriggerReport.functionTimeout(function, milliseconds: address.timeoutMilliseconds)
         case .handshakeRefused, .connectionLost:
             TriggerReport.webSocketFailure("\(error)")
         }

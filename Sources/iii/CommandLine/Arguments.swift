@@ -29,10 +29,10 @@ struct TriggerArguments: ParsableArguments {
     var json: String?
 
     @Option(name: .long)
-    var address = "localhost"
+    var address: String?
 
     @Option(name: .long)
-    var port: UInt16 = 49134
+    var port: UInt16?
 
     @Option(name: .customLong("timeout-ms"))
     var timeoutMilliseconds: UInt64 = 30_000
@@ -40,12 +40,20 @@ struct TriggerArguments: ParsableArguments {
     @Flag(name: [.short, .long])
     var help = false
 
-    var engine: EngineAddress {
-        EngineAddress(host: address, port: port, timeoutMilliseconds: timeoutMilliseconds)
+    /// `III_URL` counts when the options name no part of the address; nil when it can't be read.
+    func engine(_ environment: (String) -> String?) -> EngineAddress? {
+        var engine = EngineAddress(timeoutMilliseconds: timeoutMilliseconds)
+        if address == nil, port == nil, let text = environment(EngineURL.variable), !text.isEmpty {
+            guard let url = EngineURL(text) else { return nil }
+            (engine.host, engine.port) = (url.host, url.port)
+        }
+        engine.host = address ?? engine.host
+        engine.port = port ?? engine.port
+        return engine
     }
 }
 
-/// `iii health`.
+/// `iii health`. Asks this host's engine, whatever `III_URL` names: it is a container's check of itself.
 struct HealthArguments: ParsableArguments {
     @Option(name: .long)
     var address = "localhost"

@@ -2,8 +2,13 @@ import ArgumentParser
 import Engine
 
 extension Command {
-    /// - Parameter arguments: without the program's name.
-    static func parse(_ arguments: [String]) -> Command {
+    /// - Parameters:
+    ///   - arguments: without the program's name.
+    ///   - environment: a variable's value; nil when it is unset.
+    static func parse(
+        _ arguments: [String],
+        environment: (String) -> String? = ProcessEnvironment.value
+    ) -> Command {
         let (root, command, rest) = split(arguments)
         switch RootArguments.parsed(root, usage: "iii [OPTIONS] [COMMAND]") {
         case .failure(let output): return .finished(output)
@@ -19,7 +24,7 @@ extension Command {
                 )
             }
             guard let command else { return serve(options) }
-            return dispatch(command, rest)
+            return dispatch(command, rest, environment)
         }
     }
 
@@ -38,31 +43,35 @@ extension Command {
         .serve(ServeOptions(configPath: options.useDefaultConfig ? nil : options.config ?? "config.yaml"))
     }
 
-    private static func dispatch(_ command: String, _ arguments: [String]) -> Command {
+    private static func dispatch(
+        _ command: String,
+        _ arguments: [String],
+        _ environment: (String) -> String?
+    ) -> Command {
         switch command {
-        case "trigger", "t": return trigger(arguments)
+        case "trigger", "t": return trigger(arguments, environment)
         case "health": return health(arguments)
-        case "help": return help(arguments)
+        case "help": return help(arguments, environment)
         case _ where CommandHelp.notShipped.contains(command): return .finished(CommandHelp.notShipped(command))
         default:
             return .finished(.usage("unrecognized subcommand '\(command)'", usage: "iii [OPTIONS] [COMMAND]"))
         }
     }
 
-    private static func help(_ arguments: [String]) -> Command {
+    private static func help(_ arguments: [String], _ environment: (String) -> String?) -> Command {
         guard let command = arguments.first else { return .finished(.success(CommandHelp.root)) }
         switch command {
         case "help": return .finished(.success(CommandHelp.root))
-        case "trigger", "t", "health": return dispatch(command, ["--help"])
-        default: return dispatch(command, [])
+        case "trigger", "t", "health": return dispatch(command, ["--help"], environment)
+        default: return dispatch(command, [], environment)
         }
     }
 
-    private static func trigger(_ arguments: [String]) -> Command {
+    private static func trigger(_ arguments: [String], _ environment: (String) -> String?) -> Command {
         let usage = "iii trigger [OPTIONS] [FUNCTION_PATH] [KEY=VALUE]..."
         switch TriggerArguments.parsed(arguments, usage: usage) {
         case .failure(let output): return .finished(output)
-        case .success(let options): return options.command
+        case .success(let options): return options.command(environment)
         }
     }
 
@@ -77,16 +86,25 @@ extension Command {
 }
 
 extension TriggerArguments {
-    fileprivate var command: Command {
-        if help {
-            guard let function = positional.first else { return .finished(.success(CommandHelp.trigger)) }
-            return .functionHelp(FunctionHelpCall(function: function, engine: engine))
-        }
+    fileprivate func command(_ environment: (String) -> String?) -> Command {
+        if help, positional.isEmpty { return .finished(.success(CommandHelp.trigger)) }
         guard let function = positional.first else {
             return .finished(.failure("iii trigger: missing FUNCTION_PATH. Try: `iii trigger <fn-path> [args]`"))
         }
+        guard let engine = engine(environment) else {
+            return .finished(
+                .failure(
+                    "\(EngineURL.variable) is no engine's address: write it like ws://localhost:49134, "
+                        + "or name the engine with --address and --port"
+                )
+            )
+        }
+        if help {
+            return .functionHelp(FunctionHelpCall(function: function, engine: engine))
+        }
         do throws(TriggerPayload.Invalid) {
-            let payload = try TriggerPayload.build(json: json, keyValues: Array(positional.dropFirst()))
+            let text = json.map { PayloadText($0) }
+            let payload = try TriggerPayload.build(json: text, keyValues: Array(positional.dropFirst()))
             return .trigger(TriggerCall(function: function, payload: payload, engine: engine))
         } catch {
             return .finished(.failure(error.message, cause: error.cause))

@@ -100,7 +100,7 @@ struct EngineAssembly {
             let adapter = try stateAdapter(configuration.storage, for: entry.name, stores: stores)
             return StateWorker(configuration: configuration, adapter: adapter)
         } catch {
-            throw ConfigurationError.creating(entry.name, "\(error)")
+            throw ConfigurationError.creating(entry.name, error)
         }
     }
 
@@ -120,9 +120,6 @@ struct EngineAssembly {
         for worker: String,
         stores: StoreRegistry
     ) throws -> SharedStore? {
-        for field in storage.ignoredFields {
-            logger.warning("unknown field of the kv adapter is ignored", metadata: ["field": "\(field)"])
-        }
         switch storage.method {
         case .inMemory:
             Logger(label: "iii::adapters::kv").warning("\(KeyValueStorageConfiguration.inMemoryWarning)")
@@ -143,7 +140,7 @@ struct EngineAssembly {
             let adapter = try streamAdapter(configuration, for: entry.name, stores: stores)
             return StreamWorker(configuration: configuration, adapter: adapter, group: group)
         } catch {
-            throw ConfigurationError.creating(entry.name, "\(error)")
+            throw ConfigurationError.creating(entry.name, error)
         }
     }
 

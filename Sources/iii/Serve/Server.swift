@@ -43,6 +43,11 @@ enum Server {
         let observability = try entry?.decode(ObservabilityConfiguration.init) ?? ObservabilityConfiguration()
         let logs = LogSystem(level: observability.level, format: observability.format)
         LoggingSystem.bootstrap(logs.handler)
+        var logger = Logger(label: "iii::config")
+        for warning in configuration.warnings { logger.warning("\(warning)") }
+        // Those about the level are shown whatever it is.
+        logger.logLevel = .warning
+        for warning in logs.warnings { logger.warning("\(warning)") }
     }
 
     private static func run(_ configuration: EngineConfiguration) throws -> Never {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 import subprocess
 import threading
 
@@ -164,7 +166,37 @@ def test_trigger_timeout(iii, raw):
     worker.pending_messages()
     child = iii("trigger", "cli::never", "--timeout-ms", "300")
     assert (child.returncode, child.stdout) == (1, "")
-    assert "Timed out waiting for the engine" in child.stderr or "timed out" in child.stderr
+    assert "function cli::never didn't answer within 300 ms; the engine itself answers" in child.stderr
+
+
+def test_trigger_of_an_engine_that_is_silent(iii):
+    """Its socket is there and nobody serves it: not the same as a slow function."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        child = iii("trigger", "f", "--timeout-ms", "300", port=silent.getsockname()[1])
+    assert (child.returncode, child.stdout) == (1, "")
+    assert child.stderr.startswith("Error: Timed out waiting for the engine (no response within the timeout).")
+
+
+@pytest.mark.parametrize("where", ["-", "@payload.json"])
+def test_trigger_takes_a_payload_from_elsewhere(shared_engine, echo, tmp_path, where):
+    """A payload that is longer than an argument may be (128 KiB), or secret, or has quotes in it."""
+    payload = {"text": "x" * 200_000}
+    (tmp_path / "payload.json").write_text(json.dumps(payload))
+    command = [binary(), "trigger", "cli::echo", "--json", where]
+    environment = os.environ | {"III_URL": f"ws://127.0.0.1:{shared_engine.worker_port}"}
+    child = subprocess.run(
+        command, input=json.dumps(payload), capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=PATIENCE_SECONDS
+    )
+    assert (child.returncode, child.stderr) == (0, "")
+    assert json.loads(child.stdout) == payload
+
+
+def test_a_result_that_cannot_be_written(shared_engine, echo):
+    command = [binary(), "trigger", "cli::echo", "a=1", "--address", "127.0.0.1", "--port", str(shared_engine.worker_port)]
+    with open("/dev/full", "w") as full:
+        child = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS)
+    assert child.returncode == 1
+    assert child.stderr.startswith("Error: can't write to standard output: No space left on device")
 
 
 def test_trigger_help_of_a_function(iii, echo):

@@ -86,7 +86,7 @@ def test_limits_of_the_block(engine_factory):
 
 REFUSED = [
     ("config: {max_key_bytes: 0}", ["expected a number from 1 to 67108864"]),
-    ("config: {max_keys: 5}", ["Failed to create iii-state: unknown field `max_keys`, expected one of `adapter`"]),
+    ("config: {max_keys: 5}", [": unknown field `max_keys`, expected one of `adapter`"]),
     ("config: {adapter: {name: redis, config: {redis_url: 'redis://:secret@h'}}}", ["adapter 'redis' of iii-state is not served"]),
     ("config: {adapter: {name: bridge}}", ["adapter 'bridge' of iii-state is not served", "`store_method: file_based`"]),
     ("config: {adapter: {name: sqlite}}", ["Adapter factory 'sqlite' not found. Available: [\"kv\"]"]),
@@ -99,7 +99,7 @@ REFUSED = [
 def test_blocks_that_stop_the_boot(engine_factory, block, words):
     engine = with_state(engine_factory("refused"), f"  - name: iii-state\n    {block}\n")
     assert engine.run_to_exit() == 1
-    for text in [*words, "failed to create worker 'iii-state': Failed to create iii-state: ", "at line "]:
+    for text in [*words, "(failed to create worker 'iii-state')", "config.yaml:"]:
         assert text in engine.log()
     assert "secret" not in engine.log()
 

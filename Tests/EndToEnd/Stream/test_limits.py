@@ -149,7 +149,7 @@ REFUSED = [
     ("max_subscriptions: -1", "invalid value: integer `-1`, expected a number from 1 to 100000000"),
     ("max_id_bytes: 5.5", "invalid type: floating point `5.5`"),
     ("max_connection_queue_bytes: 1", "invalid value: integer `1`, expected a number from 65536 to 1073741824"),
-    ("join_guard_errors: maybe", "unknown variant `maybe`, expected `refuse` or `allow`"),
+    ("join_guard_errors: maybe", "unknown variant 'maybe', expected 'refuse' or 'allow'"),
     ("history: {max_events: -1}", "invalid value: integer `-1`, expected a number from 0 to 10000000"),
     ("history: {events: 1}", "unknown field `events`"),
     ("retention: 5", "invalid type: integer `5`, expected a map"),
@@ -164,7 +164,7 @@ def test_settings_that_stop_the_boot(own_streams, line, words):
     streams = own_streams(line, start=False)
     assert streams.engine.run_to_exit() == 1
     log = streams.engine.log()
-    assert f"Failed to create iii-stream: {words}" in log and " at line 27 column " in log
+    assert f": {words}" in log and "config.yaml:27:" in log and "(failed to create worker 'iii-stream')" in log
 
 
 def test_a_client_frame_that_no_join_can_need(own_streams, name):

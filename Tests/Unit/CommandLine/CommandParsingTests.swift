@@ -6,7 +6,7 @@ import Testing
 @Suite("the command line, cli.md §1, §3")
 struct CommandParsingTests {
     private func parse(_ line: String) -> Command {
-        Command.parse(line.split(separator: " ").map(String.init))
+        Command.parse(line.split(separator: " ").map(String.init)) { _ in nil }
     }
 
     private func finished(_ line: String) throws -> CommandOutput {
@@ -124,6 +124,39 @@ struct CommandParsingTests {
         let output = try finished(line)
         #expect(output.exitCode == 1)
         #expect(output.standardError.hasPrefix(message))
+    }
+
+    @Test(
+        "III_URL names the engine of a call, unless an option does",
+        arguments: [
+            ("t f", "ws://iii:5000", "iii", 5000), ("t f", "ws://iii/", "iii", 80), ("t f", "", "localhost", 49134),
+            ("t f", "WS://[::1]:5000/", "::1", 5000), ("t f --port 1", "ws://iii:5000", "localhost", 1),
+            ("t f --address h", "ws://iii:5000", "h", 49134), ("t f --address h", "nonsense", "h", 49134),
+        ] as [(String, String, String, UInt16)]
+    )
+    func engineURL(line: String, url: String, host: String, port: UInt16) throws {
+        let command = Command.parse(line.split(separator: " ").map(String.init)) { $0 == "III_URL" ? url : nil }
+        guard case .trigger(let call) = command else {
+            Issue.record("not trigger: \(command)")
+            return
+        }
+        #expect((call.engine.host, call.engine.port) == (host, port))
+    }
+
+    @Test(
+        "a III_URL that can't be meant is refused",
+        arguments: [
+            "iii:49134", "wss://iii", "http://iii", "ws://", "ws://:1", "ws://iii:0", "ws://iii:70000", "ws://iii:",
+            "ws://iii/path", "ws://user@iii", "ws://[::1", "ws://[::1]5", "ws://iii:1:2", "ws://iii:1?x",
+        ]
+    )
+    func badEngineURL(url: String) throws {
+        guard case .finished(let output) = Command.parse(["t", "f"], environment: { _ in url }) else {
+            Issue.record("taken: \(url)")
+            return
+        }
+        #expect(output.exitCode == 1)
+        #expect(output.standardError.hasPrefix("Error: III_URL is no engine's address: write it like ws://"))
     }
 
     @Test("a function's help asks the engine")

@@ -104,7 +104,7 @@ extension ObservabilityConfiguration {
         let fields = ["enabled", "directory", "memory_low_watermark_ratio"] + counts
         guard let storage = try reader.object("trace_storage", fields: fields) else { return }
         _ = try storage.bool("enabled")
-        _ = try storage.string("directory")
+        _ = try storage.path("directory")
         _ = try storage.number("memory_low_watermark_ratio")
         for field in counts { let _: UInt64? = try storage.integer(field) }
     }

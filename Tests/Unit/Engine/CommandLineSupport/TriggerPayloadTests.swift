@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Engine
@@ -19,7 +20,9 @@ struct TriggerCommandTests {
         ] as [(String?, [String], String)]
     )
     func payload(json: String?, keyValues: [String], expected: String) throws {
-        #expect(try TriggerPayload.build(json: json, keyValues: keyValues).description == expected)
+        #expect(
+            try TriggerPayload.build(json: json.map { PayloadText($0) }, keyValues: keyValues).description == expected
+        )
     }
 
     @Test(
@@ -34,10 +37,46 @@ struct TriggerCommandTests {
     )
     func refused(json: String?, keyValues: [String], message: String) throws {
         let error = try #require(throws: TriggerPayload.Invalid.self) {
-            _ = try TriggerPayload.build(json: json, keyValues: keyValues)
+            _ = try TriggerPayload.build(json: json.map { PayloadText($0) }, keyValues: keyValues)
         }
         #expect(error.message == message)
         #expect((error.cause != nil) == message.hasPrefix("--json: "))
+    }
+
+    @Test("a payload from a file")
+    func file() throws {
+        let folder = try TemporaryFolder()
+        let good = try folder.file("good.json", Array(#"{"a":1}"#.utf8))
+        let bad = try folder.file("bad.json", Array("{".utf8))
+        #expect(PayloadText("-") == .standardInput)
+        #expect(
+            try TriggerPayload.build(json: PayloadText("@\(good)"), keyValues: ["b=2"]).description == #"{"a":1,"b":2}"#
+        )
+        for (path, message) in [
+            (bad, "--json: invalid JSON in '\(bad)'"),
+            (folder.path + "/none", "--json: can't read the payload in '\(folder.path)/none'"),
+            (folder.path, "--json: can't read the payload in '\(folder.path)'"),
+        ] {
+            let error = try #require(throws: TriggerPayload.Invalid.self) {
+                _ = try TriggerPayload.build(json: PayloadText("@\(path)"), keyValues: [])
+            }
+            #expect(error.message == message && error.cause != nil)
+        }
+    }
+
+    /// `iii trigger f >/dev/full` ended with 0, and its caller believed to have the result.
+    @Test("a result that can't be written is a failure")
+    func unwritable() throws {
+        let full = open("/dev/full", O_WRONLY)
+        let null = open("/dev/null", O_WRONLY)
+        defer {
+            close(full)
+            close(null)
+        }
+        #expect(CommandOutput.success("x").emit(standardOutput: full, standardError: null) == 1)
+        #expect(CommandOutput.success("").emit(standardOutput: full, standardError: null) == 0)
+        #expect(CommandOutput.success("x").emit(standardOutput: null, standardError: full) == 0)
+        #expect(CommandOutput.usage("m", usage: "u").emit(standardOutput: full, standardError: null) == 2)
     }
 
     @Test("results, §3.3")

@@ -5,41 +5,20 @@ import Testing
 
 @Suite("the config file on disk, cli.md §2.1")
 struct ConfigFileTests {
-    private final class Folder {
-        let path: String
-
-        init() throws {
-            var template = Array("/tmp/iii-config-XXXXXX".utf8CString)
-            path = String(cString: try #require(mkdtemp(&template)))
-        }
-
-        func file(_ name: String, _ bytes: [UInt8]) throws -> String {
-            let file = try #require(fopen("\(path)/\(name)", "w"))
-            defer { fclose(file) }
-            #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
-            return "\(path)/\(name)"
-        }
-
-        deinit {
-            for name in ["config.yaml", "bad.yaml"] { unlink("\(path)/\(name)") }
-            rmdir(path)
-        }
-    }
-
     private func failure(_ path: String) throws -> ConfigurationError {
         try #require(throws: ConfigurationError.self) { _ = try EngineConfiguration.load(path: path) { _ in nil } }
     }
 
     @Test("a file with a byte order mark")
     func loads() throws {
-        let folder = try Folder()
+        let folder = try TemporaryFolder()
         let path = try folder.file("config.yaml", [0xEF, 0xBB, 0xBF] + Array("workers: [{name: iii-http}]".utf8))
         #expect(try EngineConfiguration.load(path: path) { _ in nil }.listedCount == 1)
     }
 
     @Test("missing, directory, not UTF-8, too large")
     func refused() throws {
-        let folder = try Folder()
+        let folder = try TemporaryFolder()
         let missing = try failure("\(folder.path)/config.yaml")
         #expect(missing.code == .fileNotFound)
         #expect(missing.message.hasPrefix("Config file not found: '\(folder.path)/config.yaml'.\nHint: "))
@@ -90,7 +69,7 @@ struct ConfigFileTests {
 
     @Test("a container is not asked and gets no invented file")
     func headless() throws {
-        let folder = try Folder()
+        let folder = try TemporaryFolder()
         let path = "\(folder.path)/config.yaml"
         let (said, error) = ensure(path, interactive: false, answer: "y")
         #expect(said == "")
@@ -100,7 +79,7 @@ struct ConfigFileTests {
 
     @Test("a person who agrees", arguments: ["", "y", "Y", " yes ", "YES"])
     func created(answer: String) throws {
-        let folder = try Folder()
+        let folder = try TemporaryFolder()
         let path = "\(folder.path)/config.yaml"
         let (said, error) = ensure(path, interactive: true, answer: answer)
         #expect(error == nil)
@@ -111,7 +90,7 @@ struct ConfigFileTests {
 
     @Test("a person who doesn't", arguments: ["n", "no", "x", "yess", nil] as [String?])
     func declined(answer: String?) throws {
-        let folder = try Folder()
+        let folder = try TemporaryFolder()
         let (_, error) = ensure("\(folder.path)/config.yaml", interactive: true, answer: answer)
         #expect(error?.code == .aborted)
         #expect(error?.message.hasPrefix("Aborted. Run `iii` from your project directory, or pass --config") == true)
@@ -119,7 +98,7 @@ struct ConfigFileTests {
 
     @Test("no folder to create it in")
     func notCreatable() throws {
-        let folder = try Folder()
+        let folder = try TemporaryFolder()
         let path = "\(folder.path)/none/config.yaml"
         let (_, error) = ensure(path, interactive: true, answer: "y")
         #expect(error?.message == "failed to create config file '\(path)': No such file or directory (os error 2)")
@@ -127,7 +106,7 @@ struct ConfigFileTests {
 
     @Test("a directory in the file's place is left to the loader")
     func directory() throws {
-        let folder = try Folder()
+        let folder = try TemporaryFolder()
         #expect(ensure(folder.path, interactive: false, answer: nil).error == nil)
     }
 }

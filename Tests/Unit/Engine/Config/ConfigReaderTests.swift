@@ -58,7 +58,7 @@ struct ConfigReaderTests {
         arguments: [
             (
                 "{prot: 1}",
-                "unknown field `prot`, expected one of `port`, `text`, `flag`, `ratio`, `mode`, `list`, `inner`, `rules`, `adapter`",
+                "unknown field `prot`, expected one of `port`, `text`, `flag`, `ratio`, `mode`, `list`, `inner`, `rules`, `adapter`. Did you mean `port`?",
                 14
             ),
             ("[]", "invalid type: sequence, expected a map", 13),
@@ -71,7 +71,7 @@ struct ConfigReaderTests {
             ("{text: 5}", "invalid type: integer `5`, expected a string", 20),
             ("{flag: yes}", #"invalid type: string "yes", expected a boolean"#, 20),
             ("{ratio: 1.5}", "invalid value: floating point `1.5`, expected a number from 0.0 to 1.0", 21),
-            ("{mode: prometheus}", "unknown variant `prometheus`, expected `memory` or `otlp`", 20),
+            ("{mode: prometheus}", "unknown variant 'prometheus', expected 'memory' or 'otlp'", 20),
             ("{list: [a, 1]}", "invalid type: integer `1`, expected a string", 20),
             ("{list: a}", #"invalid type: string "a", expected a sequence"#, 20),
             ("{inner: {deep: 1}}", "unknown field `deep`, expected `depth`", 22),
@@ -81,14 +81,16 @@ struct ConfigReaderTests {
             ("{rules: [{id: x, no: 1}]}", "unknown field `no`, expected `id`", 30),
             ("{adapter: {}}", "missing field `name`", 23),
             ("{adapter: {name: kv, x: 1}}", "unknown field `x`, expected `name` or `config`", 34),
-            ("{adapter: {name: kv, config: {pat: 1}}}", "unknown field `pat`, expected `path`", 43),
+            (
+                "{adapter: {name: kv, config: {pat: 1}}}", "unknown field `pat`, expected `path`. Did you mean `path`?",
+                43
+            ),
         ]
     )
     func refused(block: String, reason: String, column: Int) throws {
         let error = try #require(throws: ConfigurationError.self) { _ = try sample(block) }
         #expect(
-            error.message == "failed to create worker 'iii-http': Failed to create iii-http: "
-                + "\(reason) at line 3 column \(column) of '/app/config.yaml'"
+            error.message == "/app/config.yaml:3:\(column): \(reason) (failed to create worker 'iii-http')"
         )
     }
 
@@ -182,9 +184,9 @@ struct BlockTests {
     @Test(
         "iii-observability, refused",
         arguments: [
-            ("{metrics_exporter: prometheus}", "unknown variant `prometheus`, expected `memory` or `otlp`"),
-            ("{exporter: x}", "unknown variant `x`, expected one of `otlp`, `memory`, `both`"),
-            ("{logs_exporter: x}", "unknown variant `x`, expected one of `memory`, `otlp`, `both`"),
+            ("{metrics_exporter: prometheus}", "unknown variant 'prometheus', expected 'memory' or 'otlp'"),
+            ("{exporter: x}", "unknown variant 'x', expected one of 'otlp', 'memory', 'both'"),
+            ("{logs_exporter: x}", "unknown variant 'x', expected one of 'memory', 'otlp', 'both'"),
             ("{log_level: debug}", "unknown field `log_level`, expected one of `enabled`, `service_name`, "),
             ("{logs_max_count: x}", #"invalid type: string "x", expected u64"#),
             ("{logs_console_output: ~}", "invalid type: null, expected a boolean"),
@@ -192,21 +194,18 @@ struct BlockTests {
             ("{sampling: {rate_limit: {}}}", "missing field `max_traces_per_second`"),
             ("{alerts: [{name: a, metric: m}]}", "missing field `threshold`"),
             ("{alerts: [{name: a, metric: m, threshold: 1, action: {type: webhook}}]}", "missing field `url`"),
-            ("{alerts: [{name: a, metric: m, threshold: 1, operator: above}]}", "unknown variant `above`"),
+            ("{alerts: [{name: a, metric: m, threshold: 1, operator: above}]}", "unknown variant 'above'"),
             ("{trace_storage: {x: 1}}", "unknown field `x`"),
+            ("{trace_storage: {directory: ~/traces}}", "`directory` begins with `~`, which only a shell expands"),
         ]
     )
     func observabilityRefused(block: String, reason: String) throws {
         let error = try #require(throws: ConfigurationError.self) {
             _ = try decode("iii-observability", block, ObservabilityConfiguration.init)
         }
-        #expect(
-            error.message.hasPrefix(
-                "failed to create worker 'iii-observability': Failed to create iii-observability: \(reason)"
-            ),
-            "\(error)"
-        )
-        #expect(error.message.contains(" at line 3 column "))
+        #expect(error.reason.hasPrefix(reason), "\(error)")
+        #expect(error.place?.mark.line == 3)
+        #expect(error.message.hasSuffix(" (failed to create worker 'iii-observability')"))
     }
 
     @Test("iii-telemetry is checked at load")
@@ -216,8 +215,8 @@ struct BlockTests {
         )
         let error = try configurationError("workers: [{name: iii-telemetry, config: {enabled: 1}}]")
         #expect(
-            error.message == "failed to create worker 'iii-telemetry': Failed to create iii-telemetry: "
-                + "invalid type: integer `1`, expected a boolean at line 1 column 51 of '/app/config.yaml'"
+            error.message == "/app/config.yaml:1:51: invalid type: integer `1`, expected a boolean "
+                + "(failed to create worker 'iii-telemetry')"
         )
         #expect(throws: ConfigurationError.self) {
             _ = try configuration("workers: [{name: iii-telemetry, config: {x: 1}}]")

@@ -56,13 +56,15 @@ struct EnvironmentExpansionTests {
         #expect(missing.count == 1)
     }
 
-    @Test("all missing names are told, each with its line")
+    @Test("all missing names are told, each with its place")
     func allMissing() {
         guard case .missing(let missing) = expand("a: ${U1}\n# ${U2}\nb:\n  c: ${U3} ${X} ${U1}\n") else {
             Issue.record("expanded")
             return
         }
-        let expected = [("U1", 1), ("U3", 4), ("U1", 4)].map { EnvironmentExpansion.Missing(name: $0.0, line: $0.1) }
+        let expected = [("U1", 1, 4), ("U3", 4, 6), ("U1", 4, 17)].map {
+            EnvironmentExpansion.Missing(name: $0.0, mark: SourceMark(line: $0.1, column: $0.2))
+        }
         #expect(missing == expected)
     }
 

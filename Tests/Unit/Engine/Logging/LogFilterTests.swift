@@ -41,8 +41,41 @@ struct LogFilterTests {
         ] as [(String?, String?, String)]
     )
     func precedence(level: String?, rustLog: String?, expected: String) {
-        let filter = LogSystem.filter(level: level) { $0 == "RUST_LOG" ? rustLog : nil }
-        #expect("\(filter.threshold(for: "a"))" == expected)
+        let settings = LogSettings(level: level, format: nil) { $0 == "RUST_LOG" ? rustLog : nil }
+        #expect("\(settings.filter.threshold(for: "a"))" == expected)
+        #expect(settings.warnings.isEmpty)
+    }
+
+    /// `level: verbose` ended all logs, without a word.
+    @Test(
+        "a word that means nothing leaves the default level and a warning",
+        arguments: [
+            ("verbose", nil, "info", ["unknown log level 'verbose' in `level` of iii-observability, expected trace"]),
+            ("warning,a=loud", nil, "info", ["unknown log level 'warning', 'a=loud' in `level`"]),
+            ("verbose,warn", nil, "warn", ["unknown log level 'verbose' in `level`"]),
+            (nil, "verbose", "info", ["unknown log level 'verbose' in RUST_LOG"]),
+            (nil, "my_app=debug", "info", ["RUST_LOG 'my_app=debug' names no target of the engine"]),
+            (nil, "my_app=debug,error", "error", []), (nil, "iii=debug", "debug", []),
+            ("iii::workers=trace", nil, "off", []), ("off", nil, "off", []),
+        ] as [(String?, String?, String, [String])]
+    )
+    func unknownWords(level: String?, rustLog: String?, expected: String, warnings: [String]) {
+        let settings = LogSettings(level: level, format: nil) { $0 == "RUST_LOG" ? rustLog : nil }
+        #expect("\(settings.filter.threshold(for: "iii::engine"))" == expected)
+        #expect(settings.warnings.count == warnings.count)
+        for (warning, start) in zip(settings.warnings, warnings) { #expect(warning.hasPrefix(start), "\(warning)") }
+    }
+
+    @Test(
+        "an unknown format is the default one, with a warning",
+        arguments: [(nil, 0), ("", 0), ("default", 0), ("JSON", 0), ("logfmt", 1)] as [(String?, Int)]
+    )
+    func unknownFormat(format: String?, warnings: Int) {
+        let settings = LogSettings(level: nil, format: format) { _ in nil }
+        #expect(settings.warnings.count == warnings)
+        #expect(
+            settings.warnings.allSatisfy { $0.hasPrefix("unknown log format 'logfmt', expected 'default' or 'json'") }
+        )
     }
 
     @Test(

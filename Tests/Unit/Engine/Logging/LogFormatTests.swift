@@ -7,6 +7,7 @@ import Testing
 struct LogFormatTests {
     /// 2026-01-31T09:19:23.241057Z
     private static let moment = LogTime(microseconds: 1_769_851_163_241_057, utcOffset: 0)
+    private static let stamp = "2026-01-31 09:19:23.241 +00:00"
 
     private func render(
         _ format: LogFormat,
@@ -27,21 +28,21 @@ struct LogFormatTests {
     @Test(
         "times",
         arguments: [
-            (1_769_851_163_241_057, 0, "2026-01-31T09:19:23.241057Z", "09:19:23.241 AM"),
-            (1_769_851_163_241_057, 3600, "2026-01-31T09:19:23.241057Z", "10:19:23.241 AM"),
-            (1_769_851_163_241_057, -36_000, "2026-01-31T09:19:23.241057Z", "11:19:23.241 PM"),
-            (1_769_851_163_241_057, 9960, "2026-01-31T09:19:23.241057Z", "12:05:23.241 PM"),
-            (0, 0, "1970-01-01T00:00:00.000000Z", "12:00:00.000 AM"),
-            (-1, 0, "1969-12-31T23:59:59.999999Z", "11:59:59.999 PM"),
-            (951_782_400_000_000, 0, "2000-02-29T00:00:00.000000Z", "12:00:00.000 AM"),
-            (4_107_542_399_999_999, 0, "2100-02-28T23:59:59.999999Z", "11:59:59.999 PM"),
-            (4_107_542_400_000_000, 0, "2100-03-01T00:00:00.000000Z", "12:00:00.000 AM"),
+            (1_769_851_163_241_057, 0, "2026-01-31T09:19:23.241057Z", "2026-01-31 09:19:23.241 +00:00"),
+            (1_769_851_163_241_057, 3600, "2026-01-31T09:19:23.241057Z", "2026-01-31 10:19:23.241 +01:00"),
+            (1_769_851_163_241_057, -36_000, "2026-01-31T09:19:23.241057Z", "2026-01-30 23:19:23.241 -10:00"),
+            (1_769_851_163_241_057, 9960, "2026-01-31T09:19:23.241057Z", "2026-01-31 12:05:23.241 +02:46"),
+            (0, 0, "1970-01-01T00:00:00.000000Z", "1970-01-01 00:00:00.000 +00:00"),
+            (-1, 0, "1969-12-31T23:59:59.999999Z", "1969-12-31 23:59:59.999 +00:00"),
+            (951_782_400_000_000, 0, "2000-02-29T00:00:00.000000Z", "2000-02-29 00:00:00.000 +00:00"),
+            (4_107_542_399_999_999, 0, "2100-02-28T23:59:59.999999Z", "2100-02-28 23:59:59.999 +00:00"),
+            (4_107_542_400_000_000, 0, "2100-03-01T00:00:00.000000Z", "2100-03-01 00:00:00.000 +00:00"),
         ] as [(Int64, Int, String, String)]
     )
     func time(microseconds: Int64, offset: Int, utc: String, local: String) {
         let time = LogTime(microseconds: microseconds, utcOffset: offset)
         #expect(time.utc == utc)
-        #expect(time.local12Hour == local)
+        #expect(time.local == local)
     }
 
     @Test(
@@ -75,7 +76,7 @@ struct LogFormatTests {
     )
     func level(level: Logger.Level, label: String) {
         #expect(
-            render(.human(colours: false), "m", level, [:]) == "[09:19:23.241 AM] [\(label)] iii::workers::config m\n"
+            render(.human(colours: false), "m", level, [:]) == "[\(Self.stamp)] [\(label)] iii::workers::config m\n"
         )
         #expect(render(.json, "m", level, [:]).contains(#""level":"\#(label)""#))
     }
@@ -88,7 +89,7 @@ struct LogFormatTests {
         ]
         #expect(
             render(.human(colours: false), "message", .info, metadata) == """
-                [09:19:23.241 AM] [INFO] iii::workers::config message
+                [\(Self.stamp)] [INFO] iii::workers::config message
                     ├ empty: {}
                     ├ json:
                     │   ├ a:
@@ -107,7 +108,7 @@ struct LogFormatTests {
     func function() {
         #expect(
             render(.human(colours: false), "m", .info, ["function": "a::b", "x": "1"])
-                == "[09:19:23.241 AM] [INFO] a::b m\n    └ x: \"1\"\n"
+                == "[\(Self.stamp)] [INFO] a::b m\n    └ x: \"1\"\n"
         )
     }
 
@@ -115,8 +116,25 @@ struct LogFormatTests {
     func forged() {
         let text = render(.human(colours: false), "one\n[00:00] two\u{1B}[2J\u{202E}", .info, ["k\n": "v\n\u{1B}"])
         #expect(
-            text == "[09:19:23.241 AM] [INFO] iii::workers::config one\n    [00:00] two\\u{1b}[2J\\u{202e}\n"
-                + "    └ k\\n: \"v\\n\\u001b\"\n"
+            text == "[\(Self.stamp)] [INFO] iii::workers::config one\n    [00:00] two\\u{1b}[2J\\u{202e}\n"
+                + "    └ k\\n:\n        v\n        \\u{1b}\n"
+        )
+    }
+
+    @Test("human: a stack trace is printed line by line")
+    func stackTrace() {
+        let trace = "Error: no\r\n\tat f (a.js:1)\n\n    at g\n"
+        #expect(
+            render(.human(colours: false), "failed", .warning, ["stacktrace": "\(trace)", "to": "x"]) == """
+                [\(Self.stamp)] [WARN] iii::workers::config failed
+                    ├ stacktrace:
+                    │   Error: no
+                    │       at f (a.js:1)
+                    │\("   ")
+                    │       at g
+                    └ to: "x"
+
+                """
         )
     }
 
@@ -124,7 +142,7 @@ struct LogFormatTests {
     func colours() {
         #expect(
             render(.human(colours: true), "m", .error, [:])
-                == "\u{1B}[2m[09:19:23.241 AM]\u{1B}[0m [\u{1B}[31mERROR\u{1B}[0m] \u{1B}[1;36miii::workers::config\u{1B}[0m m\n"
+                == "\u{1B}[2m[\(Self.stamp)]\u{1B}[0m [\u{1B}[31mERROR\u{1B}[0m] \u{1B}[1;36miii::workers::config\u{1B}[0m m\n"
         )
     }
 }

@@ -31,6 +31,39 @@ import Testing
         #expect(try read(#"{"cors":{}}"#).cors != nil)
     }
 
+    @Test(arguments: [
+        "*", "null", "https://app.example.com", "http://localhost:5173", "http://[::1]:3000",
+        "https://xn--bcher-kva.de",
+        "capacitor://localhost", "chrome-extension://abcdef",
+    ])
+    func originsThatABrowserSends(_ origin: String) throws {
+        #expect(try read(#"{"cors":{"allowed_origins":["\#(origin)"]}}"#).cors?.allowedOrigins == [origin])
+    }
+
+    /// They were taken, and matched nothing.
+    @Test(arguments: [
+        "", "app.example.com", "https://app.example.com/", "https://app.example.com/path", "https://*.example.com",
+        "https://",
+        "https://App.example.com", "HTTPS://app.example.com", "https://app.example.com:443", "http://localhost:*",
+        "http://localhost:70000", "http://a b", "https://a,https://b", "https://bücher.de", "http://user@host",
+        "http://[::1",
+    ])
+    func originsThatNoBrowserSends(_ origin: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try read(#"{"cors":{"allowed_origins":["*","\#(origin)"]}}"#)
+        }
+        #expect(error?.message.hasPrefix("'\(origin)' is never a browser's origin") == true, "\(error?.message ?? "")")
+        #expect(error?.message.hasSuffix("(in `cors.allowed_origins[1]`)") == true)
+    }
+
+    @Test(arguments: ["", "PO ST", "GET,POST", "GÉT"])
+    func methodsThatAreNone(_ method: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try read(#"{"cors":{"allowed_methods":["GET","\#(method)"]}}"#)
+        }
+        #expect(error?.message == "'\(method)' is no HTTP method. Write it like 'POST' (in `cors.allowed_methods[1]`)")
+    }
+
     @Test func zeroLimitCountsAsOne() throws {
         #expect(try read(#"{"concurrency_request_limit":0}"#).concurrencyRequestLimit == 1)
         #expect(try read(#"{"concurrency_request_limit":0}"#).isConcurrencyLimitClamped)

@@ -23,10 +23,6 @@ import Testing
         #expect(RawJSON(configuration.seed).description == "{}")
     }
 
-    @Test func aConfigOfLocalIsIgnoredWithAWarning() throws {
-        #expect(try configuration(#"{"adapter":{"name":"local","config":{"redis_url":"x"}}}"#).hasIgnoredConfig)
-    }
-
     @Test(arguments: [
         (
             #"{"adapter":{"name":"redis","config":{"redis_url":"redis://r"}}}"#,
@@ -34,6 +30,7 @@ import Testing
         ),
         (#"{"adapter":{"name":"x"}}"#, #"Adapter factory 'x' not found. Available: ["local"]"#),
         (#"{"adapter":{"name":"Local"}}"#, #"Adapter factory 'Local' not found. Available: ["local"]"#),
+        (#"{"adapter":{"name":"local","config":{"redis_url":"x"}}}"#, "unknown field `redis_url`, there are none"),
         (#"{"adapter":{}}"#, "missing field `name`"),
         (#"{"adapter":"local"}"#, #"invalid type: string "local", expected a map"#),
         (#"{"adapter":{"name":"local","url":"x"}}"#, "unknown field `url`, expected `name` or `config`"),

@@ -117,6 +117,58 @@ import Testing
         #expect(configuration.storage.isKept(by: try StateConfiguration(ConfigBlock(value)).storage) == (value == [:]))
     }
 
+    /// Each was accepted, and the data was somewhere else than its owner believed.
+    @Test(
+        arguments: [
+            (["file_path": "/data/store"], "`file_path` needs `store_method: file_based`"),
+            (
+                ["store_method": "in_memory", "file_path": "/data/store"],
+                "`file_path` needs `store_method: file_based`"
+            ),
+            (
+                ["store_method": "file_based", "file_pth": "/x"],
+                "unknown field `file_pth`, expected one of `store_method`"
+            ),
+            (
+                ["store_method": "file_based", "file_path": "~/store"],
+                "`file_path` begins with `~`, which only a shell"
+            ),
+            (["store_method": "file_based", "encryption_key_file": "~/key"], "`encryption_key_file` begins with `~`"),
+            (
+                ["store_method": "file_based", "previous_encryption_key_files": ["~"]],
+                "`previous_encryption_key_files`"
+            ),
+        ] as [(JSON, String)]
+    )
+    func aStoreThatIsntMeant(_ config: JSON, _ message: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try StateConfiguration(ConfigBlock(["adapter": ["name": "kv", "config": config]]))
+        }
+        #expect(error?.message.hasPrefix(message) == true, "\(error?.message ?? "")")
+    }
+
+    @Test(arguments: [
+        (["name": "kx"] as JSON, #"Adapter factory 'kx' not found. Available: ["kv"]"#),
+        (
+            ["class": "modules::state::adapters::KvStore"] as JSON,
+            "`class` is `name` since 0.11: write `name: kv` instead"
+        ),
+    ])
+    func anAdapterThatIsNone(_ adapter: JSON, _ message: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try StateConfiguration(ConfigBlock(["adapter": adapter]))
+        }
+        #expect(error?.message.hasPrefix(message) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func aPathOfAnUnsetVariableInMemoryIsNone() throws {
+        let block: JSON = ["adapter": ["name": "kv", "config": ["file_path": .null]]]
+        guard case .inMemory = try StateConfiguration(ConfigBlock(block)).storage.method else {
+            Issue.record("not in memory")
+            return
+        }
+    }
+
     @Test func theSeedOfNothingAndOfABlock() throws {
         let nothing = Stored()
         _ = try Self.start(nothing)
@@ -130,8 +182,7 @@ import Testing
             "adapter": [
                 "name": "kv",
                 "config": [
-                    "file_path": "/x", "save_interval_ms": 5, "retain_log_hours": 2, "unknown": 1,
-                    "store_method": "file_based",
+                    "file_path": "/x", "save_interval_ms": 5, "retain_log_hours": 2, "store_method": "file_based",
                 ],
             ],
             "max_value_bytes": 10, "max_key_bytes": 20, "triggers_enabled": false,

@@ -12,7 +12,7 @@ import Testing
             #"{"name":"kv","config":{"store_method":"file_based","file_path":"\#(path)"\#(fields)}}"#
         )
         let block = ConfigBlock(["adapter": json])
-        let storage = try KeyValueStorageConfiguration(ConfigReader(block, fields: nil), worker: "test")
+        let storage = try KeyValueStorageConfiguration(ConfigReader(block, fields: ["adapter"]), worker: "test")
         guard case .fileBased(let configuration) = storage.method else {
             Issue.record("not file_based")
             return StoreSettings()
@@ -120,7 +120,7 @@ import Testing
     /// Dumping a configuration shows no key.
     @Test func aKeyIsNeverShown() throws {
         let json = try JSON.parse(#"{"store_method":"file_based","encryption_key":"\#(Self.key)"}"#)
-        let reader = try ConfigReader(ConfigBlock(json), fields: nil)
+        let reader = try ConfigReader(ConfigBlock(json), fields: ["store_method", "encryption_key"])
         let source = try DurableStoreConfiguration(reader).encryptionKey
         #expect(!"\(String(describing: source)) \(String(reflecting: source))".contains("5a5a"))
         var dumped = ""
