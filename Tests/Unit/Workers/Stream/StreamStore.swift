@@ -128,11 +128,19 @@ struct OpenStreams {
         let sink = sink
         return try loop.submit { sink.value.take() }.wait()
     }
+
+    /// Waits for so many: what ages has left the lists a moment before it is told.
+    func events(_ count: Int) throws -> [String] {
+        let sink = sink
+        while try loop.submit({ sink.value.delivered < count }).wait() {}
+        return try events()
+    }
 }
 
 private final class EventLog: StreamEventSink {
     private var events: [String] = []
     private var fired = 0
+    var delivered: Int { events.count }
 
     func fire(_ event: StreamEvent) { fired += 1 }
     func deliver(_ event: StreamEvent) { events.append(Self.words(event)) }
