@@ -25,14 +25,14 @@ struct SteppedStore {
     }
 }
 
-/// A directory that goes away with the test.
+/// A directory that goes away with the test, and has the process in its name for whoever ends that (`tools/dev/mutants`).
 final class ScratchDirectory {
     let path: String
 
     /// - Parameter parent: used if it is there: where many syncs cost time, and none is what the test is about.
     init(in parent: String = "/tmp") throws {
         let parent = access(parent, W_OK) == 0 ? parent : "/tmp"
-        var template = Array("\(parent)/storage-test-XXXXXX".utf8CString)
+        var template = Array("\(parent)/storage-test-\(getpid())-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw StorageError(.inputOutput, "no scratch directory") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
