@@ -13,8 +13,8 @@ let confined: [SwiftSetting] = [
 
 /// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, for the unit
 /// tests, the crash tests and `tools/dev/mutants` (`./test`, which builds in `.build-mutants`).
-/// A debug build whose storage engine and its tests are optimised, with their assertions: simulations take a fraction of
-/// the time. Without whole-module optimisation Swift 6.3.1 loses the `deinit` of a generic noncopyable structure, so
+/// A debug build whose storage engine is optimised, with its assertions, and so are the simulated disks, clocks and threads
+/// that its tests run on (`StorageTesting`): simulations take a fraction of the time. Without whole-module optimisation Swift 6.3.1 loses the `deinit` of a generic noncopyable structure, so
 /// there is none of these; with it the compiler crashes on `@testable` code.
 let hasFaults = Context.environment["III_MUTANTS"] != nil
 
@@ -23,8 +23,9 @@ let hasFaults = Context.environment["III_MUTANTS"] != nil
 let isSanitized = Context.environment["III_TSAN"] != nil
 
 let optimised = SwiftSetting.unsafeFlags(["-O", "-assert-config", "Debug"])
-let faults: [SwiftSetting] =
-    (hasFaults ? [.define("III_MUTANTS"), optimised] : []) + (isSanitized ? [.define("III_TSAN")] : [])
+let defines: [SwiftSetting] =
+    (hasFaults ? [.define("III_MUTANTS")] : []) + (isSanitized ? [.define("III_TSAN")] : [])
+let faults = defines + (hasFaults ? [optimised] : [])
 
 let package = Package(
     name: "iii",
@@ -127,12 +128,19 @@ let package = Package(
             path: "Tests/Crash/StorageDrillMain"
         ),
 
+        // What the storage tests run on; a test target because it reads what is internal to `Storage`.
+        .testTarget(
+            name: "StorageTesting",
+            dependencies: ["Storage", "CPlatform"],
+            path: "Tests/Unit/StorageTesting",
+            swiftSettings: faults
+        ),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Storage", "CPlatform", "CCrypto"],
+            dependencies: ["Storage", "StorageTesting", "CPlatform", "CCrypto"],
             path: "Tests/Unit/Storage",
             exclude: ["Golden"],
-            swiftSettings: faults
+            swiftSettings: defines
         ),
         .testTarget(
             name: "StorageDrillTests",
@@ -178,5 +186,5 @@ let package = Package(
 )
 
 if isSanitized {
-    package.targets.removeAll { $0.type == .test && $0.name != "StorageTests" }
+    package.targets.removeAll { $0.type == .test && !["StorageTesting", "StorageTests"].contains($0.name) }
 }

@@ -1,26 +1,29 @@
 /// The members of a JSON object in the order of their first appearance, keys compared by bytes.
 ///
-/// Lookup walks a small object and hashes in a big one. Setting a present key keeps its position.
+/// Lookup walks a small object and hashes in a big one: reading, setting and removing a member take constant time on
+/// average. Setting a present key keeps its position.
 public struct JSONObject: Sendable {
     public typealias Element = (key: String, value: JSON)
 
     /// Most members that a lookup walks; more are indexed.
     static let maximumUnindexed = 12
 
-    private var members: [Element] = []
-    /// Position of every key; nil while walking is faster.
+    /// Nil where a member of an indexed object has been removed. The last one is never nil.
+    private var members: [Element?] = []
+    private var gaps = 0
+    /// Position of every key; nil while walking is faster, and then there are no gaps.
     private var index: [IndexKey: Int]?
 
     public init() {}
 
-    public var count: Int { members.count }
+    public var count: Int { members.count - gaps }
     public var isEmpty: Bool { members.isEmpty }
-    public var keys: some Sequence<String> { members.lazy.map(\.key) }
-    public var values: some Sequence<JSON> { members.lazy.map(\.value) }
+    public var keys: some Sequence<String> { lazy.map(\.key) }
+    public var values: some Sequence<JSON> { lazy.map(\.value) }
 
-    /// Nil when the key is absent; JSON null is `.null`. Setting nil removes the member, in linear time.
+    /// Nil when the key is absent; JSON null is `.null`. Setting nil removes the member.
     public subscript(key: String) -> JSON? {
-        get { position(of: key).map { members[$0].value } }
+        get { position(of: key).flatMap { members[$0]?.value } }
         set {
             if let newValue {
                 set(key, newValue)
@@ -32,7 +35,7 @@ public struct JSONObject: Sendable {
 
     public mutating func set(_ key: String, _ value: JSON) {
         if let position = position(of: key) {
-            members[position].value = value
+            members[position]?.value = value
         } else {
             append(key, value)
         }
@@ -41,10 +44,26 @@ public struct JSONObject: Sendable {
     @discardableResult
     public mutating func remove(_ key: String) -> JSON? {
         guard let position = position(of: key) else { return nil }
-        let removed = members.remove(at: position)
+        guard index != nil else { return members.remove(at: position)?.value }
+        let removed = members[position]
+        members[position] = nil
+        index?[IndexKey(key)] = nil
+        gaps += 1
+        closeGaps()
+        return removed?.value
+    }
+
+    /// Gaps at the end go at once, the others when they are half of all: constant time per removal on average.
+    private mutating func closeGaps() {
+        while members.last.map({ $0 == nil }) == true {
+            members.removeLast()
+            gaps -= 1
+        }
+        guard gaps * 2 > members.count else { return }
+        members.removeAll { $0 == nil }
+        gaps = 0
         index = nil
         reindex()
-        return removed.value
     }
 
     /// Changes one value in place; a missing key is added with what `body` makes of nil. What it leaves nil is removed.
@@ -58,7 +77,7 @@ public struct JSONObject: Sendable {
         var value = position.map { take(at: $0) }
         defer {
             if let position, let value {
-                members[position].value = value
+                members[position]?.value = value
             } else {
                 self[key] = value
             }
@@ -67,9 +86,9 @@ public struct JSONObject: Sendable {
     }
 
     private mutating func take(at position: Int) -> JSON {
-        var taken = JSON.null
-        swap(&taken, &members[position].value)
-        return taken
+        guard let member = members[position] else { return .null }
+        members[position] = (member.key, .null)
+        return member.value
     }
 
     private mutating func append(_ key: String, _ value: JSON) {
@@ -84,13 +103,13 @@ public struct JSONObject: Sendable {
     private mutating func reindex() {
         guard index == nil, members.count > Self.maximumUnindexed else { return }
         var positions = [IndexKey: Int](minimumCapacity: members.count * 2)
-        for (position, member) in members.enumerated() { positions[IndexKey(member.key)] = position }
+        for case (let position, let member?) in members.enumerated() { positions[IndexKey(member.key)] = position }
         index = positions
     }
 
     private func position(of key: String) -> Int? {
         if let index { return index[IndexKey(key)] }
-        return members.firstIndex { $0.key.holdsSameBytes(as: key) }
+        return members.firstIndex { $0?.key.holdsSameBytes(as: key) == true }
     }
 
     private struct IndexKey: Hashable {
@@ -106,16 +125,28 @@ public struct JSONObject: Sendable {
     }
 }
 
-extension JSONObject: RandomAccessCollection {
-    public var startIndex: Int { 0 }
-    public var endIndex: Int { members.count }
-    public subscript(position: Int) -> Element { members[position] }
+extension JSONObject: Sequence {
+    /// Elements in order, past the gaps.
+    public struct Iterator: IteratorProtocol {
+        fileprivate var rest: IndexingIterator<[JSONObject.Element?]>
+
+        public mutating func next() -> JSONObject.Element? {
+            while let member = rest.next() {
+                if let member { return member }
+            }
+            return nil
+        }
+    }
+
+    public var underestimatedCount: Int { count }
+
+    public func makeIterator() -> Iterator { Iterator(rest: members.makeIterator()) }
 }
 
 extension JSONObject: Equatable {
     /// Same keys with equal values, in any order.
     public static func == (left: JSONObject, right: JSONObject) -> Bool {
-        left.count == right.count && left.members.allSatisfy { right[$0.key] == $0.value }
+        left.count == right.count && left.allSatisfy { right[$0.key] == $0.value }
     }
 }
 

@@ -2,13 +2,17 @@
 public struct TraceContext: Sendable {
     /// A well-formed version 00 `traceparent`, else nil.
     public var traceparent: String?
+    /// At most `maximumBaggageBytes`, else nil.
     public var baggage: String?
+
+    /// What W3C Baggage (§3.3.2) asks every participant to pass on. More is dropped before anything is done with it.
+    public static let maximumBaggageBytes = 8192
 
     public static let none = TraceContext(traceparent: nil, baggage: nil)
 
     public init(traceparent: String?, baggage: String?) {
         self.traceparent = traceparent.flatMap { Self.isWellFormed($0) ? $0 : nil }
-        self.baggage = baggage.flatMap { $0.isEmpty ? nil : $0 }
+        self.baggage = baggage.flatMap { $0.isEmpty || $0.utf8.count > Self.maximumBaggageBytes ? nil : $0 }
     }
 
     var isEmpty: Bool { traceparent == nil && baggage == nil }

@@ -31,9 +31,7 @@ struct RouteTable<Route: AnyObject> {
         _ method: RouteMethod,
         ignoring ignored: Route?
     ) -> Registration? {
-        return root.sameShape(as: pattern.segments[...]).last {
-            $0.method == method && $0.pattern.key != pattern.key && $0.route !== ignored
-        }
+        root.conflict(with: pattern, pattern.segments[...], method, ignoring: ignored)
     }
 
     /// Adds a registration, which serves from now on. The caller has looked for conflicts.
@@ -47,9 +45,7 @@ struct RouteTable<Route: AnyObject> {
     mutating func remove(_ route: Route, pattern: RoutePattern) -> Bool {
         var wasFound = false
         root.update(pattern.segments[...]) { registrations in
-            guard let index = registrations.firstIndex(where: { $0.route === route }) else { return }
-            registrations.remove(at: index)
-            wasFound = true
+            wasFound = registrations.remove(route)
         }
         if wasFound { count -= 1 }
         return wasFound
@@ -74,8 +70,8 @@ struct RouteTable<Route: AnyObject> {
         var literals: [Name: Node] = [:]
         /// Zero or one element: a struct can't hold itself.
         var parameter: [Node] = []
-        var terminal: [Registration] = []
-        var catchAll: [Registration] = []
+        var terminal = Registrations()
+        var catchAll = Registrations()
 
         var isEmpty: Bool { literals.isEmpty && parameter.isEmpty && terminal.isEmpty && catchAll.isEmpty }
     }
@@ -95,26 +91,31 @@ struct RouteTable<Route: AnyObject> {
 }
 
 extension RouteTable.Node {
-    /// Everything registered with a path that differs in parameter names only. A catch-all counts as a parameter
-    /// (http.md §5).
-    func sameShape(as segments: ArraySlice<RoutePattern.Segment>) -> [RouteTable.Registration] {
+    /// A live registration with this method and shape but another spelling. A catch-all counts as a parameter (http.md §5).
+    func conflict(
+        with pattern: RoutePattern,
+        _ segments: ArraySlice<RoutePattern.Segment>,
+        _ method: RouteMethod,
+        ignoring ignored: Route?
+    ) -> RouteTable.Registration? {
         let isLast = segments.count == 1
+        let next: Self?
         switch segments.first {
-        case nil:
-            return []
-        case .literal(let text):
-            guard let next = literals[text] else { return [] }
-            return isLast ? next.terminal : next.sameShape(as: segments.dropFirst())
+        case nil: return nil
+        case .literal(let text): next = literals[text]
         case .parameter, .catchAll:
-            if isLast { return (parameter.first?.terminal ?? []) + catchAll }
-            return parameter.first?.sameShape(as: segments.dropFirst()) ?? []
+            if isLast, let found = catchAll.conflict(with: pattern, method, ignoring: ignored) { return found }
+            next = parameter.first
         }
+        return isLast
+            ? next?.terminal.conflict(with: pattern, method, ignoring: ignored)
+            : next?.conflict(with: pattern, segments.dropFirst(), method, ignoring: ignored)
     }
 
     /// Changes the registrations of one pattern, making the way there and clearing it when nothing is left.
     mutating func update(
         _ segments: ArraySlice<RoutePattern.Segment>,
-        _ change: (inout [RouteTable.Registration]) -> Void
+        _ change: (inout RouteTable.Registrations) -> Void
     ) {
         switch segments.first {
         case nil:
@@ -160,12 +161,12 @@ extension RouteTable.Search {
         return visit(node, from: path.utf8.index(after: end))
     }
 
-    private mutating func choose(_ registrations: [RouteTable.Registration]) -> RouteTable.Registration? {
-        if let method, let found = registrations.last(where: { $0.method == method }) { return found }
-        if method == .HEAD, let found = registrations.last(where: { $0.method == .GET }) { return found }
-        for registration in registrations {
-            others.insert(registration.method)
-            if registration.method == .GET { others.insert(.HEAD) }
+    private mutating func choose(_ registrations: RouteTable.Registrations) -> RouteTable.Registration? {
+        if let method, let found = registrations.serving(method) { return found }
+        if method == .HEAD, let found = registrations.serving(.GET) { return found }
+        for method in registrations.methods {
+            others.insert(method)
+            if method == .GET { others.insert(.HEAD) }
         }
         return nil
     }

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Backup, restore, restore to a position, the cut (storage.md §5.12), plain and encrypted.
 @Suite struct BackupTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L0: the batch header's bytes (storage.md §5.4).
 @Suite struct BatchHeaderTests {

@@ -2,6 +2,7 @@ import CPlatform
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 @Suite struct CRC32CTests {
     @Test func knownValues() {

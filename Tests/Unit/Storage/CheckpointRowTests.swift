@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L0: the checkpoint row's bytes (storage.md §5.9), plain, sealed, and of the format before.
 @Suite struct CheckpointRowTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Checkpoints against a model: what a key is never depends on which generation holds it (storage.md §2, §5.9).
 @Suite struct CheckpointTests {

@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The end of a store beside everything that somebody may do meanwhile, and after it. A read after `close`, a backup beside
 /// `close` and the map's growth beside a backup ended the process with SIGSEGV.

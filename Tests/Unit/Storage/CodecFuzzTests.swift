@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L0 (storage.md §6): everything that is read back from disk, bent in every way. Nothing may trap; what has a checksum must
 /// notice every flipped bit and every cut.

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Atomicity, visibility and bounds of the commit core (I3, I4, I10).
 @Suite struct CommitCoreTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L1 (storage.md §6): a small workload in several variants, the power cut at every changing call (opening and closing
 /// included), every kind of loss, and again during every call of the recovery. Checks I1, I2, I3, I5, I7.

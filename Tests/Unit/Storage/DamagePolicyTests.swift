@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// After damage was found nothing destroys what salvage needs (§5.8).
 @Suite struct DamagePolicyTests {

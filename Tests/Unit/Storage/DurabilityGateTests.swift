@@ -2,6 +2,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Order and exactly-once of durability callbacks (I1, I4).
 @Suite struct DurabilityGateTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// An EIO of LMDB on a nearly full disk counted as a full disk and was tried again every second, for ever, even when it was a
 /// sync that had failed (storage.md §5.8).

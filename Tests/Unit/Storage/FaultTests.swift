@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The failure policy (storage.md §5.8) on a simulated disk.
 @Suite struct FaultTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A pipe in place of a store's file made the boot, `verify` and `restore` wait for ever.
 @Suite struct FileKindTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// What room inside the snapshot's file is worth (storage.md §5.8).
 @Suite struct FreePagesTests {

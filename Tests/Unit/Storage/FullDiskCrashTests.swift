@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L1 on a full disk: "a full store can always be opened". The workload of the crash tests, crashed at every call; then others
 /// take the room that is left, and the store is opened without any.

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A store opens on a disk without room, always, and believes only what a power cut can't take away.
 @Suite struct FullDiskOpeningTests {

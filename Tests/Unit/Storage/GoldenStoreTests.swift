@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Stores that released versions left, in every form that they write, open for ever (I11).
 ///

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Files of every released format stay readable, and the writer still writes exactly these bytes (I11).
 ///

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A position is a store, its incarnation and an LSN. Before, a restored or cut store gave the LSNs of what it had
 /// forgotten to other records, under the same id: a subscriber went on in another history without a word.

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The snapshot's own bytes on a real LMDB file: rows, the checkpoint row, damage (R17).
 @Suite struct LMDBSnapshotTests {

@@ -3,6 +3,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// An unreadable page of the snapshot's map was a SIGBUS: a supervisor saw a crash where it should see a failed disk.
 @Suite struct MapFaultTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A turned bit in LMDB's meta pages once ended the process with SIGILL at each start, lengthened the file to gigabytes or
 /// passed `verify --deep`: LMDB believes what it maps. Every byte in use is turned here, in processes of their own.

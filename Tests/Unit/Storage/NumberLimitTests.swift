@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Numbers with a right checksum that no store reaches: counting on from them ended the process.
 @Suite struct NumberLimitTests {

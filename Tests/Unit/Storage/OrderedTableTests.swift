@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The ordered table against a sorted array.
 @Suite struct OrderedTableTests {

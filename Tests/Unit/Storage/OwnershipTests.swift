@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// I9 on the real file system: one owner, under whatever name, and an owner that notices when the directory is not its own
 /// any more.

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A sync that failed leaves pages clean that the device doesn't have: nothing rests on what the page cache shows, nor on a
 /// later sync that succeeds (lesson 7).

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A page of the tree that a device never wrote, or wrote over another one, ended the process of whoever read it: LMDB follows
 /// what stands there. Tools look at all pages first, an engine at those of a small tree; every page is damaged here in many

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The directories in which offline writers work. Before, anything that had the name `X.partial` or `X.verify` was
 /// emptied unseen, two backups to one target emptied each other's, and a failed one stayed on the disk it had filled.

@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A stopped `export | less` held an old image until the disk was full, and nothing said so.
 @Suite struct ReaderWatchTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L0: records (storage.md §5.5).
 @Suite struct RecordTests {

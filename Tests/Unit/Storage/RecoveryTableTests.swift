@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// One test per row of the recovery table (storage.md §5.10): the case is built on a simulated disk, the outcome and the
 /// words are checked.

@@ -2,6 +2,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A restore gives exactly the position or time that was asked for, or fails, says which ones it can give, and leaves
 /// nothing behind. Before, a moment earlier than the backup's checkpoint gave the content of a later one.

@@ -3,6 +3,7 @@
     import Testing
 
     @testable import Storage
+    @testable import StorageTesting
 
     /// Every order of the store's threads that a seed comes to, at each I/O call, callback and contended lock, and at one lock
     /// in four. `III_SCHEDULES=N` for more of them, `III_SCHEDULE_SEED=n` for one.

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The background pass over the snapshot: what it finds, that it is exact beside checkpoints, and when it reads.
 @Suite struct ScrubTests {

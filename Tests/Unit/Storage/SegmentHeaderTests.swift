@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L0: the segment header's bytes (storage.md §5.3).
 @Suite struct SegmentHeaderTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Sizes, names and spares of segments (storage.md §1, §5.2, §5.6).
 @Suite struct SegmentTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Reading a segment's file from the real disk, in pieces and ahead.
 @Suite struct SegmentWindowTests {

@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L2 (storage.md §6): seeded lives of a store under faults. `III_SEEDS=N` for more of them, `III_SEED=n` for one.
 @Suite struct SimulationTests {

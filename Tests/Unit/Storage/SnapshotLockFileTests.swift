@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A tool that ran as root made `snapshot/lock.mdb` for root alone: the engine's own user could no longer open the store.
 @Suite struct SnapshotLockFileTests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// A shortage of descriptors or memory while a checkpoint is written ended the engine with lost durability.
 @Suite struct SnapshotShortageTests {

@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The real thing: files, threads, locks.
 @Suite struct StoreTests {

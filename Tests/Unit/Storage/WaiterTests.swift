@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Every kind of waiter is answered exactly once, whatever ends its wait. Waiters of a full store hung when it closed, and a
 /// checkpoint that failed beside a sync trapped.

@@ -72,6 +72,32 @@ import Testing
         check(object, model, keys)
     }
 
+    /// Removals from the front, from the middle and at the end leave gaps, which are closed in between.
+    @Test func objectWithGapsBehavesAsAList() {
+        let keys = (0..<500).map { "key\($0)" }
+        var random = JSONSeededGenerator(seed: 27)
+        for order in [keys, keys.reversed(), keys.shuffled(using: &random)] {
+            var object = JSONObject()
+            var model: [(key: String, value: Int)] = []
+            for (step, key) in keys.enumerated() { apply(true, key, step, &object, &model) }
+            for (step, key) in order.enumerated() {
+                apply(false, key, step, &object, &model)
+                if step % 7 == 0 { apply(true, order[0], step, &object, &model) }
+                if step % 50 == 0 { check(object, model, keys) }
+            }
+            object[order[0]] = nil
+            #expect(object.isEmpty && object.description == "{}")
+        }
+    }
+
+    /// 200,000 members, removed from the front: with a linear removal this takes minutes.
+    @Test func removalDoesNotGrowWithTheObject() {
+        var object = JSONObject()
+        for number in 0..<200_000 { object.set("\(number)", JSON(number)) }
+        for number in 0..<199_999 { object.remove("\(number)") }
+        #expect(object == ["199999": 199_999])
+    }
+
     private func apply(
         _ isSet: Bool,
         _ key: String,

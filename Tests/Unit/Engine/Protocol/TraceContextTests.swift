@@ -39,6 +39,16 @@ struct TraceContextTests {
         #expect(TraceContext(traceparent: nil, baggage: baggage).naming("f") == expected)
     }
 
+    @Test func longBaggageIsDropped() {
+        let longest = String(repeating: "a,", count: 4096)
+        #expect(TraceContext(traceparent: nil, baggage: longest).baggage == longest)
+        #expect(
+            TraceContext(traceparent: Self.parent, baggage: longest + ",").forwarded(to: "f").baggage
+                == "iii.function.id=f"
+        )
+        #expect(TraceContext(traceparent: nil, baggage: longest + ",").isEmpty)
+    }
+
     @Test func nothingIsAddedWithoutHeaders() {
         #expect(TraceContext.none.forwarded(to: "f").isEmpty)
     }

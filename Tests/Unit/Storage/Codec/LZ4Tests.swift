@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// L0: the block compressor, between guard pages: one byte too far ends the test process.
 @Suite struct LZ4Tests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The vectors for AES-256 of the algorithm's submission to NIST (test cases 13 to 16).
 @Suite struct AESGCMTests {

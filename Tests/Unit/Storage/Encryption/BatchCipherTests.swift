@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 @Suite struct BatchCipherTests {
     static let sizes = [0, 1, 15, 16, 17, 4095, 4096, 4097, 1 << 20]

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 @Suite struct EncryptionKeyFileTests {
     /// A directory that goes away with the test.

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 @Suite struct EncryptionKeyTests {
     @Test func theIDIsThePublishedFunctionOfTheKey() throws {

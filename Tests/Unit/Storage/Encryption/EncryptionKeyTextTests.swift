@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// What counts as a written key, as text and in a file.
 @Suite struct EncryptionKeyTextTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// An attacker who can write every file of the store but has no key: nothing of his is ever shown (docs/encryption.md).
 @Suite struct ForgedLogTests {

@@ -1,4 +1,5 @@
 @testable import Storage
+@testable import StorageTesting
 
 /// One key and store whose sealed bytes were computed by another implementation (Python's cryptography).
 enum FormatVectors {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// RFC 4231 §4.2 to §4.8.
 @Suite struct HMACSHA256Tests {

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Every place at which a change of keys can be cut short, resumed or taken back, on the real snapshot: the store always
 /// names every key that it needs, and opens with those.

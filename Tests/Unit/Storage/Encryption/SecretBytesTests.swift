@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 @Suite struct SecretBytesTests {
     private struct Refused: Error {}

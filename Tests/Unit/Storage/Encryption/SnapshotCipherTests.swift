@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 @Suite struct SnapshotCipherTests {
     static func cipher(_ key: EncryptionKey? = nil, store: StoreID = FormatVectors.store) throws -> SnapshotCipher {

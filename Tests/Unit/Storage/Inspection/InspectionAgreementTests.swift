@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// The inspector judges as recovery does: the same logs are opened and refused, with the same words.
 @Suite struct InspectionAgreementTests {

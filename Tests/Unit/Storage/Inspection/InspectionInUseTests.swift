@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Beside a running engine: what looks wrong is read a second time before it is believed.
 @Suite struct InspectionInUseTests {

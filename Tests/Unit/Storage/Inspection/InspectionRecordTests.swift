@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// Records, the history of a key, and its value at a moment.
 @Suite struct InspectionRecordTests {

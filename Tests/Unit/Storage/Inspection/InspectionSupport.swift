@@ -1,4 +1,5 @@
 @testable import Storage
+@testable import StorageTesting
 
 /// A log under inspection on a simulated disk.
 struct Inspected {

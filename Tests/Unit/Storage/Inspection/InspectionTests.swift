@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// What the inspector says beyond recovery's verdict: it goes on behind damage and names what is lost.
 @Suite struct InspectionTests {

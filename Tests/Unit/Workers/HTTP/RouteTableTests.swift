@@ -80,6 +80,32 @@ extension RouteTable<Served> {
         #expect(table.count == 0)
     }
 
+    /// One route, registered 100,000 times and taken back from the front: with a walk per change this takes minutes.
+    @Test func changesDoNotGrowWithTheRegistrations() throws {
+        var table = Table()
+        let pattern = try RoutePattern("a/:x")
+        let routes = (0..<100_000).map { Served("\($0)") }
+        for route in routes {
+            if table.conflict(with: pattern, .GET, ignoring: nil) != nil { Issue.record("a conflict with itself") }
+            table.insert(.init(method: .GET, pattern: pattern, route: route))
+        }
+        for route in routes.dropLast() { table.remove(route, pattern: pattern) }
+        #expect(answer(table, .GET, "/a/b") == "99999 b")
+        #expect(table.count == 1)
+    }
+
+    /// A registration that is replaced with another spelling of its path conflicts with every one but itself.
+    @Test func theReplacedRegistrationIsNoConflict() throws {
+        var table = Table()
+        let (old, new) = (try RoutePattern("a/:x"), try RoutePattern("a/:y"))
+        let routes = ["1", "2"].map(Served.init)
+        table.insert(.init(method: .GET, pattern: old, route: routes[0]))
+        #expect(table.conflict(with: new, .GET, ignoring: routes[0]) == nil)
+        table.insert(.init(method: .GET, pattern: old, route: routes[1]))
+        #expect(table.conflict(with: new, .GET, ignoring: routes[1])?.route === routes[0])
+        #expect(table.conflict(with: new, .GET, ignoring: routes[0])?.route === routes[1])
+    }
+
     @Test(arguments: [
         ("c/:a/:b", "c/:b/:a", true), ("c/:a", "/c/:a", false), ("", "/", true), ("/", "/", false),
         ("a/:x", "a/{x}", true),

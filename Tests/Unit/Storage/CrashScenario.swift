@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Storage
+@testable import StorageTesting
 
 /// One way of running the small workload of the crash tests (L1).
 struct CrashScenario: Sendable, CustomTestStringConvertible {

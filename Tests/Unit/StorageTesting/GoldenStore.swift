@@ -37,7 +37,7 @@ struct GoldenStore: Equatable {
         static func < (left: Row, right: Row) -> Bool { (left.table, left.key) < (right.table, right.key) }
     }
 
-    static let directory = String(#filePath.dropLast("Support/GoldenStore.swift".utf8.count)) + "Golden/"
+    static let directory = String(#filePath.dropLast("StorageTesting/GoldenStore.swift".utf8.count)) + "Storage/Golden/"
     private static let manifest = "CONTENT"
     private static let maximumBytes = 1 << 20
 
