@@ -1,15 +1,23 @@
 /// A case-insensitive substring to look for. Nil when the caller searched for nothing.
+///
+/// A search takes time in proportion to the text, whatever needle and text are (Knuth, Morris and Pratt): both come from
+/// workers.
 struct SearchNeedle {
     private let text: String
+    private let bytes: [UInt8]
+    /// For every prefix of the needle, how many bytes at its end begin the needle again.
+    private let borders: [Int]
 
     init?(_ text: String?) {
         guard let text, !text.isEmpty else { return nil }
         self.text = text.lowercased()
+        bytes = Array(self.text.utf8)
+        borders = Self.borders(of: bytes)
     }
 
     func isIn(_ text: String?) -> Bool {
         guard let text else { return false }
-        return Self.find(self.text, in: text.lowercased())
+        return isPart(of: text.lowercased())
     }
 
     /// How well a function matches, lower is better; nil when it doesn't (engine-functions.md §3): 0 the id starts
@@ -19,7 +27,7 @@ struct SearchNeedle {
         if id.utf8.starts(with: text.utf8) || Self.segments(of: id).contains(where: { $0.elementsEqual(text.utf8) }) {
             return 0
         }
-        if Self.find(text, in: id) { return 1 }
+        if isPart(of: id) { return 1 }
         return isIn(description) ? 2 : nil
     }
 
@@ -43,13 +51,26 @@ struct SearchNeedle {
         return segments
     }
 
-    private static func find(_ needle: String, in text: String) -> Bool {
-        var rest = text.utf8[...]
-        while rest.count >= needle.utf8.count {
-            if rest.starts(with: needle.utf8) { return true }
-            rest = rest.dropFirst()
+    private func isPart(of text: String) -> Bool {
+        var matched = 0
+        for byte in text.utf8 {
+            while matched > 0, bytes[matched] != byte { matched = borders[matched - 1] }
+            if bytes[matched] == byte { matched += 1 }
+            if matched == bytes.count { return true }
         }
         return false
+    }
+
+    private static func borders(of bytes: [UInt8]) -> [Int] {
+        var borders = [0]
+        borders.reserveCapacity(bytes.count)
+        var border = 0
+        for byte in bytes.dropFirst() {
+            while border > 0, bytes[border] != byte { border = borders[border - 1] }
+            if bytes[border] == byte { border += 1 }
+            borders.append(border)
+        }
+        return borders
     }
 }
 
