@@ -14,8 +14,9 @@ let confined: [SwiftSetting] = [
 /// `III_MUTANTS=1`: not the product. Deliberate faults (`Storage/Mutants`) and failpoints are compiled in, for the unit
 /// tests, the crash tests and `tools/dev/mutants` (`./test`, which builds in `.build-mutants`).
 /// A debug build whose storage engine is optimised, with its assertions, and so are the simulated disks, clocks and threads
-/// that its tests run on (`StorageTesting`): simulations take a fraction of the time. Without whole-module optimisation Swift 6.3.1 loses the `deinit` of a generic noncopyable structure, so
-/// there is none of these; with it the compiler crashes on `@testable` code.
+/// that its tests run on (`StorageTesting`): simulations take a fraction of the time. Without whole-module optimisation
+/// Swift 6.3.1 loses the `deinit` of a generic noncopyable structure, so there is none of these; with it the compiler
+/// crashes on `@testable` code.
 let hasFaults = Context.environment["III_MUTANTS"] != nil
 
 /// `III_TSAN=1`: not the product. `Storage` takes POSIX mutexes, which are the ones that ThreadSanitizer knows, and the

@@ -55,7 +55,7 @@ public struct JSONObject: Sendable {
 
     /// Gaps at the end go at once, the others when they are half of all: constant time per removal on average.
     private mutating func closeGaps() {
-        while members.last.map({ $0 == nil }) == true {
+        while let end = members.last, end == nil {
             members.removeLast()
             gaps -= 1
         }
