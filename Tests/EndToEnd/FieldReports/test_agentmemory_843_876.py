@@ -61,7 +61,10 @@ def test_agentmemory_843_killed_at_any_moment(engine, run_worker):
             found = stored(engine, entries, group)
             assert keys <= found, f"{len(keys - found)} of {len(keys)} acknowledged writes are lost"
             assert len(found - keys) <= IN_FLIGHT + 1, "more than was in flight, and the line that was read"
-    assert all(len(keys) > IN_FLIGHT for keys in acknowledged.values())
+    for kind in (STATE, STREAMS):
+        # Of all rounds: one whose kill came at once on a busy machine has few.
+        count = sum(len(keys) for (entries, _), keys in acknowledged.items() if entries is kind)
+        assert count > KILLS * IN_FLIGHT, "most of what was looked for was in flight"
     engine.stop()
 
 

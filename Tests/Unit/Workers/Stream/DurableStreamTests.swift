@@ -350,7 +350,7 @@ import Testing
         }
         store.milliseconds.withLock { $0 += 1 }
         try store.run(configuration(age: 1000)) { (streams: OpenStreams) throws in
-            while try streams.list() != "[]" {}
+            try streams.wait { try streams.list() == "[]" }
             #expect(try streams.events(2) == ["delete old 1", "delete new 2"])
             #expect(try streams.listings() == [])
         }
@@ -370,7 +370,7 @@ import Testing
         }
         store.milliseconds.withLock { $0 += 1000 }
         try store.run(configuration(age: 1000)) { (streams: OpenStreams) throws in
-            while try streams.list() != "[]" {}
+            try streams.wait { try streams.list() == "[]" }
             #expect(try streams.events(1) == ["delete k 1"])
         }
     }

@@ -24,7 +24,7 @@ final class StreamStore {
         let loop = group.next()
         let clock = EngineClock { [milliseconds = UnsafeClock(self)] in milliseconds.now }
         let path = directory.path
-        let adapter = try loop.submit {
+        let streams = try loop.submit {
             var options = StorageOptions()
             options.deliver = { resume in loop.execute(resume) }
             let store = try StoreRegistry(options: options).open(path, for: "iii-stream")
@@ -34,10 +34,10 @@ final class StreamStore {
                 configuration: configuration,
                 clock: clock
             )
-            return NIOLoopBound(adapter, eventLoop: loop)
+            // In the same turn: what ages while the store is closed is told in the next one.
+            return OpenStreams(adapter, loop)
         }.wait()
-        let streams = try OpenStreams(adapter, loop)
-        defer { try? loop.submit { try adapter.value.close() }.wait() }
+        defer { streams.close() }
         return try body(streams)
     }
 }
@@ -50,19 +50,26 @@ private struct UnsafeClock: @unchecked Sendable {
 }
 
 /// The adapter as seen from the test's thread.
-struct OpenStreams {
+struct OpenStreams: Sendable {
+    /// No wait takes longer, however busy the machine is.
+    private static let patience = Duration.seconds(60)
+
     private let adapter: NIOLoopBound<DurableStreamAdapter>
     private let sink: NIOLoopBound<EventLog>
     private let loop: any EventLoop
 
-    init(_ adapter: NIOLoopBound<DurableStreamAdapter>, _ loop: any EventLoop) throws {
-        self.adapter = adapter
+    /// On the loop.
+    init(_ adapter: DurableStreamAdapter, _ loop: any EventLoop) {
+        let log = EventLog()
+        adapter.sink = log
+        self.adapter = NIOLoopBound(adapter, eventLoop: loop)
+        sink = NIOLoopBound(log, eventLoop: loop)
         self.loop = loop
-        sink = try loop.submit {
-            let log = EventLog()
-            adapter.value.sink = log
-            return NIOLoopBound(log, eventLoop: loop)
-        }.wait()
+    }
+
+    func close() {
+        let adapter = adapter
+        try? loop.submit { try adapter.value.close() }.wait()
     }
 
     private func perform<R: Sendable>(
@@ -132,8 +139,14 @@ struct OpenStreams {
     /// Waits for so many: what ages has left the lists a moment before it is told.
     func events(_ count: Int) throws -> [String] {
         let sink = sink
-        while try loop.submit({ sink.value.delivered < count }).wait() {}
+        try wait { try loop.submit { sink.value.delivered >= count }.wait() }
         return try events()
+    }
+
+    /// Looks until it is so; what isn't after a minute never will be, and the test's next look fails.
+    func wait(until isSo: () throws -> Bool) throws {
+        let end = ContinuousClock.now + Self.patience
+        while try !isSo(), ContinuousClock.now < end {}
     }
 }
 
